@@ -68,7 +68,10 @@ function readOperation(reader: Reader, position: number): MembershipOperation {
   else if (code === REVOKE) {
     operation = { type: 'revoke', key: own(reader, KEY_BYTES), endSize: reader.varint(), endRoot: own(reader, HASH_BYTES) }
   } else {
-    throw new WattnessError('UNKNOWN_OPERATION', `membership operation ${position} has code ${code}, 1 or 2 expected`, { code, position })
+    throw new WattnessError('UNKNOWN_OPERATION', `membership operation ${position} has code ${code}, 1 or 2 expected`, {
+      code,
+      position,
+    })
   }
   assertOperation(operation)
   return operation
@@ -88,7 +91,11 @@ function own(reader: Reader, count: number): Uint8Array {
 
 function assertCount(count: number): void {
   if (count >= 1 && count <= MAX_MEMBERSHIP_OPERATIONS) return
-  throw new WattnessError('LIMIT_EXCEEDED', `membership body of ${count} operations, 1 to ${MAX_MEMBERSHIP_OPERATIONS} expected`, { count })
+  throw new WattnessError(
+    'LIMIT_EXCEEDED',
+    `membership body of ${count} operations, 1 to ${MAX_MEMBERSHIP_OPERATIONS} expected`,
+    { count },
+  )
 }
 
 /** Both ways: what would be refused on arrival is never written. */

@@ -1,0 +1,158 @@
+import type { Holdings } from './message-fields.ts'
+
+export type { Holdings, NamedLeaf } from './message-fields.ts'
+
+/** What the frames of `/wattness/sync/1` say (section S of the specification); `messages.ts` has their bytes. */
+
+export const SYNC_VERSION = 1
+export const MAX_AGENT_BYTES = 64
+export const MAX_EVIDENCE_BYTES = 8_192
+export const MAX_PEERS_PER_FRAME = 32
+export const MAX_ADDRESSES_PER_PEER = 4
+export const MAX_ADDRESS_BYTES = 256
+
+/** First on every stream, both ways. */
+export interface HelloFrame extends Holdings {
+  readonly type: 'hello'
+  readonly networkId: Uint8Array
+  readonly observer: boolean
+  /** Some bodies are not held any more. */
+  readonly pruned: boolean
+  /** Name and version of the software, for people; at most 64 bytes. */
+  readonly agent: string
+}
+
+/** These chains have grown. */
+export interface AnnounceFrame {
+  readonly type: 'announce'
+  readonly sizes: readonly ChainSize[]
+}
+
+export interface ChainSize {
+  readonly index: number
+  readonly size: number
+}
+
+export interface StatusFrame extends Holdings {
+  readonly type: 'status'
+}
+
+/** Send blocks of one chain from height `from` on. `id` is the asker's own and comes back in the answer. */
+export interface WantFrame {
+  readonly type: 'want'
+  readonly id: number
+  readonly index: number
+  readonly from: number
+  readonly maxBlocks: number
+  readonly maxBytes: number
+}
+
+/** `run` is a view of the frame's bytes, not decoded here. */
+export interface RunFrame {
+  readonly type: 'run'
+  readonly id: number
+  readonly index: number
+  readonly from: number
+  readonly run: Uint8Array
+}
+
+export type MissReason = 'not-held' | 'pruned' | 'busy' | 'quarantined' | 'damaged'
+
+/** In order of their codes, 1 to 5. */
+export const MISS_REASONS: readonly MissReason[] = ['not-held', 'pruned', 'busy', 'quarantined', 'damaged']
+
+/** The answer where there is none to give. */
+export interface MissFrame {
+  readonly type: 'miss'
+  readonly id: number
+  readonly reason: MissReason
+}
+
+export interface AskLeavesFrame {
+  readonly type: 'ask-leaves'
+  readonly id: number
+}
+
+/** Every leaf of the sender's heads root, in order of member index: where two roots differ, this tells in which chain. */
+export interface LeavesFrame {
+  readonly type: 'leaves'
+  readonly id: number
+  readonly leaves: readonly Leaf[]
+  readonly headsRoot: Uint8Array
+}
+
+export interface Leaf {
+  readonly size: number
+  readonly root: Uint8Array
+}
+
+/** Send a signed checkpoint of this chain, of size `from` or the next one above. */
+export interface WantCheckpointFrame {
+  readonly type: 'want-checkpoint'
+  readonly id: number
+  readonly index: number
+  readonly from: number
+}
+
+/** A signed checkpoint, and the consistency proof from `oldSize`, `oldRoot` to it. */
+export interface CheckpointFrame {
+  readonly type: 'checkpoint'
+  readonly id: number
+  readonly index: number
+  readonly size: number
+  readonly root: Uint8Array
+  readonly signature: Uint8Array
+  readonly oldSize: number
+  readonly oldRoot: Uint8Array
+  readonly proof: readonly Uint8Array[]
+}
+
+export interface EvidenceFrame {
+  readonly type: 'evidence'
+  readonly evidence: Uint8Array
+}
+
+/** Where other members can be found. */
+export interface PeersFrame {
+  readonly type: 'peers'
+  readonly peers: readonly PeerAddresses[]
+}
+
+export interface PeerAddresses {
+  readonly key: Uint8Array
+  readonly addresses: readonly string[]
+}
+
+/** Label records, of which the registrar's chain carries the hashes. */
+export interface LabelsFrame {
+  readonly type: 'labels'
+  readonly labels: readonly KeyLabel[]
+}
+
+export interface KeyLabel {
+  readonly key: Uint8Array
+  readonly record: Uint8Array
+}
+
+/** A frame of a later version: ignored by who does not know it (rule S2). */
+export interface UnknownFrame {
+  readonly type: 'unknown'
+  readonly code: number
+}
+
+export type KnownFrame =
+  | HelloFrame
+  | AnnounceFrame
+  | StatusFrame
+  | WantFrame
+  | RunFrame
+  | MissFrame
+  | AskLeavesFrame
+  | LeavesFrame
+  | WantCheckpointFrame
+  | CheckpointFrame
+  | EvidenceFrame
+  | PeersFrame
+  | LabelsFrame
+
+export type Frame = KnownFrame | UnknownFrame
