@@ -211,7 +211,10 @@ export function toHex(bytes: Uint8Array): string {
 /** Lower-case hex only; anything else is refused. */
 export function fromHex(text: string, what = 'hex'): Uint8Array {
   if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text)) {
-    throw new WattnessError('NON_CANONICAL', `${what}: expected lower-case hex of even length, found ${JSON.stringify(text.slice(0, 80))}`)
+    throw new WattnessError(
+      'NON_CANONICAL',
+      `${what}: expected lower-case hex of even length, found ${JSON.stringify(text.slice(0, 80))}`,
+    )
   }
   const out = new Uint8Array(text.length / 2)
   for (let i = 0; i < out.length; i++) out[i] = Number.parseInt(text.slice(i * 2, i * 2 + 2), 16)
