@@ -17,7 +17,8 @@ import {
   verifyInclusion,
 } from '../tree.ts'
 
-const leaves = (count: number, name = 'leaf'): Uint8Array[] => Array.from({ length: count }, (_, i) => leafHash(toUtf8(`${name} ${i}`)))
+const leaves = (count: number, name = 'leaf'): Uint8Array[] =>
+  Array.from({ length: count }, (_, i) => leafHash(toUtf8(`${name} ${i}`)))
 
 /** RFC 6962 section 2.1, written as it stands there: the oracle. */
 function recursiveRoot(hashes: readonly Uint8Array[]): Uint8Array {
