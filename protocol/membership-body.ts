@@ -1,5 +1,5 @@
 import { Reader, Writer } from './bytes.ts'
-import { isAcceptableKey } from './ed25519.ts'
+import { isAcceptableKey, KEY_BYTES } from './ed25519.ts'
 import { WattnessError } from './errors.ts'
 import { EMPTY_ROOT, HASH_BYTES } from './hash.ts'
 import { MAX_MEMBERSHIP_OPERATIONS } from './limits.ts'
@@ -28,7 +28,6 @@ export type MembershipOperation = Admit | Revoke
 /** Codes 3 (change roles) and 4 (replace key) are kept for later. */
 const ADMIT = 1
 const REVOKE = 2
-const KEY_BYTES = 32
 
 /** Content of a membership body, without the salt (rules M3 to M6). */
 export function encodeMembershipBody(operations: readonly MembershipOperation[]): Uint8Array {

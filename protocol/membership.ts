@@ -1,7 +1,7 @@
 import { equalBytes, toHex } from './bytes.ts'
 import { WattnessError } from './errors.ts'
 import type { Genesis } from './genesis.ts'
-import { labelOf, type LabelRecord } from './label.ts'
+import { type LabelRecord, labelOf } from './label.ts'
 import { MAX_MEMBERS } from './limits.ts'
 import type { Admit, MembershipOperation, Revoke } from './membership-body.ts'
 import { hasRoles, ROLE_METER, ROLE_REGISTRAR, type Roles } from './roles.ts'

@@ -6,8 +6,6 @@ import { plainTextFault } from './plain-text.ts'
 
 /** The fields that several sync frames share, each with its writer and its reader side by side (rules S3 to S6). */
 
-export const KEY_BYTES = 32
-
 /** What a node holds: how many blocks of each chain, and the heads root over them. */
 export interface Holdings {
   /** Blocks held of each chain, in order of member index; the registrar's chain is the first. */

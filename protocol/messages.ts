@@ -1,4 +1,5 @@
 import { Reader, Writer } from './bytes.ts'
+import { KEY_BYTES, SIGNATURE_BYTES } from './ed25519.ts'
 import { WattnessError } from './errors.ts'
 import {
   type AnnounceFrame,
@@ -33,7 +34,6 @@ import { MAX_LABEL_RECORD_BYTES, MIN_LABEL_RECORD_BYTES } from './label.ts'
 import { MAX_FRAME_BYTES, MAX_MEMBERS, MAX_RUN_BLOCKS, MAX_RUN_BYTES } from './limits.ts'
 import {
   assertRange,
-  KEY_BYTES,
   nextIndex,
   putFixed,
   putHoldings,
@@ -51,7 +51,6 @@ export * from './frames.ts'
 
 /** Frames of `/wattness/sync/1`, section S of the specification. The first byte names the type. */
 
-const SIGNATURE_BYTES = 64
 const MAX_REQUEST_ID = 0xffff_ffff
 const MAX_SIZE = Number.MAX_SAFE_INTEGER
 
