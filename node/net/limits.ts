@@ -1,0 +1,71 @@
+import { MAX_FRAME_BYTES } from '../../protocol/limits.ts'
+
+/** Every bound of this room, with its reason; both implementations keep them. */
+
+/** Length prefix of a frame: 4 bytes, big-endian. */
+export const FRAME_PREFIX_BYTES = 4
+
+/** `send` says false from here on: enough to keep a fast link busy, and room for the frame that crosses the mark. */
+export const CHANNEL_HIGH_WATER_BYTES = 1_048_576
+
+/** `drained` resolves at or below this: half, so that a sender is not woken for every frame. */
+export const CHANNEL_LOW_WATER_BYTES = 524_288
+
+/** A sender that goes on after `false` loses the channel here: memory stays bounded whatever the rooms do. */
+export const MAX_CHANNEL_QUEUE_BYTES = 8 * 1_048_576
+
+/**
+ * Bytes a receiver holds for a paused channel; the sender waits beyond it. One frame of the largest size must fit. (The
+ * window of a stream starts at yamux' 256 KiB and grows up to this while the reader keeps up.)
+ */
+export const CHANNEL_WINDOW_BYTES = 2 * 1_048_576
+
+/** Dial, handshake and multiplexer negotiation together. */
+export const DIAL_TIMEOUT_MS = 10_000
+
+/** A link on which nothing comes back for interval + time-out is dead: TCP alone would take minutes to say so. */
+export const PING_INTERVAL_MS = 10_000
+export const PING_TIMEOUT_MS = 10_000
+
+/** A channel that fails is opened again after this, doubled for each failure in a row. */
+export const CHANNEL_RETRY_MS = 500
+export const MAX_CHANNEL_RETRY_MS = 60_000
+
+/** A channel that closes has this long to hand over what it took; then it is cut. */
+export const CHANNEL_CLOSE_MS = 10_000
+
+/** Requests carry an invitation and a key: small. Responses may carry a genesis with addresses. */
+export const MAX_REQUEST_BYTES = 65_536
+export const MAX_RESPONSE_BYTES = 262_144
+export const REQUEST_TIMEOUT_MS = 10_000
+
+/** Requests in progress, of one protocol and of one peer: anyone may ask, so the cost must stay small. */
+export const MAX_CONCURRENT_REQUESTS = 16
+export const MAX_PEER_REQUESTS = 2
+
+/** Connections without a link at one time; the next one is refused. */
+export const MAX_GUESTS = 32
+
+/** A gossiped payload is one run, in practice one block; larger runs travel by sync. */
+export const MAX_GOSSIP_BYTES = 131_072
+
+/** Payload hashes remembered against duplicates. */
+export const MAX_SEEN_PAYLOADS = 16_384
+export const SEEN_PAYLOAD_MS = 120_000
+
+/** Payloads of one topic that wait for their handler's verdict; more are ignored (sync repairs what is lost). */
+export const MAX_PENDING_PAYLOADS = 1_024
+
+/** Links of one node, guests aside. */
+export const MAX_LINKS = 128
+
+export const MAX_TOPICS = 16
+export const MAX_PROTOCOLS = 16
+
+function assertRelation(holds: boolean, relation: string): void {
+  if (!holds) throw new Error(`node/net/limits.ts: ${relation} does not hold`)
+}
+
+assertRelation(CHANNEL_LOW_WATER_BYTES < CHANNEL_HIGH_WATER_BYTES, 'low water is below high water')
+assertRelation(CHANNEL_HIGH_WATER_BYTES + MAX_FRAME_BYTES < MAX_CHANNEL_QUEUE_BYTES, 'a full queue takes one more frame')
+assertRelation(MAX_FRAME_BYTES + FRAME_PREFIX_BYTES <= CHANNEL_WINDOW_BYTES, 'a window holds the largest frame')
