@@ -1,0 +1,146 @@
+import { Writer } from './bytes.ts'
+import { KEY_BYTES } from './ed25519.ts'
+import { WattnessError } from './errors.ts'
+import { EMPTY_ROOT, HASH_BYTES, leafHash, nodeHash } from './hash.ts'
+import { MAX_MEMBERS } from './limits.ts'
+
+/**
+ * The heads root: one hash over the state of every chain of a neighbourhood (rules H1–H4). It is the RFC 6962 tree over one
+ * leaf per member, in the order of member indices.
+ */
+export interface HeadLeaf {
+  /** The member's key, 32 bytes. */
+  readonly member: Uint8Array
+  /** Blocks of its chain. */
+  readonly size: number
+  /** Root over them; EMPTY_ROOT where size is 0. */
+  readonly root: Uint8Array
+}
+
+/** Rule H2: the leaf of a member that has sealed nothing yet. */
+export function emptyHeadLeaf(member: Uint8Array): HeadLeaf {
+  return { member, size: 0, root: EMPTY_ROOT }
+}
+
+/** Rule H1: key ‖ varint size ‖ root. Throws OUT_OF_RANGE. */
+export function headLeafEntry({ member, size, root }: HeadLeaf): Uint8Array {
+  if (member.length !== KEY_BYTES || root.length !== HASH_BYTES) {
+    throw new WattnessError(
+      'OUT_OF_RANGE',
+      `heads leaf: expected key and root of 32 bytes, found ${member.length} and ${root.length}`,
+    )
+  }
+  return new Writer(KEY_BYTES + 8 + HASH_BYTES).bytes(member).varint(size).bytes(root).finish()
+}
+
+export function headLeafHash(leaf: HeadLeaf): Uint8Array {
+  return leafHash(headLeafEntry(leaf))
+}
+
+/** Rule H3: the root over the leaves of all members, in member order. Throws LIMIT_EXCEEDED above MAX_MEMBERS. */
+export function headsRoot(leaves: readonly HeadLeaf[]): Uint8Array {
+  return HeadsTree.from(leaves).root()
+}
+
+/** One leaf to put in place of another. */
+export interface HeadChange {
+  readonly index: number
+  readonly leaf: HeadLeaf
+}
+
+/**
+ * The heads tree kept up to date: a changed leaf costs one hash and one more per level, eight at 256 members. Level 0 holds
+ * the leaf hashes; a last node without a sibling stands for its parent too, which gives the root of RFC 6962.
+ */
+export class HeadsTree {
+  readonly #levels: Uint8Array[][]
+
+  private constructor(levels: Uint8Array[][]) {
+    this.#levels = levels
+  }
+
+  static empty(): HeadsTree {
+    return new HeadsTree([[]])
+  }
+
+  static from(leaves: readonly HeadLeaf[]): HeadsTree {
+    const tree = HeadsTree.empty()
+    for (const [index, leaf] of leaves.entries()) tree.set(index, leaf)
+    return tree
+  }
+
+  /** How many members. */
+  get size(): number {
+    return this.#leafHashes().length
+  }
+
+  #leafHashes(): Uint8Array[] {
+    return this.#levels[0] as Uint8Array[]
+  }
+
+  /** Undefined for an index without a member. */
+  leafHashAt(index: number): Uint8Array | undefined {
+    return this.#leafHashes()[index]
+  }
+
+  /** Replaces a member's leaf, or adds the next member's. Throws OUT_OF_RANGE beyond that, LIMIT_EXCEEDED at MAX_MEMBERS. */
+  set(index: number, leaf: HeadLeaf): void {
+    if (!Number.isInteger(index) || index < 0 || index > this.size) {
+      throw new WattnessError('OUT_OF_RANGE', `heads tree: expected a member index of 0 to ${this.size}, found ${index}`, {
+        index,
+      })
+    }
+    if (index >= MAX_MEMBERS) {
+      throw new WattnessError('LIMIT_EXCEEDED', `heads tree: at most ${MAX_MEMBERS} members`, { limit: MAX_MEMBERS })
+    }
+    this.#leafHashes()[index] = headLeafHash(leaf)
+    this.#climb(index)
+  }
+
+  /** Recomputes what stands above the leaf at `index`. */
+  #climb(index: number): void {
+    let at = index
+    for (let level = 0; ; level++) {
+      const below = this.#levels[level] as Uint8Array[]
+      if (below.length <= 1) {
+        this.#levels.length = level + 1
+        return
+      }
+      at = at >> 1
+      const left = below[at * 2] as Uint8Array
+      const right = below[at * 2 + 1]
+      const above = (this.#levels[level + 1] ??= [])
+      above[at] = right === undefined ? left : nodeHash(left, right)
+      above.length = (below.length + 1) >> 1
+    }
+  }
+
+  root(): Uint8Array {
+    return (this.#levels[this.#levels.length - 1] as Uint8Array[])[0] ?? EMPTY_ROOT
+  }
+
+  clone(): HeadsTree {
+    return new HeadsTree(this.#levels.map((level) => level.slice()))
+  }
+
+  /**
+   * The root of the first `count` members' leaves with some of them replaced; this tree stays as it is. What a receiver of
+   * an attestation needs: it pays for the members in which the witness's frontier differs from its own.
+   */
+  rootWith(changes: Iterable<HeadChange>, count: number = this.size): Uint8Array {
+    const tree = this.clone()
+    for (const { index, leaf } of changes) tree.set(index, leaf)
+    tree.#truncate(count)
+    return tree.root()
+  }
+
+  #truncate(count: number): void {
+    const leaves = this.#leafHashes()
+    if (!Number.isInteger(count) || count < 0 || count > leaves.length) {
+      throw new WattnessError('OUT_OF_RANGE', `heads tree: expected 0 to ${leaves.length} members, found ${count}`, { count })
+    }
+    if (count === leaves.length) return
+    leaves.length = count
+    this.#climb(Math.max(count - 1, 0))
+  }
+}
