@@ -1,0 +1,87 @@
+import { type ByteInput, fileBytes, standardInputBytes, tcpBytes } from './byte-input.ts'
+import { parseZone } from './local-time.ts'
+import { type P1Frame, P1Framer } from './p1-framer.ts'
+import { readingsOf } from './p1-reading.ts'
+import { parseTelegram } from './p1-telegram.ts'
+import type { P1Zone } from './p1-time.ts'
+import { fault, type MeterSource, type SourceDeps, type SourceFormat, type SourceItem, type SourceSpec } from './source.ts'
+import { assertOptionsKnown, refuseOption } from './source-spec.ts'
+import { tcpAddress } from './tcp-address.ts'
+
+/** DSMR, ESMR, eMUCS and mode-D telegrams: the P1 port of meters in the Netherlands, Belgium, Luxembourg, Sweden, Hungary … */
+export const p1Format: SourceFormat = {
+  name: 'p1',
+  describe: 'DSMR P1 telegrams (also eMUCS, ESMR and Nordic ones), CRC checked',
+  usage: ['p1:tcp://HOST:PORT', 'p1:FILE', 'p1:-', 'p1:…?zone=Europe/Budapest'],
+  recognise,
+  open
+}
+
+const OBJECT_LINE = /^\d{1,3}-\d{1,3}:\d{1,3}\.\d{1,3}\.\d{1,3}[^\r\n]*\(/m
+
+/** An object line says P1; it stands within the first lines also where the file begins in the middle of a telegram. */
+function recognise(_fileName: string, firstBytes: Uint8Array): boolean {
+  return OBJECT_LINE.test(Buffer.from(firstBytes.buffer, firstBytes.byteOffset, firstBytes.length).toString('latin1'))
+}
+
+const DEFAULT_ZONE = 'Europe/Amsterdam'
+
+function open(spec: SourceSpec, deps: SourceDeps): MeterSource {
+  assertOptionsKnown(spec, ['zone'])
+  const zone = p1Zone(spec)
+  const { input, live } = byteInput(spec, deps)
+  return {
+    spec: spec.text,
+    kind: spec.kind,
+    live: live && spec.target !== '-',
+    intervalData: false,
+    items: (signal) => p1Items(input(signal), { zone, live, now: () => deps.clock.now() })
+  }
+}
+
+function byteInput(spec: SourceSpec, deps: SourceDeps): { input: ByteInput; live: boolean } {
+  if (spec.target === '-') return { input: (signal) => standardInputBytes(deps, signal), live: true }
+  if (!spec.target.startsWith('tcp://')) return { input: (signal) => fileBytes(spec.target, signal), live: false }
+  const { host, port } = tcpAddress(spec)
+  return { input: (signal) => tcpBytes(host, port, signal), live: true }
+}
+
+function p1Zone(spec: SourceSpec): P1Zone {
+  const name = spec.options.get('zone') ?? DEFAULT_ZONE
+  try {
+    const zone = parseZone(name)
+    // Standard time is what the clock shows in a January on the northern half, where P1 is spoken.
+    const january = Date.UTC(2020, 0, 15)
+    return { zone, standardOffsetMs: january - (zone.utcOf(january)[0] as number) }
+  } catch {
+    return refuseOption(spec, 'zone', 'expected UTC, an offset such as +02:00 or a name such as Europe/Vilnius')
+  }
+}
+
+export interface P1Reading {
+  readonly zone: P1Zone
+  readonly live: boolean
+  now(): number
+}
+
+/** Telegrams as readings: the telegram's own row with its frame, then one row for each value with a time of its own. */
+export async function* p1Items(bytes: AsyncIterable<Uint8Array>, how: P1Reading): AsyncGenerator<SourceItem> {
+  const framer = new P1Framer()
+  for await (const chunk of bytes) {
+    for (const item of framer.push(chunk)) yield* item.type === 'fault' ? [item] : frameItems(item, how)
+  }
+  for (const item of framer.end()) yield* item.type === 'fault' ? [item] : frameItems(item, how)
+}
+
+function frameItems(frame: P1Frame, how: P1Reading): SourceItem[] {
+  const where = `byte ${frame.position}`
+  const { rows, faults } = readingsOf(parseTelegram(frame.bytes), { zone: how.zone, live: how.live, nowMs: how.now() })
+  const items: SourceItem[] = rows.map(({ reading, exponents }, index) => {
+    const item = { type: 'reading' as const, reading, crc: frame.crc, exponents }
+    // The frame belongs to the telegram once, not to each of its rows.
+    return index === 0 ? { ...item, frame: frame.bytes } : item
+  })
+  for (const { code, message } of faults) items.push(fault(code, message, where))
+  if (rows.length === 0) items.push(fault('P1_TELEGRAM_EMPTY', `P1 telegram at ${where} holds no measurement`, where))
+  return items
+}
