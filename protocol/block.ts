@@ -1,4 +1,5 @@
 import { type Bytes, Reader, Writer } from './bytes.ts'
+import { KEY_BYTES } from './ed25519.ts'
 import { WattnessError } from './errors.ts'
 import { HASH_BYTES, leafHash, sha256 } from './hash.ts'
 import { MAX_BODY_BYTES, MAX_HEADER_BYTES, SALT_BYTES } from './limits.ts'
@@ -9,7 +10,6 @@ export const KIND_EVENT = 1
 export const KIND_MEMBERSHIP = 2
 
 export const BLOCK_VERSION = 1
-export const KEY_BYTES = 32
 
 /** The log's entry for one block (rule B1). Times are UTC milliseconds, lengths bytes. */
 export interface Header {

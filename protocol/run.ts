@@ -1,10 +1,9 @@
 import { type Block, readBlock } from './block.ts'
 import { type Bytes, Reader, Writer } from './bytes.ts'
+import { SIGNATURE_BYTES } from './ed25519.ts'
 import { WattnessError } from './errors.ts'
 import { HASH_BYTES } from './hash.ts'
 import { MAX_PROOF_HASHES, MAX_RUN_BLOCKS, MAX_RUN_BYTES } from './limits.ts'
-
-export const SIGNATURE_BYTES = 64
 
 /**
  * What vouches for a run: the checkpoint of the run's own end, or a newer one with the RFC 6962 consistency proof from the
@@ -64,6 +63,14 @@ export function decodeRun(bytes: Bytes): Run {
   const end = readEnd(reader)
   reader.done()
   return { blocks, end }
+}
+
+/** Whose run it is and which heights it spans (`end` is one past the last), read off its first header alone. */
+export function peekRun(bytes: Bytes): { member: Bytes; from: number; end: number } {
+  const reader = new Reader(bytes, 'run')
+  const count = reader.varint(MAX_RUN_BLOCKS)
+  const { header } = readBlock(reader)
+  return { member: header.member, from: header.height, end: header.height + count }
 }
 
 function readEnd(reader: Reader): RunEnd {

@@ -1,0 +1,131 @@
+import { type Bytes, encodeRun, MAX_RUN_BYTES, toHex } from '../../protocol/index.ts'
+import type { GossipVerdict, Network } from '../net/index.ts'
+import type { Platform, Timer } from '../platform.ts'
+import type { Sealed } from '../seal/index.ts'
+import type { EvidenceOutcome, Outcome } from '../validate/index.ts'
+
+/**
+ * Blocks sealed within this time of the last publication travel together, under the last one's signature: a frame costs
+ * more than the blocks in it. A block that comes alone is published at once.
+ */
+export const LINGER_MS = 20
+
+/** Blocks in one gossip payload: what a peer must check before it passes the payload on. */
+export const MAX_GOSSIP_BLOCKS = 64
+
+/** Payload bytes, well below what the network allows in one message. */
+const MAX_PAYLOAD_BYTES = Math.min(262_144, MAX_RUN_BYTES)
+
+export interface GossipInit {
+  readonly network: Network
+  readonly networkId: Bytes
+  readonly platform: Platform
+  readonly submit: (run: Bytes) => Promise<Outcome>
+  readonly takeEvidence: (evidence: Bytes, source: string) => Promise<EvidenceOutcome>
+  readonly onRefused: (peerHex: string, outcome: Exclude<Outcome, { verdict: 'accept' }>) => void
+}
+
+/**
+ * Gossip wakes neighbours up: it brings blocks in tens of milliseconds where sync takes seconds, and evidence always.
+ * Nothing depends on its delivering.
+ */
+export class Gossip {
+  readonly #init: GossipInit
+  readonly #blocksTopic: string
+  readonly #evidenceTopic: string
+  #blocksOn = false
+  #waiting: Sealed[] = []
+  #lastPublishedMs = Number.NEGATIVE_INFINITY
+  #timer: Timer | undefined
+
+  constructor(init: GossipInit) {
+    this.#init = init
+    const network = toHex(init.networkId).slice(0, 32)
+    this.#blocksTopic = `/wattness/${network}/blocks/1`
+    this.#evidenceTopic = `/wattness/${network}/evidence/1`
+  }
+
+  get blocksOn(): boolean {
+    return this.#blocksOn
+  }
+
+  meshSize(): number {
+    return this.#init.network.meshSize(this.#blocksOn ? this.#blocksTopic : this.#evidenceTopic)
+  }
+
+  start(): void {
+    const { network, takeEvidence } = this.#init
+    network.joinTopic(this.#evidenceTopic, (payload, from) => takeEvidence(payload, toHex(from)))
+  }
+
+  stop(): void {
+    this.setBlocks(false)
+    this.#init.network.leaveTopic(this.#evidenceTopic)
+  }
+
+  /** Turns gossip of blocks on or off; sync carries everything either way. */
+  setBlocks(on: boolean): void {
+    if (on === this.#blocksOn) return
+    this.#blocksOn = on
+    const { network } = this.#init
+    if (on) {
+      network.joinTopic(this.#blocksTopic, (payload, from) => this.#onBlocks(payload, from))
+      return
+    }
+    network.leaveTopic(this.#blocksTopic)
+    if (this.#timer !== undefined) this.#init.platform.timers.clear(this.#timer)
+    this.#timer = undefined
+    this.#waiting = []
+  }
+
+  /** Publishes blocks of this node's own, which are on disk already. */
+  publish(sealed: Sealed): void {
+    if (!this.#blocksOn) return
+    this.#waiting.push(sealed)
+    const { clock, timers } = this.#init.platform
+    const wait = this.#lastPublishedMs + LINGER_MS - clock.monotonicMs()
+    if (wait <= 0) this.#flush()
+    else this.#timer ??= timers.set(wait, () => this.#flush())
+  }
+
+  publishEvidence(evidence: Bytes): void {
+    void this.#init.network.publish(this.#evidenceTopic, evidence)
+  }
+
+  #flush(): void {
+    if (this.#timer !== undefined) this.#init.platform.timers.clear(this.#timer)
+    this.#timer = undefined
+    this.#lastPublishedMs = this.#init.platform.clock.monotonicMs()
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const payload of toPayloads(waiting)) void this.#init.network.publish(this.#blocksTopic, payload)
+  }
+
+  async #onBlocks(payload: Bytes, from: Bytes): Promise<GossipVerdict> {
+    const outcome = await this.#init.submit(payload)
+    if (outcome.verdict !== 'accept' && outcome.code !== 'DUPLICATE') this.#init.onRefused(toHex(from), outcome)
+    return outcome.verdict
+  }
+}
+
+/** Consecutive blocks as runs, each under the signature of its last block. */
+export function toPayloads(sealed: readonly Sealed[]): Bytes[] {
+  const payloads: Bytes[] = []
+  let part: Sealed[] = []
+  let bytes = 0
+  const close = (): void => {
+    const last = part.at(-1)
+    if (last === undefined) return
+    const blocks = part.map(({ block }) => block)
+    payloads.push(encodeRun(blocks, { type: 'signed', root: last.root, signature: last.signature }))
+    part = []
+    bytes = 0
+  }
+  for (const one of sealed) {
+    if (part.length >= MAX_GOSSIP_BLOCKS || bytes + one.block.length > MAX_PAYLOAD_BYTES) close()
+    part.push(one)
+    bytes += one.block.length
+  }
+  close()
+  return payloads
+}

@@ -1,0 +1,163 @@
+import {
+  blockHash,
+  type Bytes,
+  type ChainState,
+  encodeEvents,
+  encodeMembershipBody,
+  encodeReadings,
+  encodeRun,
+  type Genesis,
+  KIND_EVENT,
+  KIND_MEMBERSHIP,
+  KIND_READINGS,
+  type MembershipOperation,
+  makeBlock,
+  MAX_EVENTS,
+  rootOf,
+  SALT_BYTES,
+  type Signer,
+  signCheckpoint,
+  WattnessError,
+} from '../../protocol/index.ts'
+import type { Clock, Random } from '../platform.ts'
+import type { Spool, SpoolEntry } from '../store/index.ts'
+import type { Outcome, OwnSeal } from '../validate/index.ts'
+
+export interface SealerInit {
+  readonly genesis: Genesis
+  readonly signer: Signer
+  readonly clock: Clock
+  readonly random: Random
+  readonly spool: Spool
+  readonly head: () => ChainState
+  /** Size of the registrar's chain as stored. */
+  readonly registrarSize: () => number
+  readonly submit: (run: Bytes, own: OwnSeal) => Promise<Outcome>
+  /** Most rows that one block takes up. */
+  readonly maxRows: number
+}
+
+/** A block of this node's own, on disk, and the checkpoint signed with it. */
+export interface Sealed {
+  readonly height: number
+  readonly rows: number
+  readonly block: Bytes
+  readonly root: Bytes
+  readonly signature: Bytes
+}
+
+interface Content {
+  readonly kind: number
+  readonly content: Bytes
+  readonly ids: readonly number[]
+}
+
+/**
+ * Packs what the spool holds into a block, signs the checkpoint it makes and hands both to the door. One at a time: two
+ * blocks for one height would be equivocation.
+ */
+export class Sealer {
+  readonly #init: SealerInit
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(init: SealerInit) {
+    this.#init = init
+  }
+
+  /** The next block from the spool; undefined when nothing waits. Throws when the block cannot be stored. */
+  sealNext(): Promise<Sealed | undefined> {
+    return this.#inTurn(async () => {
+      const entries = await this.#init.spool.peek(this.#init.maxRows)
+      const packed = this.#pack(entries)
+      return packed === undefined ? undefined : this.#seal(packed)
+    })
+  }
+
+  /** One membership block; only a registrar's node calls this. */
+  sealMembership(operations: readonly MembershipOperation[]): Promise<Sealed> {
+    return this.#inTurn(() => this.#seal({ kind: KIND_MEMBERSHIP, content: encodeMembershipBody(operations), ids: [] }))
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#turn.then(work, work)
+    this.#turn = next.catch(() => undefined)
+    return next
+  }
+
+  /** Readings and events never share a block: the oldest entry decides, the others of its kind go with it. */
+  #pack(entries: readonly SpoolEntry[]): Content | undefined {
+    const first = entries[0]
+    if (first === undefined) return undefined
+    const alike = entries.filter((entry) => entry.item.type === first.item.type)
+    return first.item.type === 'event' ? packEvents(alike) : this.#packReadings(alike)
+  }
+
+  #packReadings(entries: readonly SpoolEntry[]): Content {
+    const room = this.#init.genesis.limits.maxBodyBytes - SALT_BYTES
+    for (let count = entries.length; count > 0; count = Math.floor(count / 2)) {
+      const taken = entries.slice(0, count)
+      const content = tryEncode(taken)
+      if (content !== undefined && content.length <= room) {
+        return { kind: KIND_READINGS, content, ids: taken.map((entry) => entry.id) }
+      }
+    }
+    const [entry] = entries
+    throw new WattnessError('READING_TOO_LARGE', `spool entry ${entry?.id}: one reading does not fit a body of ${room} bytes`, {
+      id: entry?.id,
+      room,
+    })
+  }
+
+  async #seal({ kind, content, ids }: Content): Promise<Sealed> {
+    const { genesis, signer, clock, random, head, registrarSize, submit } = this.#init
+    const chain = head()
+    const isRegistrar = genesis.registrar.every((byte, i) => byte === signer.publicKey[i])
+    const block = makeBlock({
+      kind,
+      member: signer.publicKey,
+      height: chain.size,
+      previous: chain.lastHash,
+      sealedAt: Math.max(clock.now(), chain.sealedAt + (chain.size > 0 ? genesis.limits.minBlockIntervalMs : 0)),
+      registrarSize: isRegistrar ? chain.size : registrarSize(),
+      salt: random.bytes(SALT_BYTES),
+      content,
+    })
+    const range = chain.range.clone()
+    range.append(blockHash(block.headerBytes))
+    const { root, signature } = signCheckpoint(signer, genesis.networkId, range.size, range.root())
+    const run = encodeRun([block.bytes], { type: 'signed', root, signature })
+    // Until this resolves the block exists in memory only; a crash loses it and the spool still holds its readings. After
+    // it, block and head are synced and the spool entries are gone, in one write. Only then may anyone see the block.
+    const outcome = await submit(run, { spoolIds: ids })
+    if (outcome.verdict !== 'accept') {
+      throw new WattnessError('SEAL_FAILED', `block ${chain.size} could not be sealed: ${outcome.message}`, {
+        height: chain.size,
+        code: outcome.code,
+        cause: outcome.data['cause'],
+      })
+    }
+    return { height: chain.size, rows: ids.length, block: block.bytes, root, signature }
+  }
+}
+
+function tryEncode(entries: readonly SpoolEntry[]): Bytes | undefined {
+  const readings = []
+  const frames: Bytes[] = []
+  for (const { item } of entries) {
+    if (item.type !== 'reading') continue
+    readings.push(item.reading)
+    if (item.frameHash !== undefined) frames.push(item.frameHash)
+  }
+  try {
+    return encodeReadings(readings, frames.length > 0 ? rootOf(frames) : undefined)
+  } catch (error) {
+    if (error instanceof WattnessError && error.code === 'LIMIT_EXCEEDED') return undefined
+    throw error
+  }
+}
+
+function packEvents(entries: readonly SpoolEntry[]): Content {
+  const events = []
+  for (const { item } of entries.slice(0, MAX_EVENTS)) if (item.type === 'event') events.push(item.event)
+  return { kind: KIND_EVENT, content: encodeEvents(events), ids: entries.slice(0, MAX_EVENTS).map((entry) => entry.id) }
+}

@@ -1,0 +1,51 @@
+import type { ChainSize } from '../../protocol/index.ts'
+import type { Timer, Timers } from '../platform.ts'
+import type { Session } from './session.ts'
+
+export interface AnnouncerInit {
+  readonly timers: Timers
+  /** From the first thing that is new to the telling of it, milliseconds: everything new meanwhile is told at once. */
+  readonly announceDelayMs: number
+  readonly sessions: () => Iterable<Session>
+  readonly sizeOf: (index: number) => number
+}
+
+/** Tells neighbours which chains have grown, each neighbour only what it is not known to hold. */
+export class Announcer {
+  readonly #init: AnnouncerInit
+  readonly #changed = new Set<number>()
+  #timer: Timer | undefined
+
+  constructor(init: AnnouncerInit) {
+    this.#init = init
+  }
+
+  noteGrowth(index: number): void {
+    this.#changed.add(index)
+    this.#timer ??= this.#init.timers.set(this.#init.announceDelayMs, () => this.flush())
+  }
+
+  flush(): void {
+    this.stop()
+    if (this.#changed.size === 0) return
+    const changed = [...this.#changed].sort((a, b) => a - b)
+    this.#changed.clear()
+    for (const session of this.#init.sessions()) {
+      if (session.hello === undefined) continue
+      const sizes: ChainSize[] = []
+      for (const index of changed) {
+        const size = this.#init.sizeOf(index)
+        if (size > Math.max(session.remoteSize(index), session.told(index))) {
+          sizes.push({ index, size })
+          session.tell(index, size)
+        }
+      }
+      if (sizes.length > 0) session.send({ type: 'announce', sizes })
+    }
+  }
+
+  stop(): void {
+    if (this.#timer !== undefined) this.#init.timers.clear(this.#timer)
+    this.#timer = undefined
+  }
+}

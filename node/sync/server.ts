@@ -1,0 +1,138 @@
+import {
+  type Bytes,
+  encodeRun,
+  isWattnessError,
+  MAX_RUN_BYTES,
+  type MissReason,
+  type RunEnd,
+  type WantCheckpointFrame,
+  type WantFrame,
+} from '../../protocol/index.ts'
+import type { LedgerStore } from '../store/index.ts'
+import type { Session } from './session.ts'
+
+/** Requests of one neighbour that may wait; above it the answer is "busy". */
+export const MAX_WAITING_WANTS = 128
+
+/** Room in a frame for everything beside the blocks: end, proof, envelope. */
+const ENVELOPE_BYTES = 4_096
+
+export interface ServerInit {
+  readonly store: LedgerStore
+  readonly keyAt: (index: number) => Bytes | undefined
+  readonly onDamage: (error: Error) => void
+}
+
+type Wanted = WantFrame | WantCheckpointFrame
+
+/** Answers what neighbours ask for, one request at a time for each, at the pace at which the neighbour takes the answers. */
+export class Server {
+  readonly #init: ServerInit
+  readonly #waiting = new Map<Session, Wanted[]>()
+
+  constructor(init: ServerInit) {
+    this.#init = init
+  }
+
+  onWant(session: Session, frame: Wanted): void {
+    const queue = this.#waiting.get(session)
+    if (queue === undefined) {
+      this.#waiting.set(session, [frame])
+      void this.#serve(session)
+      return
+    }
+    if (queue.length >= MAX_WAITING_WANTS) session.send({ type: 'miss', id: frame.id, reason: 'busy' })
+    else queue.push(frame)
+  }
+
+  onSessionEnd(session: Session): void {
+    this.#waiting.delete(session)
+  }
+
+  async #serve(session: Session): Promise<void> {
+    for (;;) {
+      const frame = this.#waiting.get(session)?.shift()
+      if (frame === undefined) break
+      const hasRoom = await this.#answer(session, frame)
+      if (!hasRoom && session.isOpen) {
+        try {
+          await session.channel.drained()
+        } catch {
+          break
+        }
+      }
+    }
+    this.#waiting.delete(session)
+  }
+
+  async #answer(session: Session, frame: Wanted): Promise<boolean> {
+    try {
+      if (frame.type === 'want') return await this.#sendRun(session, frame)
+      return await this.#sendCheckpoint(session, frame)
+    } catch (error) {
+      const isDamaged = isWattnessError(error, 'STORE_DAMAGED')
+      if (isDamaged) this.#init.onDamage(error)
+      return session.send({ type: 'miss', id: frame.id, reason: isDamaged ? 'damaged' : 'not-held' })
+    }
+  }
+
+  async #sendRun(session: Session, want: WantFrame): Promise<boolean> {
+    const { id, index, from } = want
+    const miss = (reason: MissReason): boolean => session.send({ type: 'miss', id, reason })
+    const key = this.#init.keyAt(index)
+    if (key === undefined || from >= this.#init.store.head(key).size) return miss('not-held')
+    const maxBytes = Math.min(want.maxBytes, MAX_RUN_BYTES - ENVELOPE_BYTES)
+    const run = await this.#runFrom(key, from, want.maxBlocks, maxBytes)
+    return run === undefined ? miss('not-held') : session.send({ type: 'run', id, index, from, run })
+  }
+
+  /** Blocks from `from` on under the best end there is: the last signature within reach, else the newest one and a proof. */
+  async #runFrom(key: Bytes, from: number, maxBlocks: number, maxBytes: number): Promise<Bytes | undefined> {
+    const { store } = this.#init
+    const blocks = await store.readBlocks(key, from, maxBlocks, maxBytes)
+    if (blocks.length === 0) return undefined
+    const signedAt = blocks.findLastIndex((block) => block.signed !== undefined)
+    // Cutting off less than half for a signature of the run's own is cheaper than a proof on both sides.
+    if (signedAt >= blocks.length / 2) {
+      const { root, signature } = blocks[signedAt]?.signed as { root: Bytes; signature: Bytes }
+      return encodeRun(
+        blocks.slice(0, signedAt + 1).map((block) => block.bytes),
+        { type: 'signed', root, signature },
+      )
+    }
+    const size = from + blocks.length
+    const newest = await store.newestSigned(key)
+    if (newest === undefined || newest.size <= size) return undefined
+    const end: RunEnd = {
+      type: 'covered',
+      size: newest.size,
+      root: newest.root,
+      signature: newest.signature,
+      proof: await store.consistencyProof(key, size, newest.size),
+    }
+    return encodeRun(
+      blocks.map((block) => block.bytes),
+      end,
+    )
+  }
+
+  async #sendCheckpoint(session: Session, { id, index, from }: WantCheckpointFrame): Promise<boolean> {
+    const { store } = this.#init
+    const key = this.#init.keyAt(index)
+    const newest = key === undefined ? undefined : await store.newestSigned(key)
+    if (key === undefined || newest === undefined || newest.size < from) {
+      return session.send({ type: 'miss', id, reason: 'not-held' })
+    }
+    return session.send({
+      type: 'checkpoint',
+      id,
+      index,
+      size: newest.size,
+      root: newest.root,
+      signature: newest.signature,
+      oldSize: from,
+      oldRoot: await store.rootAt(key, from),
+      proof: await store.consistencyProof(key, from, newest.size),
+    })
+  }
+}
