@@ -6,7 +6,8 @@ export type { Holdings, NamedLeaf } from './message-fields.ts'
 
 export const SYNC_VERSION = 1
 export const MAX_AGENT_BYTES = 64
-export const MAX_EVIDENCE_BYTES = 8_192
+/** Above what evidence needs today: later kinds of it must fit as well. */
+export const MAX_EVIDENCE_FRAME_BYTES = 8_192
 export const MAX_PEERS_PER_FRAME = 32
 export const MAX_ADDRESSES_PER_PEER = 4
 export const MAX_ADDRESS_BYTES = 256

@@ -17,7 +17,7 @@ import {
   MAX_ADDRESS_BYTES,
   MAX_ADDRESSES_PER_PEER,
   MAX_AGENT_BYTES,
-  MAX_EVIDENCE_BYTES,
+  MAX_EVIDENCE_FRAME_BYTES,
   MAX_PEERS_PER_FRAME,
   MISS_REASONS,
   type MissFrame,
@@ -236,11 +236,11 @@ const checkpoint: Form<CheckpointFrame> = {
 const evidence: Form<EvidenceFrame> = {
   code: 11,
   write(writer, { evidence }) {
-    assertRange(evidence.length, 1, MAX_EVIDENCE_BYTES, 'bytes of evidence')
+    assertRange(evidence.length, 1, MAX_EVIDENCE_FRAME_BYTES, 'bytes of evidence')
     writer.bytes(evidence)
   },
   read(reader) {
-    assertRange(reader.remaining, 1, MAX_EVIDENCE_BYTES, 'bytes of evidence')
+    assertRange(reader.remaining, 1, MAX_EVIDENCE_FRAME_BYTES, 'bytes of evidence')
     return { type: 'evidence', evidence: takeFixed(reader, reader.remaining) }
   },
 }
