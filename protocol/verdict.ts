@@ -47,11 +47,19 @@ export const VERDICTS = {
   WRONG_REGISTRAR_SIZE: 'reject',
   /** A membership block in a chain that is not the registrar's, whom genesis names. */
   WRONG_KIND: 'reject',
+  /** A time or value that no reading can have. */
+  VALUE_OUT_OF_RANGE: 'reject',
   /** Evidence that proves nothing. */
   INVALID_EVIDENCE: 'reject',
+  /** A label record of another form than rule M14 has. */
+  LABEL_INVALID: 'reject',
 
   /** A later version's membership operation: its relay may understand it, and this chain waits for an upgrade. */
   UNKNOWN_OPERATION: 'ignore',
+  /** A later version's kind of evidence. */
+  UNKNOWN_EVIDENCE_KIND: 'ignore',
+  /** Another label than the registrar's chain names: of that chain the relay may hold more or less. */
+  LABEL_MISMATCH: 'ignore',
   /** The relay may hold more of the registrar's chain. */
   NOT_A_MEMBER: 'ignore',
   /** The relay may not hold the revocation yet. */

@@ -7,6 +7,8 @@ const codes = Object.keys(VERDICTS) as ValidationCode[]
 /** What a node can only say because of what it holds, what its clock shows, or which version it runs. */
 const LOCAL: readonly ValidationCode[] = [
   'UNKNOWN_OPERATION',
+  'UNKNOWN_EVIDENCE_KIND',
+  'LABEL_MISMATCH',
   'NOT_A_MEMBER',
   'REVOKED',
   'REGISTRAR_AHEAD',
