@@ -40,7 +40,9 @@ export function parseDecimal(text: string): Decimal {
   const match = text.length <= MAX_DECIMAL_LENGTH ? DECIMAL_TEXT.exec(text) : null
   if (match === null) {
     const found = text.slice(0, MAX_DECIMAL_LENGTH)
-    throw new WattnessError('MALFORMED_DECIMAL', `decimal: expected digits such as 1234.567, found ${JSON.stringify(found)}`, { found })
+    throw new WattnessError('MALFORMED_DECIMAL', `decimal: expected digits such as 1234.567, found ${JSON.stringify(found)}`, {
+      found,
+    })
   }
   const decimals = match[3] ?? ''
   // Digits beyond 2^53 − 1 round to 2^53 or more, which is not safe: no wrong integer passes.

@@ -22,7 +22,7 @@ export const EVENT_CODES = {
   firmware: 5,
   'source-silent': 6,
   'source-failed': 7,
-  'source-back': 8
+  'source-back': 8,
 } as const
 
 export type EventName = keyof typeof EVENT_CODES

@@ -11,7 +11,7 @@ import { assertTimeMs, decodeRowTimes, encodeRowTimes } from './row-times.ts'
 
 /**
  * The content of a body of kind "readings": tables of rows that share registers, interval and time source, stored by column.
- * Rules R9 to R26. Content means the body without its salt.
+ * Rules R9 to R27. Content means the body without its salt.
  *
  * Measured on Node 24, hot, 96 rows of 4 registers and 1 of 1: `npm run bench -- encode` prints the microseconds.
  */
@@ -23,7 +23,7 @@ export interface Table {
   readonly intervalMs: number
   readonly timeSource: TimeSource
   /** UTC milliseconds, one per row. */
-  readonly times: Float64Array
+  readonly times: readonly number[]
   /** One per register, in the order of `registers`. */
   readonly columns: readonly Column[]
 }
@@ -57,8 +57,8 @@ interface Group {
  * Encodes readings, in one table per shape (rule R10), tables in order of first appearance, rows in the order given.
  *
  * Throws VALUE_OUT_OF_RANGE for a value that is no safe integer or a time outside the range of rule R14, MISSING_MISMATCH
- * where `value` is null and quality not "missing" or the other way round, OUT_OF_RANGE for a register, quality or time source that does not exist
- * or for no reading at all, DUPLICATE_REGISTER for a row that names one twice, and LIMIT_EXCEEDED.
+ * where `value` is null and quality not "missing" or the other way round, OUT_OF_RANGE for a register, quality or time source
+ * that does not exist or for no reading at all, DUPLICATE_REGISTER for a row that names one twice, and LIMIT_EXCEEDED.
  */
 export function encodeReadings(readings: readonly Reading[], framesRoot?: Uint8Array): Uint8Array {
   const groups = groupReadings(readings)
@@ -177,21 +177,28 @@ function refuseLimit(what: string, limit: number, found: number): never {
 
 function refuseMismatch({ register, value, quality }: RegisterValue): never {
   const key = registerKey(register)
-  throw new WattnessError('MISSING_MISMATCH', `register ${key}: value ${value} with quality ${quality}; null goes with missing only`, {
-    register: key,
-    value,
-    quality
-  })
+  throw new WattnessError(
+    'MISSING_MISMATCH',
+    `register ${key}: value ${value} with quality ${quality}; null goes with missing only`,
+    {
+      register: key,
+      value,
+      quality,
+    },
+  )
 }
 
 function refuseValue({ register, value }: RegisterValue): never {
   const key = registerKey(register)
-  throw new WattnessError('VALUE_OUT_OF_RANGE', `register ${key}: expected a safe integer, found ${value}`, { register: key, value })
+  throw new WattnessError('VALUE_OUT_OF_RANGE', `register ${key}: expected a safe integer, found ${value}`, {
+    register: key,
+    value,
+  })
 }
 
 /**
- * Decodes content into tables of typed arrays, the cheaper form. Throws TRUNCATED, TRAILING_BYTES, NON_CANONICAL, OUT_OF_RANGE
- * or LIMIT_EXCEEDED. `framesRoot` is a view of `content`.
+ * Decodes content into tables of columns, the cheaper form. Throws TRUNCATED, TRAILING_BYTES, NON_CANONICAL, OUT_OF_RANGE or
+ * LIMIT_EXCEEDED. `framesRoot` is a view of `content`.
  */
 export function decodeTables(content: Uint8Array): ReadingTables {
   if (content.length > MAX_CONTENT_BYTES) refuseLimit('bytes', MAX_CONTENT_BYTES, content.length)
@@ -241,7 +248,8 @@ function decodeRegister(reader: Reader): Register {
   const d = reader.u8()
   const e = reader.u8()
   const f = short ? OBIS_F_UNUSED : reader.u8()
-  if (!short && a === 1 && b === 0 && f === OBIS_F_UNUSED) reader.fail('NON_CANONICAL', 'a register that has a short form, in the long one')
+  if (!short && a === 1 && b === 0 && f === OBIS_F_UNUSED)
+    reader.fail('NON_CANONICAL', 'a register that has a short form, in the long one')
   return { obis: { a, b, c, d, e, f }, unit: reader.u8(), scaler: (reader.u8() << 24) >> 24 }
 }
 
@@ -275,4 +283,3 @@ function appendRows(readings: Reading[], table: Table): void {
     readings.push({ time: times[row] as number, intervalMs, timeSource, values })
   }
 }
-

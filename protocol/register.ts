@@ -24,6 +24,6 @@ export function assertRegister(register: Register): void {
   throw new WattnessError(
     'OUT_OF_RANGE',
     `register ${registerKey(register)}: expected code and unit of 0 to 255 and a scaler of -128 to 127`,
-    { obis: formatObis(obis), unit, scaler }
+    { obis: formatObis(obis), unit, scaler },
   )
 }

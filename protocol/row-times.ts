@@ -9,14 +9,14 @@ import type { TimeSource } from './reading.ts'
  */
 
 /**
- * Latest time, in UTC milliseconds, and longest interval: 2^52 − 1, the year 144683. One bit below the safe integers, so that a
- * difference of two differences is still a safe integer.
+ * Latest time, in UTC milliseconds, and longest interval: 2^52 − 1, the year 144683. One bit below the safe integers, so
+ * that a difference of two differences is still a safe integer. Rule R14.
  */
 export const MAX_TIME_MS = 2 ** 52 - 1
 
 export interface RowTimes {
   /** UTC milliseconds, one per row. */
-  readonly times: Float64Array
+  readonly times: readonly number[]
   /** 0 for readings of an instant. */
   readonly intervalMs: number
   readonly timeSource: TimeSource
@@ -36,7 +36,10 @@ const RESERVED_MASK = 0xc0
 /** Throws VALUE_OUT_OF_RANGE unless 0 ≤ ms ≤ MAX_TIME_MS, an integer. */
 export function assertTimeMs(ms: number, what: string): void {
   if (Number.isSafeInteger(ms) && ms >= 0 && ms <= MAX_TIME_MS) return
-  throw new WattnessError('VALUE_OUT_OF_RANGE', `${what}: expected whole milliseconds, 0 to 2^52-1, found ${ms}`, { what, found: ms })
+  throw new WattnessError('VALUE_OUT_OF_RANGE', `${what}: expected whole milliseconds, 0 to 2^52-1, found ${ms}`, {
+    what,
+    found: ms,
+  })
 }
 
 /** Writes the first `rowCount` of `times`, which must have passed assertTimeMs, as must the interval. */
@@ -45,12 +48,14 @@ export function encodeRowTimes(
   times: Float64Array,
   rowCount: number,
   intervalMs: number,
-  timeSource: TimeSource
+  timeSource: TimeSource,
 ): void {
   const source = TIME_SOURCES.indexOf(timeSource)
   if (source < 0) {
     const expected = TIME_SOURCES.join(', ')
-    throw new WattnessError('OUT_OF_RANGE', `time source: expected one of ${expected}, found ${String(timeSource)}`, { timeSource })
+    throw new WattnessError('OUT_OF_RANGE', `time source: expected one of ${expected}, found ${String(timeSource)}`, {
+      timeSource,
+    })
   }
   const unit = coarsestUnit(times, rowCount, intervalMs)
   const unitMs = TIME_UNITS_MS[unit] as number
@@ -105,7 +110,7 @@ export function decodeRowTimes(reader: Reader, rowCount: number): RowTimes {
     interval = reader.varint(max)
     if (interval === 0) reader.fail('NON_CANONICAL', 'an interval of 0 is written as none')
   }
-  const times = new Float64Array(rowCount)
+  const times = new Array<number>(rowCount)
   let time = reader.varint(max)
   times[0] = time * unitMs
   let tooFine = coarser !== 0 && interval % coarser === 0 && time % coarser === 0

@@ -77,7 +77,7 @@ export const UNIT_SYMBOLS: ReadonlyMap<number, string> = new Map([
   [71, 'dBµV'],
   [72, 'dB'],
   [254, 'other'],
-  [255, '']
+  [255, ''],
 ])
 
 /** Codes that the rest of the project names. */
@@ -94,7 +94,7 @@ export const UNIT = {
   ampere: 33,
   volt: 35,
   hertz: 44,
-  count: 255
+  count: 255,
 } as const
 
 const CODES = new Map(Array.from(UNIT_SYMBOLS, ([code, symbol]) => [symbol, code] as const))
@@ -110,12 +110,12 @@ const ALIASES: ReadonlyMap<string, number> = new Map([
   ['dm3', 19],
   ['°c', 9],
   ['degC', 9],
-  ['ohm', 38]
+  ['ohm', 38],
 ])
 
 /** Units that meters also print in other case (`kVArh`, `KWH`, `v`); none of them is another unit in any case. */
 const CASELESS: ReadonlyMap<string, number> = new Map(
-  [25, 27, 28, 29, 30, 31, 32, 33, 35, 44].map((code) => [(UNIT_SYMBOLS.get(code) as string).toLowerCase(), code])
+  [25, 27, 28, 29, 30, 31, 32, 33, 35, 44].map((code) => [(UNIT_SYMBOLS.get(code) as string).toLowerCase(), code]),
 )
 
 /** Units that may carry a prefix. `kg` and `m` are units of their own. */
@@ -140,8 +140,8 @@ export interface ParsedUnit {
 }
 
 /**
- * Rule R5: a unit's text with its prefix: `kWh` → code 30, exponent 3. Prefixes: k (also K), M, G, and m for currents, voltages and
- * pressures in bar. Throws UNKNOWN_UNIT.
+ * Rule R5: a unit's text with its prefix: `kWh` → code 30, exponent 3. Prefixes: k (also K), M, G, and m for currents,
+ * voltages, charges and pressures in bar. Throws UNKNOWN_UNIT.
  */
 export function parseUnit(text: string): ParsedUnit {
   const plain = unitCode(text)
@@ -150,7 +150,9 @@ export function parseUnit(text: string): ParsedUnit {
   const exponent = prefixExponent(text[0])
   if (rest !== undefined && exponent !== undefined && (exponent < 0 ? MILLI : KILO).has(rest)) return { unit: rest, exponent }
   const found = text.slice(0, 40)
-  throw new WattnessError('UNKNOWN_UNIT', `unit: expected a DLMS unit such as kWh, V or m3, found ${JSON.stringify(found)}`, { found })
+  throw new WattnessError('UNKNOWN_UNIT', `unit: expected a DLMS unit such as kWh, V or m3, found ${JSON.stringify(found)}`, {
+    found,
+  })
 }
 
 function unitCode(text: string): number | undefined {
