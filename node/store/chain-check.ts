@@ -1,0 +1,276 @@
+import { equalBytes } from '../../protocol/bytes.ts'
+import type { ChainState } from '../../protocol/chain-state.ts'
+import type { SignedCheckpoint } from '../../protocol/checkpoint.ts'
+import { isWattnessError } from '../../protocol/errors.ts'
+import { EMPTY_ROOT, HASH_BYTES, ZERO_HASH } from '../../protocol/hash.ts'
+import { CompactRange } from '../../protocol/tree.ts'
+import { type ChainEntry, type Damage, damaged } from './chain-entry.ts'
+import { decodeHead, encodeHead, type HeadRecord } from './head-record.ts'
+import { blockKey, headKey, heightOfBlockKey, tileKey } from './keys.ts'
+import { del, type Kv, type KvOperation, put } from './kv.ts'
+import { checkRecord, openRecord } from './record.ts'
+import { checkStored, decodeStored, type StoredBlock } from './stored-block.ts'
+import { EMPTY_EDGE, extendTiles, TILE_BYTES, TILE_WIDTH, type TileEdge, tilesAt } from './tiles.ts'
+import { TreeReader } from './tree-reader.ts'
+
+export type VerifySigned = (checkpoint: SignedCheckpoint) => boolean
+
+/** What a check needs besides the chain: the signature check is injected, since it needs the network's identity. */
+export interface CheckContext {
+  readonly kv: Kv
+  readonly verifySigned: VerifySigned
+  /** Writes what a repair of a chain makes, in order. */
+  readonly write: (operations: readonly KvOperation[], sync: boolean) => Promise<void>
+}
+
+/** Signatures remembered on the way up a chain, to fall back on when its top is lost. */
+const REMEMBERED_SIGNATURES = 64
+const OPERATIONS_PER_WRITE = 512
+
+export function emptyState(): ChainState {
+  return {
+    size: 0,
+    range: CompactRange.empty(),
+    root: EMPTY_ROOT,
+    lastHash: ZERO_HASH,
+    sealedAt: 0,
+    registrarSize: 0,
+    checkpoint: undefined,
+  }
+}
+
+export const emptyEntry = (id: number, member: Uint8Array): ChainEntry => ({ id, member, state: emptyState(), edge: EMPTY_EDGE })
+
+/**
+ * Loads a chain at start-up and checks it against its head: checksum, the blocks from `checkFrom` (never more than the last
+ * full tile is skipped) up to the head linked and whole, root, signature. A chain that fails is shortened to its longest
+ * intact prefix, which is written and reported.
+ */
+export async function loadChain(
+  context: CheckContext,
+  id: number,
+  member: Uint8Array,
+  checkFrom: number,
+  damage: Damage[],
+): Promise<ChainEntry> {
+  const key = headKey(id)
+  const record = await context.kv.get(key)
+  let head: HeadRecord | undefined
+  try {
+    if (record === undefined) {
+      if ((await context.kv.get(blockKey(id, 0))) === undefined) return emptyEntry(id, member)
+      throw damaged(member, 0, 'head record missing')
+    }
+    head = decodeHead(openRecord(key, record, 'head record'))
+    return await intactChain(context, id, member, head, checkFrom)
+  } catch (error) {
+    const what = reasonOf(error)
+    const covering = await coveringCheckpoint(context, id, member, head)
+    const entry = await salvageChain(context, id, member, { limit: head?.size, covering })
+    const { size } = entry.state
+    damage.push({ what, member, height: size, ...(head === undefined ? {} : { lost: Math.max(0, head.size - size) }) })
+    return entry
+  }
+}
+
+/** Damage is handled; any other error (a full disk, a failing one) must not be taken for it. */
+function reasonOf(error: unknown): string {
+  if (isWattnessError(error) && ['DISK_FULL', 'STORE_FAILED', 'STORE_LOCKED', 'STORE_CLOSED'].includes(error.code)) throw error
+  return error instanceof Error ? error.message : String(error)
+}
+
+async function intactChain(
+  context: CheckContext,
+  id: number,
+  member: Uint8Array,
+  head: HeadRecord,
+  checkFrom: number,
+): Promise<ChainEntry> {
+  const { kv } = context
+  const { size } = head
+  if (size === 0) return emptyEntry(id, member)
+  const lastTile = Math.floor((size - 1) / TILE_WIDTH) * TILE_WIDTH
+  const from = Math.min(checkFrom, lastTile)
+  const edge = await readEdge(kv, id, member, size)
+  const pendingFrom = tilesAt(0, size).full * TILE_WIDTH
+  let height = from
+  let last: StoredBlock | undefined
+  let firstPrevious: Uint8Array = ZERO_HASH
+  for await (const entries of kv.iterate({ gte: blockKey(id, from), lt: blockKey(id, size) })) {
+    for (const [key, value] of entries) {
+      if (heightOfBlockKey(key) !== height) throw damaged(member, height, 'missing')
+      const block = checkStored(value, member, height)
+      if (last === undefined) firstPrevious = block.header.previous
+      else if (!equalBytes(block.header.previous, last.hash)) throw damaged(member, height, 'does not name the block before it')
+      if (height >= pendingFrom) edge[0]?.set(block.hash, (height - pendingFrom) * HASH_BYTES)
+      last = block
+      height++
+    }
+  }
+  if (last === undefined || height !== size) throw damaged(member, height, 'missing')
+  if (!equalBytes(last.hash, head.lastHash)) throw damaged(member, size - 1, 'is not the block that the head names')
+
+  const checkpoint = checkpointOf(head, member, last)
+  const { sealedAt, registrarSize } = last.header
+  const base = { size, root: head.root, lastHash: head.lastHash.slice(), sealedAt, registrarSize, checkpoint }
+  const bare: ChainEntry = { id, member, state: { ...base, range: CompactRange.empty() }, edge }
+  const tree = new TreeReader(kv, (_entry, level, index) => {
+    throw damaged(member, index * TILE_WIDTH ** (level + 1), `tile ${level}/${index} of the tree is damaged`)
+  })
+  if (from > 0 && !equalBytes(firstPrevious, await tree.leafAt(bare, from - 1))) {
+    throw damaged(member, from, 'does not name the block before it')
+  }
+  const range = await tree.rangeAt(bare, size)
+  if (!equalBytes(range.root(), head.root)) throw damaged(member, size - 1, "tree does not make the head's root")
+  if (checkpoint !== undefined && !context.verifySigned(checkpoint)) {
+    throw damaged(member, size - 1, "head's signature is not the member's")
+  }
+  return { id, member, state: { ...base, range, root: range.root() }, edge }
+}
+
+function checkpointOf(head: HeadRecord, member: Uint8Array, last: StoredBlock): SignedCheckpoint | undefined {
+  const { covered, size, root } = head
+  if (covered === undefined) return undefined
+  if (covered === 'by-block') {
+    const { signed } = last
+    if (signed === undefined || !equalBytes(signed.root, root)) throw damaged(member, size - 1, 'signature of the head missing')
+    return { member, size, root: root.slice(), signature: signed.signature.slice() }
+  }
+  return { member, size: covered.size, root: covered.root.slice(), signature: covered.signature.slice() }
+}
+
+/** The partial tiles of the levels above the blocks; level 0 has its place and is filled from the blocks. */
+async function readEdge(kv: Kv, id: number, member: Uint8Array, size: number): Promise<Uint8Array[]> {
+  const edge: Uint8Array[] = [new Uint8Array(TILE_BYTES)]
+  for (let level = 1; size >= TILE_WIDTH ** level; level++) {
+    const { full, width } = tilesAt(level, size)
+    const tile = new Uint8Array(TILE_BYTES)
+    edge.push(tile)
+    if (width === 0) continue
+    const key = tileKey(id, level, full)
+    const record = await kv.get(key)
+    const hashes = record === undefined ? undefined : checkRecord(key, record)
+    if (hashes === undefined || hashes.length < width * HASH_BYTES) {
+      throw damaged(member, full * TILE_WIDTH ** (level + 1), `tile ${level}/${full} of the tree is damaged`)
+    }
+    tile.set(hashes.subarray(0, width * HASH_BYTES))
+  }
+  return edge
+}
+
+export interface SalvageOptions {
+  /** Blocks kept at most. */
+  readonly limit?: number | undefined
+  /** A checkpoint known to be the member's own and of this history. */
+  readonly covering?: SignedCheckpoint | undefined
+}
+
+/**
+ * Walks a chain from its first block, keeps what is whole, makes its tiles again and writes the new head. What is kept
+ * must be covered by a checked signature: by the one given, or else the chain ends at the newest signed block below the
+ * damage.
+ */
+export async function salvageChain(
+  context: CheckContext,
+  id: number,
+  member: Uint8Array,
+  options: SalvageOptions = {},
+): Promise<ChainEntry> {
+  const { covering } = options
+  const { entry, signatures } = await walk(context, id, member, options.limit ?? Number.POSITIVE_INFINITY)
+  const { size } = entry.state
+  const checkpoint = covering !== undefined && covering.size >= size ? covering : undefined
+  const newest = checkpoint === undefined ? await newestAuthentic(context, entry, signatures) : undefined
+  if (newest !== undefined && newest.size < size) return salvageChain(context, id, member, { limit: newest.size })
+  const covered = checkpoint ?? newest
+  if (size === 0 || covered === undefined) {
+    await context.write([del(headKey(id))], true)
+    return emptyEntry(id, member)
+  }
+  const kept: ChainEntry = { ...entry, state: { ...entry.state, checkpoint: covered } }
+  const key = headKey(id)
+  await context.write([put(key, encodeHead(key, kept.state))], true)
+  return kept
+}
+
+/** The old head's checkpoint: it stays true of the chain's beginning, however much of its end is lost. */
+async function coveringCheckpoint(
+  context: CheckContext,
+  id: number,
+  member: Uint8Array,
+  head: HeadRecord | undefined,
+): Promise<SignedCheckpoint | undefined> {
+  if (head === undefined || head.covered === undefined || head.size === 0) return undefined
+  let checkpoint: SignedCheckpoint
+  if (head.covered === 'by-block') {
+    const value = await context.kv.get(blockKey(id, head.size - 1))
+    try {
+      const signed = value === undefined ? undefined : decodeStored(value).signed
+      if (signed === undefined) return undefined
+      checkpoint = { member, size: head.size, root: signed.root.slice(), signature: signed.signature.slice() }
+    } catch {
+      return undefined
+    }
+  } else {
+    const { size, root, signature } = head.covered
+    checkpoint = { member, size, root: root.slice(), signature: signature.slice() }
+  }
+  return context.verifySigned(checkpoint) ? checkpoint : undefined
+}
+
+async function walk(
+  context: CheckContext,
+  id: number,
+  member: Uint8Array,
+  limit: number,
+): Promise<{ entry: ChainEntry; signatures: SignedCheckpoint[] }> {
+  const range = CompactRange.empty()
+  const signatures: SignedCheckpoint[] = []
+  let operations: KvOperation[] = []
+  let edge: TileEdge = EMPTY_EDGE
+  let state = emptyState()
+  const end = Math.min(limit, 2 ** 48 - 1)
+  scan: for await (const entries of context.kv.iterate({ gte: blockKey(id, 0), lt: blockKey(id, end) })) {
+    for (const [key, value] of entries) {
+      const height = state.size
+      const block = heightOfBlockKey(key) === height ? readWhole(value, member, height) : undefined
+      if (block === undefined || !equalBytes(block.header.previous, state.lastHash)) break scan
+      range.append(block.hash)
+      edge = extendTiles(edge, id, height, [block.hash], operations)
+      const { sealedAt, registrarSize } = block.header
+      state = { ...state, size: height + 1, lastHash: block.hash, sealedAt, registrarSize }
+      if (block.signed !== undefined) {
+        const { root, signature } = block.signed
+        signatures.push({ member, size: state.size, root: root.slice(), signature: signature.slice() })
+        if (signatures.length > REMEMBERED_SIGNATURES) signatures.shift()
+      }
+    }
+    if (operations.length >= OPERATIONS_PER_WRITE) {
+      await context.write(operations, false)
+      operations = []
+    }
+  }
+  if (operations.length > 0) await context.write(operations, false)
+  return { entry: { id, member, state: { ...state, range, root: range.root() }, edge }, signatures }
+}
+
+function readWhole(value: Uint8Array, member: Uint8Array, height: number): StoredBlock | undefined {
+  try {
+    return checkStored(value, member, height)
+  } catch {
+    return undefined
+  }
+}
+
+async function newestAuthentic(
+  context: CheckContext,
+  entry: ChainEntry,
+  signatures: readonly SignedCheckpoint[],
+): Promise<SignedCheckpoint | undefined> {
+  const tree = new TreeReader(context.kv, () => undefined)
+  for (const signed of signatures.toReversed()) {
+    const root = await tree.rootAt(entry, signed.size)
+    if (equalBytes(root, signed.root) && context.verifySigned(signed)) return signed
+  }
+  return undefined
+}

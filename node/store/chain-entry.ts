@@ -1,0 +1,37 @@
+import { toHex } from '../../protocol/bytes.ts'
+import type { ChainState } from '../../protocol/chain-state.ts'
+import { WattnessError } from '../../protocol/errors.ts'
+import type { TileEdge } from './tiles.ts'
+
+/** One chain as memory knows it. Never changed in place: an accepted batch puts a new entry in its stead. */
+export interface ChainEntry {
+  readonly id: number
+  readonly member: Uint8Array
+  readonly state: ChainState
+  readonly edge: TileEdge
+}
+
+/** What was found damaged or lost, and from where on a chain must be fetched again. */
+export interface Damage {
+  readonly what: string
+  readonly member?: Uint8Array
+  /** First height that is no longer held. */
+  readonly height?: number
+  /** Blocks given up, from `height` on. */
+  readonly lost?: number
+  readonly file?: string
+  readonly offset?: number
+}
+
+/** A member key as a map key. One byte a character. */
+export function memberText(member: Uint8Array): string {
+  return Buffer.from(member.buffer, member.byteOffset, member.byteLength).toString('latin1')
+}
+
+export function damaged(member: Uint8Array, height: number, what: string): WattnessError {
+  return new WattnessError('STORE_DAMAGED', `block ${height} of ${toHex(member).slice(0, 16)}…: ${what}`, {
+    member: toHex(member),
+    height,
+    what,
+  })
+}

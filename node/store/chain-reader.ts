@@ -1,0 +1,114 @@
+import { equalBytes } from '../../protocol/bytes.ts'
+import type { SignedCheckpoint } from '../../protocol/checkpoint.ts'
+import { type ChainEntry, damaged } from './chain-entry.ts'
+import { blockKey, heightOfBlockKey } from './keys.ts'
+import type { Kv } from './kv.ts'
+import { checkStored, type StoredBlock } from './stored-block.ts'
+import { hashAt, TILE_WIDTH } from './tiles.ts'
+import type { TreeReader } from './tree-reader.ts'
+
+/** How far back a signature is looked for: the longest run that one signature covers. */
+export const SIGNATURE_SEARCH = 4_096
+
+/** Reads of one chain's blocks. What leaves here was compared with the chain's tree, or STORE_DAMAGED was thrown. */
+export class ChainReader {
+  readonly #kv: Kv
+  readonly #tree: TreeReader
+
+  constructor(kv: Kv, tree: TreeReader) {
+    this.#kv = kv
+    this.#tree = tree
+  }
+
+  /**
+   * Consecutive blocks from height `from`: at most `maxBlocks`, and no more once their bytes reach `maxBytes` (one at
+   * least). Each block's body is checked against its header and its header against the leaf of the tree, which pins its
+   * `previous` too. Throws STORE_DAMAGED with member and height.
+   */
+  async readBlocks(
+    entry: ChainEntry,
+    from: number,
+    maxBlocks: number,
+    maxBytes = Number.POSITIVE_INFINITY,
+  ): Promise<StoredBlock[]> {
+    const end = Math.min(entry.state.size, from + maxBlocks)
+    const blocks: StoredBlock[] = []
+    let bytes = 0
+    let height = from
+    let tile: Uint8Array | undefined
+    if (from >= end) return blocks
+    for await (const entries of this.#kv.iterate({ gte: blockKey(entry.id, from), lt: blockKey(entry.id, end) })) {
+      for (const [key, value] of entries) {
+        if (heightOfBlockKey(key) !== height) throw damaged(entry.member, height, 'missing')
+        const place = height % TILE_WIDTH
+        if (tile === undefined || place === 0) tile = await this.#tree.tile(entry, 0, Math.floor(height / TILE_WIDTH))
+        const block = checkStored(value, entry.member, height)
+        if (!equalBytes(block.hash, hashAt(tile, place))) throw damaged(entry.member, height, 'is not the leaf of the tree')
+        if (blocks.length > 0 && bytes + value.length > maxBytes) return blocks
+        blocks.push(block)
+        bytes += value.length
+        height++
+      }
+    }
+    if (height < end) throw damaged(entry.member, height, 'missing')
+    return blocks
+  }
+
+  async readBlock(entry: ChainEntry, height: number): Promise<StoredBlock | undefined> {
+    const [block] = await this.readBlocks(entry, height, 1)
+    return block
+  }
+
+  /**
+   * The newest signature stored beside a block of height `from` or below, looked for over SIGNATURE_SEARCH blocks: the
+   * checkpoint that it signs covers that block. Compared with the tree's root at that size.
+   */
+  async signatureAtOrBelow(entry: ChainEntry, height: number): Promise<SignedCheckpoint | undefined> {
+    const top = Math.min(height, entry.state.size - 1)
+    const bottom = Math.max(0, top - SIGNATURE_SEARCH + 1)
+    if (top < bottom) return undefined
+    return this.#signature(entry, bottom, top, true)
+  }
+
+  /**
+   * A signature of block `height` or a later one: the next that is stored within SIGNATURE_SEARCH blocks, else the head's
+   * checkpoint.
+   */
+  async signatureAtOrAbove(entry: ChainEntry, height: number): Promise<SignedCheckpoint | undefined> {
+    const { size, checkpoint } = entry.state
+    const top = Math.min(height + SIGNATURE_SEARCH, size) - 1
+    const found = top < height ? undefined : await this.#signature(entry, height, top, false)
+    if (found !== undefined) return found
+    return checkpoint !== undefined && checkpoint.size > height ? checkpoint : undefined
+  }
+
+  async #signature(entry: ChainEntry, bottom: number, top: number, reverse: boolean): Promise<SignedCheckpoint | undefined> {
+    const range = { gte: blockKey(entry.id, bottom), lt: blockKey(entry.id, top + 1), reverse }
+    for await (const entries of this.#kv.iterate(range)) {
+      for (const [key, value] of entries) {
+        const at = heightOfBlockKey(key)
+        const { signed } = checkStored(value, entry.member, at)
+        if (signed === undefined) continue
+        if (!equalBytes(signed.root, await this.#tree.rootAt(entry, at + 1))) {
+          throw damaged(entry.member, at, 'signed root is not that of the tree')
+        }
+        return { member: entry.member, size: at + 1, root: signed.root, signature: signed.signature }
+      }
+    }
+    return undefined
+  }
+
+  /** First height whose block was sealed at `timeMs` or later; the chain's size where none was. Sealed-at never decreases. */
+  async findByTime(entry: ChainEntry, timeMs: number): Promise<number> {
+    let low = 0
+    let high = entry.state.size
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2)
+      const value = await this.#kv.get(blockKey(entry.id, middle))
+      if (value === undefined) throw damaged(entry.member, middle, 'missing')
+      if (checkStored(value, entry.member, middle).header.sealedAt < timeMs) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}

@@ -1,0 +1,155 @@
+import { WattnessError } from '../../protocol/errors.ts'
+
+/**
+ * Every key of the store. One byte says what the record is; numbers are big-endian, so that keys sort by them. Records
+ * marked * end in a CRC-32 of key and value (record.ts); the others verify themselves.
+ *
+ * | key                                                  | value                                                  |
+ * |------------------------------------------------------|--------------------------------------------------------|
+ * | META    ‖ name                                       | * one named record (schema.ts, ledger-store.ts)        |
+ * | CHAIN   ‖ member key 32                              | * chain id u16: a short local name of the chain        |
+ * | HEAD    ‖ chain id u16                               | * head record (head-record.ts)                         |
+ * | BLOCK   ‖ chain id u16 ‖ height u48                  | header ‖ body [‖ root 32 ‖ signature 64]: hashes       |
+ * | TILE    ‖ chain id u16 ‖ level u8 ‖ index u48        | * 1 to 256 hashes: a C2SP tile (tiles.ts)              |
+ * | SPOOL   ‖ sequence u48                               | * one reading or event that waits (spool-entry.ts)     |
+ * | SEEN    ‖ source 8 ‖ time u48 ‖ content 8            | empty: the key is the record (seen-index.ts)           |
+ * | ASIDE   ‖ sequence u48                               | a spool record that was damaged, as it was found       |
+ * | FRAME   ‖ time u48 ‖ sequence u48                    | * raw meter frame                                      |
+ * | EVIDENCE ‖ member key 32                             | * evidence of equivocation, as protocol/ encodes it    |
+ * | LABEL   ‖ member key 32                              | * salt 16 ‖ label text                                 |
+ * | INVITATION ‖ invitation key 32                       | * state of an invitation, the caller's bytes           |
+ * | QUERY   ‖ chain id u16 ‖ the caller's key            | * query chunks, made from blocks and remade from them  |
+ */
+export const META = 0x01
+export const CHAIN = 0x02
+export const HEAD = 0x03
+export const BLOCK = 0x04
+export const TILE = 0x05
+export const SPOOL = 0x06
+export const SEEN = 0x07
+export const ASIDE = 0x08
+export const FRAME = 0x09
+export const EVIDENCE = 0x0a
+export const LABEL = 0x0b
+export const INVITATION = 0x0c
+export const QUERY = 0x0d
+
+export const MAX_U48 = 2 ** 48 - 1
+export const MAX_CHAIN_ID = 0xffff
+
+const HASHED_BYTES = 8
+
+function writeU48(key: Uint8Array, at: number, value: number): void {
+  if (!(Number.isInteger(value) && value >= 0 && value <= MAX_U48)) {
+    throw new WattnessError('OUT_OF_RANGE', `store key: expected 0 to 2^48-1, found ${value}`, { value })
+  }
+  const high = Math.floor(value / 0x1_0000_0000)
+  key[at] = high >>> 8
+  key[at + 1] = high
+  key[at + 2] = value >>> 24
+  key[at + 3] = value >>> 16
+  key[at + 4] = value >>> 8
+  key[at + 5] = value
+}
+
+export function readU48(key: Uint8Array, at: number): number {
+  const byte = (i: number): number => key[at + i] as number
+  return ((byte(0) << 8) | byte(1)) * 0x1_0000_0000 + (((byte(2) << 24) | (byte(3) << 16) | (byte(4) << 8) | byte(5)) >>> 0)
+}
+
+function startKey(length: number, prefix: number): Uint8Array {
+  const key = new Uint8Array(length)
+  key[0] = prefix
+  return key
+}
+
+function chainedKey(length: number, prefix: number, chainId: number): Uint8Array {
+  const key = startKey(length, prefix)
+  key[1] = chainId >>> 8
+  key[2] = chainId
+  return key
+}
+
+function namedKey(prefix: number, name: Uint8Array): Uint8Array {
+  const key = startKey(1 + name.length, prefix)
+  key.set(name, 1)
+  return key
+}
+
+const text = new TextEncoder()
+
+export const metaKey = (name: string): Uint8Array => namedKey(META, text.encode(name))
+export const chainKey = (member: Uint8Array): Uint8Array => namedKey(CHAIN, member)
+export const headKey = (chainId: number): Uint8Array => chainedKey(3, HEAD, chainId)
+export const evidenceKey = (member: Uint8Array): Uint8Array => namedKey(EVIDENCE, member)
+export const labelKey = (member: Uint8Array): Uint8Array => namedKey(LABEL, member)
+export const invitationKey = (invitation: Uint8Array): Uint8Array => namedKey(INVITATION, invitation)
+
+export function blockKey(chainId: number, height: number): Uint8Array {
+  const key = chainedKey(9, BLOCK, chainId)
+  writeU48(key, 3, height)
+  return key
+}
+
+export const heightOfBlockKey = (key: Uint8Array): number => readU48(key, 3)
+
+export function tileKey(chainId: number, level: number, index: number): Uint8Array {
+  const key = chainedKey(10, TILE, chainId)
+  key[3] = level
+  writeU48(key, 4, index)
+  return key
+}
+
+function sequenceKey(prefix: number, sequence: number): Uint8Array {
+  const key = startKey(7, prefix)
+  writeU48(key, 1, sequence)
+  return key
+}
+
+export const spoolKey = (sequence: number): Uint8Array => sequenceKey(SPOOL, sequence)
+export const asideKey = (sequence: number): Uint8Array => sequenceKey(ASIDE, sequence)
+export const sequenceOfKey = (key: Uint8Array): number => readU48(key, 1)
+
+/** `source` and `content` are hashes cut to eight bytes. */
+export function seenKey(source: Uint8Array, timeMs: number, content: Uint8Array): Uint8Array {
+  const key = startKey(1 + HASHED_BYTES + 6 + HASHED_BYTES, SEEN)
+  key.set(source.subarray(0, HASHED_BYTES), 1)
+  writeU48(key, 1 + HASHED_BYTES, timeMs)
+  key.set(content.subarray(0, HASHED_BYTES), 1 + HASHED_BYTES + 6)
+  return key
+}
+
+export const timeOfSeenKey = (key: Uint8Array): number => readU48(key, 1 + HASHED_BYTES)
+
+export function frameKey(timeMs: number, sequence: number): Uint8Array {
+  const key = startKey(13, FRAME)
+  writeU48(key, 1, timeMs)
+  writeU48(key, 7, sequence)
+  return key
+}
+
+export const timeOfFrameKey = (key: Uint8Array): number => readU48(key, 1)
+export const sequenceOfFrameKey = (key: Uint8Array): number => readU48(key, 7)
+
+export function queryKey(chainId: number, rest: Uint8Array): Uint8Array {
+  const key = chainedKey(3 + rest.length, QUERY, chainId)
+  key.set(rest, 3)
+  return key
+}
+
+/** Every key that begins with `prefix`. */
+export function keysUnder(prefix: Uint8Array): { gte: Uint8Array; lt: Uint8Array } {
+  const lt = prefix.slice()
+  for (let i = lt.length - 1; i >= 0; i--) {
+    if ((lt[i] as number) < 0xff) {
+      lt[i] = (lt[i] as number) + 1
+      return { gte: prefix, lt: lt.subarray(0, i + 1) }
+    }
+  }
+  throw new WattnessError('OUT_OF_RANGE', 'no key follows the prefix of ff bytes')
+}
+
+export const allOf = (prefix: number): { gte: Uint8Array; lt: Uint8Array } => keysUnder(Uint8Array.of(prefix))
+
+export const allOfChain = (prefix: number, chainId: number): { gte: Uint8Array; lt: Uint8Array } =>
+  keysUnder(chainedKey(3, prefix, chainId))

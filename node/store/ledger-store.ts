@@ -1,0 +1,457 @@
+import { equalBytes, Reader, toHex, Writer } from '../../protocol/bytes.ts'
+import type { ChainState } from '../../protocol/chain-state.ts'
+import type { SignedCheckpoint } from '../../protocol/checkpoint.ts'
+import { WattnessError } from '../../protocol/errors.ts'
+import { HASH_BYTES } from '../../protocol/hash.ts'
+import type { NodeReader } from '../../protocol/tree.ts'
+import { type CheckContext, emptyEntry, loadChain, salvageChain, type VerifySigned } from './chain-check.ts'
+import { type ChainEntry, type Damage, memberText } from './chain-entry.ts'
+import { ChainReader } from './chain-reader.ts'
+import { DurableMark } from './durable-mark.ts'
+import { encodeHead, SIGNATURE_BYTES } from './head-record.ts'
+import { allOf, allOfChain, blockKey, CHAIN, chainKey, HEAD, headKey, MAX_CHAIN_ID, metaKey, QUERY, queryKey } from './keys.ts'
+import { type Kv, type KvOperation, put } from './kv.ts'
+import { checkRecord, openRecord, sealRecord } from './record.ts'
+import { migrate } from './schema.ts'
+import { EVIDENCE_KIND, INVITATION_KIND, LABEL_KIND, SideTable } from './side-records.ts'
+import { Spool, type SpoolLimits } from './spool.ts'
+import { decodeStored, type StoredBlock } from './stored-block.ts'
+import { extendTiles } from './tiles.ts'
+import { TreeReader } from './tree-reader.ts'
+import { StoreWriter } from './writer.ts'
+
+/** One validated run of new blocks of one chain, as the door hands it over. */
+export interface Acceptance {
+  readonly member: Uint8Array
+  /** Height of the first block: the size of the chain before. */
+  readonly from: number
+  /** Each header ‖ body. */
+  readonly blocks: readonly Uint8Array[]
+  /** Each block's hash. */
+  readonly hashes: readonly Uint8Array[]
+  /** The chain after the last block. */
+  readonly state: ChainState
+  /** Query chunks made from these blocks: keys are the caller's, under the chain. */
+  readonly query?: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[]
+}
+
+export interface AcceptOptions {
+  /** On the disk before the promise resolves. Always so for this node's own chain. */
+  readonly sync?: boolean
+  /** Whatever else belongs into the same atomic write. */
+  readonly extra?: readonly KvOperation[]
+  /** Spool entries that these blocks seal: removed in the same write. */
+  readonly spoolTaken?: readonly number[]
+}
+
+/** The newest checkpoint that this node signed for its own chain: it survives the loss of the blocks it covers. */
+export interface SignedRecord {
+  readonly size: number
+  readonly root: Uint8Array
+  readonly signature: Uint8Array
+}
+
+export interface LedgerStoreInit {
+  readonly kv: Kv
+  readonly networkId: Uint8Array
+  /** This node's own member key, where it writes a chain. */
+  readonly ownKey?: Uint8Array
+  /** Checks a head's signature at start-up; without it heads are taken as they are stored. */
+  readonly verifySigned?: VerifySigned
+  readonly spool?: Partial<SpoolLimits>
+}
+
+const NETWORK_KEY = metaKey('network')
+const SIGNED_KEY = metaKey('signed')
+
+/** Everything that a node keeps: chains, spool, and the records beside them, behind one atomic writer. */
+export class LedgerStore {
+  readonly networkId: Uint8Array
+  readonly spool: Spool
+  readonly evidence: SideTable
+  readonly labels: SideTable
+  readonly invitations: SideTable
+  /** What was found damaged since the store was opened, newest last. Bounded: see MAX_DAMAGE. */
+  readonly damage: Damage[] = []
+  readonly #kv: Kv
+  readonly #writer: StoreWriter
+  readonly #context: CheckContext
+  readonly #ownKey: Uint8Array | undefined
+  readonly #tree: TreeReader
+  readonly #reader: ChainReader
+  readonly #chains = new Map<string, ChainEntry>()
+  #nextChainId = 0
+  #signed: SignedRecord | undefined
+  #mark = new DurableMark(new Map())
+  #turn: Promise<unknown> = Promise.resolve()
+
+  private constructor(init: LedgerStoreInit) {
+    const { kv } = init
+    this.networkId = init.networkId
+    this.#kv = kv
+    this.#ownKey = init.ownKey
+    this.#writer = new StoreWriter(kv)
+    this.#context = {
+      kv,
+      verifySigned: init.verifySigned ?? (() => true),
+      write: (operations, sync) => kv.batch(operations, { sync }),
+    }
+    this.#tree = new TreeReader(kv, (entry, level, index) =>
+      this.#note({ what: `tile ${level}/${index} damaged, made again from below`, member: entry.member }),
+    )
+    this.#reader = new ChainReader(kv, this.#tree)
+    this.evidence = new SideTable(kv, this.#writer, EVIDENCE_KIND)
+    this.labels = new SideTable(kv, this.#writer, LABEL_KIND)
+    this.invitations = new SideTable(kv, this.#writer, INVITATION_KIND)
+    this.spool = new Spool(kv, this.#writer, init.spool)
+    this.#writer.onSettled(() => this.#load())
+  }
+
+  /**
+   * Opens the store in `kv`, migrates it forward, loads every head and checks it. What was damaged is in `damage`: those
+   * chains end at their longest intact prefix. Throws STORE_NEWER, STORE_OTHER_NETWORK, STORE_DAMAGED.
+   */
+  static async open(init: LedgerStoreInit): Promise<LedgerStore> {
+    const { kv, networkId } = init
+    await migrate(kv)
+    const record = await kv.get(NETWORK_KEY)
+    if (record === undefined) await kv.batch([put(NETWORK_KEY, sealRecord(NETWORK_KEY, networkId))], { sync: true })
+    else if (!equalBytes(openRecord(NETWORK_KEY, record, 'network id'), networkId)) {
+      throw new WattnessError(
+        'STORE_OTHER_NETWORK',
+        `store belongs to network ${toHex(record.subarray(0, HASH_BYTES))}, not ${toHex(networkId)}`,
+        {
+          found: toHex(record.subarray(0, HASH_BYTES)),
+          expected: toHex(networkId),
+        },
+      )
+    }
+    const store = new LedgerStore(init)
+    await store.#load()
+    await kv.batch([store.#mark.operation()], { sync: true })
+    return store
+  }
+
+  async #load(): Promise<void> {
+    const damage: Damage[] = []
+    const marks = await DurableMark.read(this.#kv)
+    const members = await loadChainIds(this.#kv, damage)
+    const loaded = new Map<string, ChainEntry>()
+    for (const [id, member] of members) {
+      loaded.set(memberText(member), await loadChain(this.#context, id, member, marks.get(id) ?? 0, damage))
+    }
+    const signed = await readSigned(this.#kv, damage)
+    await this.evidence.load(damage)
+    await this.labels.load(damage)
+    await this.invitations.load(damage)
+    await this.spool.load(damage)
+    this.#tree.forget()
+    this.#chains.clear()
+    for (const [text, entry] of loaded) this.#chains.set(text, entry)
+    this.#nextChainId = Math.max(-1, ...members.keys()) + 1
+    this.#signed = signed
+    this.#mark = new DurableMark(this.#sizes())
+    for (const each of damage) this.#note(each)
+  }
+
+  #sizes(): Map<number, number> {
+    const sizes = new Map<number, number>()
+    for (const { id, state } of this.#chains.values()) sizes.set(id, state.size)
+    return sizes
+  }
+
+  #note(damage: Damage): void {
+    this.damage.push(damage)
+    if (this.damage.length > MAX_DAMAGE) this.damage.shift()
+  }
+
+  /** The chain as it stands, from memory; undefined where no block is held. */
+  head(member: Uint8Array): ChainState | undefined {
+    const state = this.#chains.get(memberText(member))?.state
+    return state === undefined || state.size === 0 ? undefined : state
+  }
+
+  *chains(): Iterable<{ readonly member: Uint8Array; readonly state: ChainState }> {
+    for (const { member, state } of this.#chains.values()) if (state.size > 0) yield { member, state }
+  }
+
+  quarantined(member: Uint8Array): boolean {
+    return this.evidence.has(member)
+  }
+
+  signedRecord(): SignedRecord | undefined {
+    return this.#signed
+  }
+
+  /**
+   * Stores validated runs: blocks, end signatures, heads, tiles, query chunks and `extra` in one atomic write. Memory
+   * follows only after it succeeded. Calls take their turns. Throws STORE_CONFLICT where a run does not begin at the
+   * chain's end, OWN_CHAIN_CONFLICT where it would end this node's chain elsewhere than it once signed, DISK_FULL.
+   */
+  accept(batch: readonly Acceptance[], options: AcceptOptions = {}): Promise<void> {
+    const turn = this.#turn.then(() => this.#accept(batch, options))
+    this.#turn = turn.catch(() => undefined)
+    return turn
+  }
+
+  async #accept(batch: readonly Acceptance[], options: AcceptOptions): Promise<void> {
+    if (this.#writer.unsettled) await this.#writer.ready()
+    const operations: KvOperation[] = []
+    const changed = new Map<string, ChainEntry>()
+    let nextChainId = this.#nextChainId
+    let signed = this.#signed
+    let sync = options.sync === true
+    for (const acceptance of batch) {
+      const { member, state } = acceptance
+      const text = memberText(member)
+      let entry = changed.get(text) ?? this.#chains.get(text)
+      if (entry === undefined) {
+        entry = newChain(nextChainId++, member, operations)
+      }
+      assertFits(entry, acceptance)
+      pushBlocks(entry.id, acceptance, operations)
+      const edge = extendTiles(entry.edge, entry.id, entry.state.size, acceptance.hashes, operations)
+      changed.set(text, { id: entry.id, member: entry.member, state, edge })
+      if (this.#ownKey !== undefined && equalBytes(member, this.#ownKey)) {
+        signed = signedAfter(signed, state, operations)
+        sync = true
+      }
+    }
+    for (const { id, state } of changed.values()) {
+      const key = headKey(id)
+      operations.push(put(key, encodeHead(key, state)))
+    }
+    const { spoolTaken, extra } = options
+    if (spoolTaken !== undefined) operations.push(...this.spool.removal(spoolTaken))
+    if (extra !== undefined) operations.push(...extra)
+    const mark = this.#mark.next(this.#writer.bytesWritten, () => this.#sizes())
+    if (mark !== undefined) operations.push(mark)
+    await this.#writer.write(operations, sync)
+    for (const [text, entry] of changed) {
+      this.#chains.set(text, entry)
+      this.#tree.remember(entry)
+    }
+    this.#nextChainId = nextChainId
+    this.#signed = signed
+    if (spoolTaken !== undefined) this.spool.removed(spoolTaken)
+  }
+
+  #entry(member: Uint8Array): ChainEntry {
+    return this.#chains.get(memberText(member)) ?? emptyEntry(-1, member)
+  }
+
+  /** See ChainReader.readBlocks. */
+  readBlocks(member: Uint8Array, from: number, maxBlocks: number, maxBytes?: number): Promise<StoredBlock[]> {
+    return this.#reader.readBlocks(this.#entry(member), from, maxBlocks, maxBytes)
+  }
+
+  readBlock(member: Uint8Array, height: number): Promise<StoredBlock | undefined> {
+    return this.#reader.readBlock(this.#entry(member), height)
+  }
+
+  signatureAtOrBelow(member: Uint8Array, height: number): Promise<SignedCheckpoint | undefined> {
+    return this.#reader.signatureAtOrBelow(this.#entry(member), height)
+  }
+
+  signatureAtOrAbove(member: Uint8Array, height: number): Promise<SignedCheckpoint | undefined> {
+    return this.#reader.signatureAtOrAbove(this.#entry(member), height)
+  }
+
+  findByTime(member: Uint8Array, timeMs: number): Promise<number> {
+    return this.#reader.findByTime(this.#entry(member), timeMs)
+  }
+
+  /** Root of the chain's first `size` blocks; undefined where fewer are held. */
+  async rootAt(member: Uint8Array, size: number): Promise<Uint8Array | undefined> {
+    const entry = this.#entry(member)
+    return size > entry.state.size ? undefined : this.#tree.rootAt(entry, size)
+  }
+
+  /** Root and last block hash of the chain's first `size` blocks, 1 or more; undefined where fewer are held. */
+  async known(
+    member: Uint8Array,
+    size: number,
+  ): Promise<{ readonly root: Uint8Array; readonly lastHash: Uint8Array } | undefined> {
+    const entry = this.#entry(member)
+    if (size < 1 || size > entry.state.size) return undefined
+    return { root: await this.#tree.rootAt(entry, size), lastHash: await this.#tree.leafAt(entry, size - 1) }
+  }
+
+  nodeReader(member: Uint8Array): NodeReader {
+    return this.#tree.nodeReader(this.#entry(member))
+  }
+
+  /** A C2SP tile: 1 to 256 hashes, as many as the chain has by now. Throws RangeError for a tile it does not have. */
+  tile(member: Uint8Array, level: number, index: number): Promise<Uint8Array> {
+    return this.#tree.tile(this.#entry(member), level, index)
+  }
+
+  inclusionProof(member: Uint8Array, height: number, size: number): Promise<Uint8Array[]> {
+    return this.#tree.inclusionProof(this.#entry(member), height, size)
+  }
+
+  consistencyProof(member: Uint8Array, size1: number, size2: number): Promise<Uint8Array[]> {
+    return this.#tree.consistencyProof(this.#entry(member), size1, size2)
+  }
+
+  /** A query chunk; one that is damaged is as good as not there, since it can be made again. */
+  async query(member: Uint8Array, rest: Uint8Array): Promise<Uint8Array | undefined> {
+    const key = queryKey(this.#entry(member).id, rest)
+    const record = await this.#kv.get(key)
+    return record === undefined ? undefined : checkRecord(key, record)
+  }
+
+  /** Query chunks whose keys lie from `gte` up to `lt`, in order; damaged ones are left out. */
+  async *queryRange(
+    member: Uint8Array,
+    gte: Uint8Array,
+    lt?: Uint8Array,
+  ): AsyncGenerator<{ key: Uint8Array; value: Uint8Array }> {
+    const { id } = this.#entry(member)
+    if (id < 0) return
+    const range = { gte: queryKey(id, gte), lt: lt === undefined ? allOfChain(QUERY, id).lt : queryKey(id, lt) }
+    for await (const entries of this.#kv.iterate(range)) {
+      for (const [key, record] of entries) {
+        const value = checkRecord(key, record)
+        if (value !== undefined) yield { key: key.subarray(3), value }
+      }
+    }
+  }
+
+  /** Takes a chain back to its longest intact prefix of at most `size` blocks, so that the rest is fetched again. */
+  cutBack(member: Uint8Array, size: number, what: string): Promise<ChainState | undefined> {
+    const turn = this.#turn.then(async () => {
+      await this.#writer.ready()
+      await this.#writer.drained()
+      const entry = this.#chains.get(memberText(member))
+      if (entry === undefined || entry.state.size === 0) return undefined
+      const { checkpoint } = entry.state
+      const kept = await salvageChain(this.#context, entry.id, entry.member, {
+        limit: Math.min(size, entry.state.size),
+        covering: checkpoint,
+      })
+      this.#tree.forget()
+      this.#chains.set(memberText(member), kept)
+      this.#note({ what, member: entry.member, height: kept.state.size, lost: entry.state.size - kept.state.size })
+      return this.head(member)
+    })
+    this.#turn = turn.catch(() => undefined)
+    return turn
+  }
+
+  /** Waits for what is in flight, then closes. */
+  async close(): Promise<void> {
+    await this.#turn
+    await this.spool.close()
+    await this.#writer.drained()
+    await this.#kv.close()
+  }
+}
+
+/** Damage kept for reports; one per chain and some tiles. */
+export const MAX_DAMAGE = 1_024
+
+function newChain(id: number, member: Uint8Array, operations: KvOperation[]): ChainEntry {
+  if (id > MAX_CHAIN_ID)
+    throw new WattnessError('LIMIT_EXCEEDED', `store holds ${MAX_CHAIN_ID + 1} chains at most`, { limit: MAX_CHAIN_ID + 1 })
+  const own = member.slice()
+  const key = chainKey(own)
+  operations.push(put(key, sealRecord(key, Uint8Array.of(id >>> 8, id))))
+  return emptyEntry(id, own)
+}
+
+function assertFits(entry: ChainEntry, { member, from, blocks, hashes, state }: Acceptance): void {
+  const held = entry.state.size
+  if (from === held && state.size === from + blocks.length && hashes.length === blocks.length) return
+  throw new WattnessError(
+    'STORE_CONFLICT',
+    `chain ${toHex(member).slice(0, 16)}…: ${blocks.length} blocks from ${from} to make ${state.size}, ${held} held`,
+    { member: toHex(member), from, count: blocks.length, size: state.size, held },
+  )
+}
+
+function pushBlocks(id: number, { from, blocks, state }: Acceptance, operations: KvOperation[]): void {
+  const last = blocks.length - 1
+  const { checkpoint } = state
+  for (let i = 0; i < last; i++) operations.push(put(blockKey(id, from + i), blocks[i] as Uint8Array))
+  const block = blocks[last]
+  if (block === undefined) return
+  if (checkpoint === undefined || checkpoint.size !== state.size) {
+    operations.push(put(blockKey(id, from + last), block))
+    return
+  }
+  const value = new Uint8Array(block.length + HASH_BYTES + SIGNATURE_BYTES)
+  value.set(block)
+  value.set(checkpoint.root, block.length)
+  value.set(checkpoint.signature, block.length + HASH_BYTES)
+  operations.push(put(blockKey(id, from + last), value))
+}
+
+/** After a loss the own chain may only be taken back along the history that was signed; then it goes on from there. */
+function signedAfter(before: SignedRecord | undefined, state: ChainState, operations: KvOperation[]): SignedRecord | undefined {
+  const { checkpoint, size, root } = state
+  if (before !== undefined && size <= before.size) {
+    const leads = checkpoint !== undefined && checkpoint.size >= before.size
+    if (size === before.size ? equalBytes(root, before.root) : leads) return before
+    throw new WattnessError('OWN_CHAIN_CONFLICT', `own chain: ${size} blocks do not lead to the ${before.size} signed before`, {
+      size,
+      signedSize: before.size,
+      root: toHex(root),
+      signedRoot: toHex(before.root),
+    })
+  }
+  if (checkpoint === undefined || checkpoint.size !== size) return before
+  operations.push(put(SIGNED_KEY, sealRecord(SIGNED_KEY, encodeSigned(checkpoint))))
+  return { size, root: checkpoint.root, signature: checkpoint.signature }
+}
+
+function encodeSigned({ size, root, signature }: SignedRecord): Uint8Array {
+  return new Writer(HASH_BYTES + SIGNATURE_BYTES + 8).varint(size).bytes(root).bytes(signature).finish()
+}
+
+async function readSigned(kv: Kv, damage: Damage[]): Promise<SignedRecord | undefined> {
+  const record = await kv.get(SIGNED_KEY)
+  if (record === undefined) return undefined
+  const value = checkRecord(SIGNED_KEY, record)
+  if (value === undefined) {
+    damage.push({ what: 'record of what this node signed last: checksum does not match' })
+    return undefined
+  }
+  const reader = new Reader(value, 'signed record')
+  return { size: reader.varint(), root: reader.bytes(HASH_BYTES).slice(), signature: reader.bytes(SIGNATURE_BYTES).slice() }
+}
+
+/** Chain ids with their members. Where the record is damaged, the chain's own first block says whose it is. */
+async function loadChainIds(kv: Kv, damage: Damage[]): Promise<Map<number, Uint8Array>> {
+  const members = new Map<number, Uint8Array>()
+  for await (const entries of kv.iterate(allOf(CHAIN))) {
+    for (const [key, record] of entries) {
+      const value = checkRecord(key, record)
+      if (value === undefined) damage.push({ what: 'chain record: checksum does not match', member: key.slice(1) })
+      else members.set(((value[0] as number) << 8) | (value[1] as number), key.slice(1))
+    }
+  }
+  const orphans: KvOperation[] = []
+  for await (const entries of kv.iterate(allOf(HEAD))) {
+    for (const [key] of entries) {
+      const id = ((key[1] as number) << 8) | (key[2] as number)
+      if (key.length !== 3 || members.has(id)) continue
+      const member = await memberOf(kv, id)
+      if (member === undefined) continue
+      members.set(id, member)
+      const record = chainKey(member)
+      orphans.push(put(record, sealRecord(record, Uint8Array.of(id >>> 8, id))))
+    }
+  }
+  if (orphans.length > 0) await kv.batch(orphans, { sync: true })
+  return members
+}
+
+async function memberOf(kv: Kv, id: number): Promise<Uint8Array | undefined> {
+  const value = await kv.get(blockKey(id, 0))
+  try {
+    return value === undefined ? undefined : decodeStored(value).header.member.slice()
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,166 @@
+import { mkdir, statfs } from 'node:fs/promises'
+import { ClassicLevel } from 'classic-level'
+import { MemoryLevel } from 'memory-level'
+import { WattnessError } from '../../protocol/errors.ts'
+import { ITERATE_CHUNK, type Kv, type KvBatchOptions, type KvEntry, type KvOperation, type KvRange, storageError } from './kv.ts'
+
+/** Log size at which LevelDB starts a new one; durable marks count on it (durability.ts). */
+export const WRITE_BUFFER_BYTES = 4 * 1024 * 1024
+
+/** Bytes that one step of an iterator holds at most, whatever the size of its entries. */
+const ITERATE_BYTES = 1024 * 1024
+
+/**
+ * Free bytes needed before a store that ran full is opened again: opening rewrites the log (one write buffer) as a table
+ * beside it.
+ */
+const REOPEN_FREE_BYTES = 2 * WRITE_BUFFER_BYTES
+
+export interface LevelKvOptions {
+  readonly createIfMissing?: boolean
+  /** Replaces REOPEN_FREE_BYTES, for tests on small disks. */
+  readonly reopenFreeBytes?: number
+}
+
+type Level = ClassicLevel<Uint8Array, Uint8Array>
+
+const ENCODINGS = { keyEncoding: 'view', valueEncoding: 'view' } as const
+
+/** LevelDB in a directory. Uncompressed: hashes and packed columns do not compress, and plain tables can be checked byte by byte. */
+export async function openLevelKv(location: string, options: LevelKvOptions = {}): Promise<Kv> {
+  const createIfMissing = options.createIfMissing ?? true
+  const open = async (): Promise<Level> => {
+    const level = new ClassicLevel<Uint8Array, Uint8Array>(location, {
+      ...ENCODINGS,
+      compression: false,
+      writeBufferSize: WRITE_BUFFER_BYTES,
+      createIfMissing,
+    })
+    try {
+      await level.open()
+    } catch (error) {
+      throw storageError(error, location)
+    }
+    return level
+  }
+  if (createIfMissing) await mkdir(location, { recursive: true })
+  const needed = options.reopenFreeBytes ?? REOPEN_FREE_BYTES
+  const hasRoom = async (): Promise<boolean> => {
+    const disk = await statfs(location)
+    return disk.bavail * disk.bsize >= needed
+  }
+  return new LevelKv(location, await open(), open, hasRoom)
+}
+
+/** The same port in memory: for tests and simulations. */
+export async function openMemoryKv(): Promise<Kv> {
+  const level = new MemoryLevel<Uint8Array, Uint8Array>({ ...ENCODINGS, storeEncoding: 'view' }) as unknown as Level
+  await level.open()
+  return new LevelKv(
+    'memory',
+    level,
+    async () => level,
+    async () => true,
+  )
+}
+
+/** Plain views: the library returns Buffers, whose `slice` shares memory where Uint8Array's copies. */
+function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+class LevelKv implements Kv {
+  readonly #location: string
+  readonly #open: () => Promise<Level>
+  readonly #hasRoom: () => Promise<boolean>
+  #level: Level | undefined
+  #failure: WattnessError | undefined
+  #recovery: Promise<void> | undefined
+  #closed = false
+
+  constructor(location: string, level: Level, open: () => Promise<Level>, hasRoom: () => Promise<boolean>) {
+    this.#location = location
+    this.#level = level
+    this.#open = open
+    this.#hasRoom = hasRoom
+  }
+
+  #use(): Level {
+    if (this.#closed) throw new WattnessError('STORE_CLOSED', `${this.#location}: used after close`)
+    if (this.#level === undefined) throw this.#failure as WattnessError
+    return this.#level
+  }
+
+  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    try {
+      const value = await this.#use().get(key)
+      return value === undefined ? undefined : plain(value)
+    } catch (error) {
+      throw storageError(error, this.#location)
+    }
+  }
+
+  async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    try {
+      const values = await this.#use().getMany(keys as Uint8Array[])
+      return values.map((value) => (value === undefined ? undefined : plain(value)))
+    } catch (error) {
+      throw storageError(error, this.#location)
+    }
+  }
+
+  async batch(operations: readonly KvOperation[], options: KvBatchOptions = {}): Promise<void> {
+    const level = this.#use()
+    if (this.#failure !== undefined) throw this.#failure
+    try {
+      await level.batch(operations as KvOperation[], { sync: options.sync === true })
+    } catch (error) {
+      this.#failure = storageError(error, this.#location)
+      throw this.#failure
+    }
+  }
+
+  async *iterate(range: KvRange): AsyncGenerator<KvEntry[]> {
+    const options = { gte: range.gte, lt: range.lt, reverse: range.reverse ?? false, highWaterMarkBytes: ITERATE_BYTES }
+    const iterator = this.#use().iterator(range.limit === undefined ? options : { ...options, limit: range.limit })
+    try {
+      for (;;) {
+        const entries = await iterator.nextv(ITERATE_CHUNK)
+        if (entries.length === 0) return
+        yield entries.map(([key, value]) => [plain(key), plain(value)] as const)
+      }
+    } catch (error) {
+      throw storageError(error, this.#location)
+    } finally {
+      await iterator.close()
+    }
+  }
+
+  recover(): Promise<void> {
+    if (this.#failure === undefined) return Promise.resolve()
+    this.#recovery ??= this.#reopen().finally(() => {
+      this.#recovery = undefined
+    })
+    return this.#recovery
+  }
+
+  /** Replays the log up to where it broke off; only then is it known whether the failed batch is in it. */
+  async #reopen(): Promise<void> {
+    if (this.#closed) throw new WattnessError('STORE_CLOSED', `${this.#location}: used after close`)
+    if (!(await this.#hasRoom())) {
+      throw new WattnessError('DISK_FULL', `${this.#location}: still no room on the disk`, { location: this.#location })
+    }
+    const level = this.#level
+    this.#level = undefined
+    await level?.close()
+    this.#level = await this.#open()
+    this.#failure = undefined
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.#recovery?.catch(() => undefined)
+    await this.#level?.close()
+  }
+}

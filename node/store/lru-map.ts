@@ -1,0 +1,32 @@
+/** A map of at most `capacity` entries: the one not asked for the longest goes first. */
+export class LruMap<K, V> {
+  readonly #capacity: number
+  readonly #entries = new Map<K, V>()
+
+  constructor(capacity: number) {
+    this.#capacity = capacity
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  get(key: K): V | undefined {
+    const value = this.#entries.get(key)
+    if (value !== undefined) {
+      this.#entries.delete(key)
+      this.#entries.set(key, value)
+    }
+    return value
+  }
+
+  set(key: K, value: V): void {
+    this.#entries.delete(key)
+    this.#entries.set(key, value)
+    if (this.#entries.size > this.#capacity) this.#entries.delete(this.#entries.keys().next().value as K)
+  }
+
+  clear(): void {
+    this.#entries.clear()
+  }
+}

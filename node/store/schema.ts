@@ -1,0 +1,80 @@
+import { Reader, Writer } from '../../protocol/bytes.ts'
+import { WattnessError } from '../../protocol/errors.ts'
+import { allOf, metaKey } from './keys.ts'
+import { type Kv, type KvOperation, put } from './kv.ts'
+import { openRecord, sealRecord } from './record.ts'
+
+/** What this program writes. A change of any key or record of keys.ts adds one, and a step to MIGRATIONS. */
+export const SCHEMA_VERSION = 1
+
+/**
+ * One step forward, from version `from` to `from + 1`. It yields batches; each must leave a store that the step can be run
+ * on again, since a crash may come between any two. The version is written after the last.
+ */
+export interface Migration {
+  readonly from: number
+  readonly what: string
+  readonly steps: (kv: Kv) => AsyncIterable<readonly KvOperation[]>
+}
+
+/** Every step since version 1, oldest first. */
+export const MIGRATIONS: readonly Migration[] = []
+
+const SCHEMA_KEY = metaKey('schema')
+
+export function schemaOperation(version: number): KvOperation {
+  return put(SCHEMA_KEY, sealRecord(SCHEMA_KEY, new Writer(8).varint(version).finish()))
+}
+
+/** The version that a store was written by; undefined for an empty one. Throws STORE_DAMAGED for a store without one. */
+export async function readSchemaVersion(kv: Kv): Promise<number | undefined> {
+  const record = await kv.get(SCHEMA_KEY)
+  if (record === undefined) {
+    for (let prefix = 1; prefix < 0x20; prefix++) {
+      for await (const entries of kv.iterate({ ...allOf(prefix), limit: 1 })) {
+        if (entries.length > 0) throw new WattnessError('STORE_DAMAGED', 'store has records but no schema version')
+      }
+    }
+    return undefined
+  }
+  const reader = new Reader(openRecord(SCHEMA_KEY, record, 'schema version'), 'schema version')
+  const version = reader.varint()
+  reader.done()
+  return version
+}
+
+/**
+ * Brings a store to `target` and says which steps were taken. An empty store gets the version written. Throws STORE_NEWER
+ * for a store of a later program, and STORE_TOO_OLD where a step is missing.
+ */
+export async function migrate(kv: Kv, migrations: readonly Migration[] = MIGRATIONS, target = SCHEMA_VERSION): Promise<string[]> {
+  const found = await readSchemaVersion(kv)
+  if (found === undefined) {
+    await kv.batch([schemaOperation(target)], { sync: true })
+    return []
+  }
+  if (found > target) {
+    throw new WattnessError(
+      'STORE_NEWER',
+      `store has schema version ${found}, this program knows up to ${target}: use a newer one`,
+      {
+        found,
+        known: target,
+      },
+    )
+  }
+  const taken: string[] = []
+  for (let version = found; version < target; version++) {
+    const migration = migrations.find((each) => each.from === version)
+    if (migration === undefined) {
+      throw new WattnessError('STORE_TOO_OLD', `store has schema version ${found}: no step leads from ${version} to ${target}`, {
+        found,
+        known: target,
+      })
+    }
+    for await (const operations of migration.steps(kv)) await kv.batch(operations)
+    await kv.batch([schemaOperation(version + 1)], { sync: true })
+    taken.push(`${version} → ${version + 1}: ${migration.what}`)
+  }
+  return taken
+}

@@ -1,0 +1,119 @@
+import { fromUtf8, Reader, toUtf8, Writer } from '../../protocol/bytes.ts'
+import { WattnessError } from '../../protocol/errors.ts'
+import type { MeterEvent } from '../../protocol/event-body.ts'
+import { MAX_EVENT_DETAIL_BYTES, MAX_TABLE_REGISTERS } from '../../protocol/limits.ts'
+import { QUALITIES, type Reading, type RegisterValue, TIME_SOURCES } from '../../protocol/reading.ts'
+
+/** A reading on its way into a block, with the raw frame that it was read from where there is one. */
+export interface SpoolReading {
+  /** The meter source's own name, at most 255 bytes of UTF-8: readings of two sources are never the same. */
+  readonly source: string
+  readonly reading: Reading
+  readonly frame?: Uint8Array
+}
+
+export interface SpoolEvent {
+  readonly source: string
+  readonly event: MeterEvent
+}
+
+export type SpoolItem = SpoolReading | SpoolEvent
+
+export const MAX_SOURCE_BYTES = 255
+/** A DLMS or P1 telegram is a few kilobytes; beyond this it is no frame of a meter. */
+export const MAX_FRAME_BYTES = 65_535
+
+const KIND_READING = 0
+const KIND_READING_WITH_FRAME = 1
+const KIND_EVENT = 2
+
+export const timeOfItem = (item: SpoolItem): number => ('reading' in item ? item.reading.time : item.event.time)
+
+/** What makes two items the same, beside source and time. Throws OUT_OF_RANGE or LIMIT_EXCEEDED for what no block holds. */
+export function encodeContent(item: SpoolItem): Uint8Array {
+  const writer = new Writer(128)
+  if ('reading' in item) {
+    if (item.frame !== undefined && item.frame.length > MAX_FRAME_BYTES)
+      refuse('bytes of a frame', MAX_FRAME_BYTES, item.frame.length)
+    writer.u8(item.frame === undefined ? KIND_READING : KIND_READING_WITH_FRAME)
+    writeReading(writer, item.reading)
+  } else {
+    const detail = toUtf8(item.event.detail)
+    if (detail.length > MAX_EVENT_DETAIL_BYTES) refuse('bytes of detail', MAX_EVENT_DETAIL_BYTES, detail.length)
+    writer.u8(KIND_EVENT).varint(item.event.time).u8(item.event.code).u8(detail.length).bytes(detail)
+  }
+  return writer.finish()
+}
+
+function refuse(what: string, limit: number, found: number): never {
+  throw new WattnessError('LIMIT_EXCEEDED', `spool: at most ${limit} ${what}, found ${found}`, { what, limit, found })
+}
+
+function writeReading(writer: Writer, reading: Reading): void {
+  const { values } = reading
+  if (values.length === 0 || values.length > MAX_TABLE_REGISTERS)
+    refuse('registers of a reading', MAX_TABLE_REGISTERS, values.length)
+  writer.varint(reading.time).varint(reading.intervalMs).u8(TIME_SOURCES.indexOf(reading.timeSource)).u8(values.length)
+  for (const { register, value, quality } of values) {
+    const { a, b, c, d, e, f } = register.obis
+    writer
+      .u8(a)
+      .u8(b)
+      .u8(c)
+      .u8(d)
+      .u8(e)
+      .u8(f)
+      .u8(register.unit)
+      .u8(register.scaler & 0xff)
+      .u8(QUALITIES.indexOf(quality))
+    if (quality !== 'missing') {
+      if (value === null) throw new WattnessError('OUT_OF_RANGE', 'spool: a value is null and its quality not "missing"')
+      writer.signed(value)
+    }
+  }
+}
+
+/** Source and content as one record, without its checksum. */
+export function encodeEntry(source: string, content: Uint8Array): Uint8Array {
+  const name = toUtf8(source)
+  if (name.length > MAX_SOURCE_BYTES) refuse('bytes of a source name', MAX_SOURCE_BYTES, name.length)
+  const entry = new Uint8Array(1 + name.length + content.length)
+  entry[0] = name.length
+  entry.set(name, 1)
+  entry.set(content, 1 + name.length)
+  return entry
+}
+
+/** An item as it was stored; `hasFrame` says that its frame is kept under its own key. Throws what a Reader throws. */
+export function decodeEntry(bytes: Uint8Array): { readonly item: SpoolItem; readonly hasFrame: boolean } {
+  const reader = new Reader(bytes, 'spool entry')
+  const source = fromUtf8(reader.bytes(reader.u8()), 'spool source')
+  const kind = reader.u8()
+  if (kind > KIND_EVENT) reader.fail('OUT_OF_RANGE', `kind ${kind}`)
+  const item: SpoolItem = kind === KIND_EVENT ? { source, event: readEvent(reader) } : { source, reading: readReading(reader) }
+  reader.done()
+  return { item, hasFrame: kind === KIND_READING_WITH_FRAME }
+}
+
+function readEvent(reader: Reader): MeterEvent {
+  const time = reader.varint()
+  const code = reader.u8()
+  return { time, code, detail: fromUtf8(reader.bytes(reader.u8()), 'event detail') }
+}
+
+function readReading(reader: Reader): Reading {
+  const time = reader.varint()
+  const intervalMs = reader.varint()
+  const timeSource = TIME_SOURCES[reader.u8()] ?? reader.fail('OUT_OF_RANGE', 'unknown time source')
+  const count = reader.u8()
+  const values: RegisterValue[] = []
+  for (let i = 0; i < count; i++) {
+    const [a, b, c, d, e, f] = reader.bytes(6) as unknown as [number, number, number, number, number, number]
+    const unit = reader.u8()
+    const scaler = (reader.u8() << 24) >> 24
+    const quality = QUALITIES[reader.u8()] ?? reader.fail('OUT_OF_RANGE', 'unknown quality')
+    const value = quality === 'missing' ? null : reader.signed()
+    values.push({ register: { obis: { a, b, c, d, e, f }, unit, scaler }, value, quality })
+  }
+  return { time, intervalMs, timeSource, values }
+}

@@ -1,0 +1,329 @@
+import { Reader, Writer } from '../../protocol/bytes.ts'
+import { WattnessError } from '../../protocol/errors.ts'
+import type { Damage } from './chain-entry.ts'
+import {
+  ASIDE,
+  allOf,
+  asideKey,
+  FRAME,
+  frameKey,
+  metaKey,
+  SPOOL,
+  sequenceOfFrameKey,
+  sequenceOfKey,
+  spoolKey,
+  timeOfFrameKey,
+} from './keys.ts'
+import { del, type Kv, type KvOperation, put } from './kv.ts'
+import { checkRecord, sealRecord } from './record.ts'
+import { SeenIndex, type Sighting } from './seen-index.ts'
+import { decodeEntry, encodeContent, encodeEntry, type SpoolItem, timeOfItem } from './spool-entry.ts'
+import type { StoreWriter } from './writer.ts'
+
+export interface SpoolLimits {
+  /** Entries that wait, those not on the disk yet included. A million quarter hours are 28 years of one meter. */
+  readonly maxRows: number
+  /** Entries that share one write. */
+  readonly maxGroupRows: number
+}
+
+export const SPOOL_LIMITS: SpoolLimits = { maxRows: 1_000_000, maxGroupRows: 8_192 }
+
+export interface Appended {
+  readonly taken: number
+  readonly duplicates: number
+}
+
+/** An entry that waits; `id` is what `accept` is given once a block holds it. */
+export interface SpoolRow {
+  readonly id: number
+  readonly item: SpoolItem
+}
+
+export interface Peeked {
+  readonly rows: readonly SpoolRow[]
+  /** Entries that were found damaged and set aside just now. */
+  readonly damaged: readonly number[]
+}
+
+interface Pending {
+  readonly items: readonly { readonly entry: Uint8Array; readonly frame: Uint8Array | undefined; readonly sighting: Sighting }[]
+  readonly resolve: (appended: Appended) => void
+  readonly reject: (error: unknown) => void
+}
+
+const NEXT_KEY = metaKey('spool-next')
+const OPERATIONS_PER_WRITE = 2_048
+
+/**
+ * The durable queue of readings that no block holds yet. `append` resolves when the reading is on the disk; all who wait
+ * share one sync (measured by `npm run bench -- seal`). Entries leave in the atomic write that stores their block.
+ */
+export class Spool {
+  readonly #kv: Kv
+  readonly #writer: StoreWriter
+  readonly #limits: SpoolLimits
+  readonly #seen: SeenIndex
+  #pending: Pending[] = []
+  #pendingRows = 0
+  #pump: Promise<void> | undefined
+  #first = 0
+  #next = 0
+  #size = 0
+  #setAside = 0
+  #closed = false
+  /** Told of each damaged entry. */
+  onDamage: (damage: Damage) => void = () => undefined
+
+  constructor(kv: Kv, writer: StoreWriter, limits: Partial<SpoolLimits> = {}) {
+    this.#kv = kv
+    this.#writer = writer
+    this.#limits = { ...SPOOL_LIMITS, ...limits }
+    this.#seen = new SeenIndex(kv)
+  }
+
+  /** Entries that wait on the disk. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** Damaged entries that were set aside and wait for somebody to look at them. */
+  get setAside(): number {
+    return this.#setAside
+  }
+
+  async load(_damage: Damage[]): Promise<void> {
+    const waiting = await this.#count(SPOOL)
+    const aside = await this.#count(ASIDE)
+    const record = await this.#kv.get(NEXT_KEY)
+    const value = record === undefined ? undefined : checkRecord(NEXT_KEY, record)
+    const noted = value === undefined ? 0 : new Reader(value, 'spool counter').varint()
+    this.#size = waiting.count
+    this.#setAside = aside.count
+    this.#next = Math.max(noted, waiting.last + 1, aside.last + 1)
+    this.#first = waiting.count === 0 ? this.#next : waiting.first
+    await this.#seen.load()
+  }
+
+  async #count(prefix: number): Promise<{ count: number; first: number; last: number }> {
+    let count = 0
+    let first = 0
+    let last = -1
+    for await (const entries of this.#kv.iterate(allOf(prefix))) {
+      for (const [key] of entries) {
+        last = sequenceOfKey(key)
+        if (count === 0) first = last
+        count++
+      }
+    }
+    return { count, first, last }
+  }
+
+  /**
+   * Takes readings and events; those taken before (same source, time and content) are counted and left out. On the disk
+   * when it resolves, all of `items` or none. Throws SPOOL_FULL, DISK_FULL, or what makes an item unfit for any block.
+   */
+  append(items: readonly SpoolItem[]): Promise<Appended> {
+    if (this.#closed) return Promise.reject(new WattnessError('STORE_CLOSED', 'spool: used after close'))
+    const { maxRows, maxGroupRows } = this.#limits
+    if (items.length > maxGroupRows) {
+      return Promise.reject(
+        new WattnessError('LIMIT_EXCEEDED', `spool: at most ${maxGroupRows} readings at a time, found ${items.length}`, {
+          limit: maxGroupRows,
+        }),
+      )
+    }
+    const waiting = this.#size + this.#pendingRows
+    if (waiting + items.length > maxRows) {
+      return Promise.reject(
+        new WattnessError('SPOOL_FULL', `spool: ${waiting} readings wait, ${items.length} more do not fit into ${maxRows}`, {
+          waiting,
+          maxRows,
+        }),
+      )
+    }
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ items: items.map((item) => this.#prepare(item)), resolve, reject })
+      this.#pendingRows += items.length
+      this.#pump ??= this.#drain()
+    })
+  }
+
+  #prepare(item: SpoolItem): Pending['items'][number] {
+    const content = encodeContent(item)
+    const frame = 'reading' in item ? item.frame : undefined
+    const sighting = this.#seen.sighting(item.source, timeOfItem(item), content)
+    return { entry: encodeEntry(item.source, content), frame, sighting }
+  }
+
+  async #drain(): Promise<void> {
+    // Whoever appends in the same turn of the event loop shares the first write too.
+    await Promise.resolve()
+    while (this.#pending.length > 0) {
+      const group = this.#takeGroup()
+      try {
+        await this.#store(group)
+      } catch (error) {
+        for (const each of group) each.reject(error)
+      } finally {
+        for (const each of group) this.#pendingRows -= each.items.length
+      }
+    }
+    this.#pump = undefined
+  }
+
+  #takeGroup(): Pending[] {
+    let rows = 0
+    let count = 0
+    for (const { items } of this.#pending) {
+      if (count > 0 && rows + items.length > this.#limits.maxGroupRows) break
+      rows += items.length
+      count++
+    }
+    return this.#pending.splice(0, count)
+  }
+
+  async #store(group: readonly Pending[]): Promise<void> {
+    await this.#writer.ready()
+    const items = group.flatMap((each) => each.items)
+    const fresh = await this.#seen.judge(items.map((each) => each.sighting))
+    const operations: KvOperation[] = []
+    let next = this.#next
+    for (const [i, { entry, frame, sighting }] of items.entries()) {
+      if (fresh[i] !== true) continue
+      const key = spoolKey(next)
+      operations.push(put(key, sealRecord(key, entry)), this.#seen.operation(sighting))
+      if (frame !== undefined) {
+        const frameAt = frameKey(sighting.timeMs, next)
+        operations.push(put(frameAt, sealRecord(frameAt, frame)))
+      }
+      next++
+    }
+    if (operations.length > 0) await this.#writer.write(operations, true)
+    this.#size += next - this.#next
+    this.#next = next
+    let at = 0
+    for (const each of group) {
+      let taken = 0
+      for (const { sighting } of each.items) {
+        if (fresh[at++] !== true) continue
+        this.#seen.added(sighting)
+        taken++
+      }
+      each.resolve({ taken, duplicates: each.items.length - taken })
+    }
+  }
+
+  /**
+   * The oldest entries that wait, at most `maxRows`, each checked. One that is damaged is set aside under a key of its
+   * own, reported, and never handed out.
+   */
+  async peek(maxRows: number): Promise<Peeked> {
+    const rows: { id: number; item: SpoolItem }[] = []
+    const damaged: { id: number; record: Uint8Array }[] = []
+    const framed: number[] = []
+    const range = { gte: spoolKey(this.#first), lt: allOf(SPOOL).lt, limit: maxRows }
+    for await (const entries of this.#kv.iterate(range)) {
+      for (const [key, record] of entries) {
+        const id = sequenceOfKey(key)
+        const decoded = decodeChecked(key, record)
+        if (decoded === undefined) {
+          damaged.push({ id, record })
+          continue
+        }
+        if (decoded.hasFrame) framed.push(rows.length)
+        rows.push({ id, item: decoded.item })
+      }
+    }
+    await this.#addFrames(rows, framed)
+    if (damaged.length > 0) await this.#putAside(damaged)
+    return { rows, damaged: damaged.map((each) => each.id) }
+  }
+
+  async #addFrames(rows: { id: number; item: SpoolItem }[], framed: readonly number[]): Promise<void> {
+    if (framed.length === 0) return
+    const keys = framed.map((at) => frameKey(timeOfItem((rows[at] as SpoolRow).item), (rows[at] as SpoolRow).id))
+    const records = await this.#kv.getMany(keys)
+    for (const [i, at] of framed.entries()) {
+      const record = records[i]
+      const frame = record === undefined ? undefined : checkRecord(keys[i] as Uint8Array, record)
+      const row = rows[at] as { id: number; item: SpoolItem }
+      // The reading itself is whole: it is sealed without its frame rather than not at all.
+      if (frame === undefined) this.onDamage({ what: `frame of spool entry ${row.id} damaged or missing` })
+      else if ('reading' in row.item) row.item = { ...row.item, frame }
+    }
+  }
+
+  async #putAside(damaged: readonly { id: number; record: Uint8Array }[]): Promise<void> {
+    await this.#writer.ready()
+    await this.#writer.write(
+      damaged.flatMap(({ id, record }) => [del(spoolKey(id)), put(asideKey(id), record)]),
+      true,
+    )
+    this.#size -= damaged.length
+    this.#setAside += damaged.length
+    for (const { id } of damaged) this.onDamage({ what: `spool entry ${id} damaged: set aside` })
+  }
+
+  /** The operations that remove sealed entries; `removed` follows once they are stored. */
+  removal(ids: readonly number[]): KvOperation[] {
+    const operations: KvOperation[] = ids.map((id) => del(spoolKey(id)))
+    operations.push(put(NEXT_KEY, sealRecord(NEXT_KEY, new Writer(8).varint(this.#next).finish())))
+    return operations
+  }
+
+  removed(ids: readonly number[]): void {
+    this.#size -= ids.length
+    for (const id of ids.toSorted((a, b) => a - b)) if (id === this.#first) this.#first = id + 1
+  }
+
+  /** Raw frames kept of readings in [fromMs, toMs), oldest first; damaged ones are left out and reported. */
+  async *frames(fromMs: number, toMs: number): AsyncGenerator<{ readonly timeMs: number; readonly frame: Uint8Array }> {
+    for await (const entries of this.#kv.iterate({ gte: frameKey(fromMs, 0), lt: frameKey(toMs, 0) })) {
+      for (const [key, record] of entries) {
+        const frame = checkRecord(key, record)
+        if (frame === undefined) this.onDamage({ what: `frame of ${timeOfFrameKey(key)} damaged` })
+        else yield { timeMs: timeOfFrameKey(key), frame }
+      }
+    }
+  }
+
+  /** Forgets raw frames of readings before `beforeMs` that a block holds already. */
+  async pruneFrames(beforeMs: number): Promise<number> {
+    let pruned = 0
+    for await (const entries of this.#kv.iterate({ gte: allOf(FRAME).gte, lt: frameKey(beforeMs, 0) })) {
+      const waiting = await this.#kv.getMany(entries.map(([key]) => spoolKey(sequenceOfFrameKey(key))))
+      const operations = entries.filter((_, i) => waiting[i] === undefined).map(([key]) => del(key))
+      await this.#write(operations)
+      pruned += operations.length
+    }
+    return pruned
+  }
+
+  /** Forgets which readings were taken before `beforeMs`: see SeenIndex.prune. */
+  pruneSeen(beforeMs: number): Promise<number> {
+    return this.#seen.prune(beforeMs, (operations) => this.#write(operations))
+  }
+
+  async #write(operations: readonly KvOperation[]): Promise<void> {
+    for (let at = 0; at < operations.length; at += OPERATIONS_PER_WRITE) {
+      await this.#writer.ready()
+      await this.#writer.write(operations.slice(at, at + OPERATIONS_PER_WRITE), false)
+    }
+  }
+
+  /** Refuses new readings and waits for those on their way. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#pump
+  }
+}
+
+function decodeChecked(key: Uint8Array, record: Uint8Array): ReturnType<typeof decodeEntry> | undefined {
+  const value = checkRecord(key, record)
+  try {
+    return value === undefined ? undefined : decodeEntry(value)
+  } catch {
+    return undefined
+  }
+}

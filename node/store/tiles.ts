@@ -1,0 +1,98 @@
+import { HASH_BYTES, nodeHash } from '../../protocol/hash.ts'
+import { tileKey } from './keys.ts'
+import { type KvOperation, put } from './kv.ts'
+import { writeCrc } from './record.ts'
+
+/**
+ * A chain's tree is kept as C2SP tiles (c2sp.org/tlog-tiles): tile (level L, index N) holds the nodes of tree level 8·L
+ * from N·256 on, at most 256. A tile of level 0 is written once it is full, until then its hashes are those of the last
+ * blocks' headers; a tile of a higher level is written again whenever a tile below it fills up.
+ */
+export const TILE_WIDTH = 256
+export const TILE_HEIGHT = 8
+export const TILE_BYTES = TILE_WIDTH * HASH_BYTES
+
+/** Levels that a chain of 2^53 blocks has. */
+export const MAX_TILE_LEVEL = 6
+
+/** Full tiles of a level, and the width of its partial one. */
+export function tilesAt(level: number, size: number): { full: number; width: number } {
+  const nodes = Math.floor(size / TILE_WIDTH ** level)
+  return { full: Math.floor(nodes / TILE_WIDTH), width: nodes % TILE_WIDTH }
+}
+
+/** The hash at a place of a tile: a view. */
+export function hashAt(tile: Uint8Array, place: number): Uint8Array {
+  return tile.subarray(place * HASH_BYTES, (place + 1) * HASH_BYTES)
+}
+
+/** Root of `count` (a power of two) hashes of a tile from `place` on. */
+export function subtreeRoot(tile: Uint8Array, place: number, count: number): Uint8Array {
+  if (count === 1) return hashAt(tile, place).slice()
+  let row: Uint8Array[] = []
+  for (let i = 0; i < count; i += 2) row.push(nodeHash(hashAt(tile, place + i), hashAt(tile, place + i + 1)))
+  while (row.length > 1) {
+    const above: Uint8Array[] = []
+    for (let i = 0; i < row.length; i += 2) above.push(nodeHash(row[i] as Uint8Array, row[i + 1] as Uint8Array))
+    row = above
+  }
+  return row[0] as Uint8Array
+}
+
+export function tileOperation(chainId: number, level: number, index: number, hashes: Uint8Array): KvOperation {
+  const key = tileKey(chainId, level, index)
+  const record = new Uint8Array(hashes.length + 4)
+  record.set(hashes)
+  writeCrc(key, record)
+  return put(key, record)
+}
+
+/**
+ * The partial tiles of one chain, one per level, level 0 first. How far each is filled follows from the chain's size, so
+ * hashes written behind that point by a batch that then failed are as good as not there.
+ */
+export type TileEdge = readonly Uint8Array[]
+
+export const EMPTY_EDGE: TileEdge = []
+
+/** Adds leaf hashes to the tiles of a chain of `size` blocks; tiles to be written are pushed to `operations`. */
+export function extendTiles(
+  edge: TileEdge,
+  chainId: number,
+  size: number,
+  hashes: readonly Uint8Array[],
+  operations: KvOperation[],
+): TileEdge {
+  const levels = edge.slice()
+  const changed = new Map<number, number>()
+  let at = size
+  for (const hash of hashes) {
+    setHash(levels, 0, at % TILE_WIDTH, hash)
+    at++
+    let nodes = at
+    for (let level = 0; nodes % TILE_WIDTH === 0; level++) {
+      const tile = levels[level] as Uint8Array
+      nodes /= TILE_WIDTH
+      operations.push(tileOperation(chainId, level, nodes - 1, tile))
+      changed.delete(level)
+      levels[level] = new Uint8Array(TILE_BYTES)
+      setHash(levels, level + 1, (nodes - 1) % TILE_WIDTH, subtreeRoot(tile, 0, TILE_WIDTH))
+      if (nodes % TILE_WIDTH !== 0) changed.set(level + 1, nodes)
+    }
+  }
+  for (const [level, nodes] of changed) {
+    const width = nodes % TILE_WIDTH
+    const hashesSoFar = (levels[level] as Uint8Array).subarray(0, width * HASH_BYTES)
+    operations.push(tileOperation(chainId, level, Math.floor(nodes / TILE_WIDTH), hashesSoFar))
+  }
+  return levels
+}
+
+function setHash(levels: Uint8Array[], level: number, place: number, hash: Uint8Array): void {
+  let tile = levels[level]
+  if (tile === undefined) {
+    tile = new Uint8Array(TILE_BYTES)
+    levels[level] = tile
+  }
+  tile.set(hash, place * HASH_BYTES)
+}

@@ -1,0 +1,131 @@
+import { equalBytes } from '../../protocol/bytes.ts'
+import { HASH_BYTES } from '../../protocol/hash.ts'
+import { type CompactRange, consistencyProof, inclusionProof, type NodeReader, rangeAt, rootAt } from '../../protocol/tree.ts'
+import { type ChainEntry, damaged } from './chain-entry.ts'
+import { blockKey, heightOfBlockKey, tileKey } from './keys.ts'
+import type { Kv } from './kv.ts'
+import { LruMap } from './lru-map.ts'
+import { checkRecord } from './record.ts'
+import { checkStored } from './stored-block.ts'
+import { hashAt, subtreeRoot, TILE_BYTES, TILE_HEIGHT, TILE_WIDTH, tilesAt } from './tiles.ts'
+
+/** 128 tiles of 8 KiB: the upper tiles of every chain of a neighbourhood that is in use. */
+const CACHED_TILES = 128
+/** Roots asked for again: each peer's last announcement of each chain. */
+const CACHED_ROOTS = 2_048
+
+export type OnTileDamage = (entry: ChainEntry, level: number, index: number) => void
+
+/** Nodes, roots and proofs of a chain's tree out of its tiles. A tile that is missing or damaged is made again from below. */
+export class TreeReader {
+  readonly #kv: Kv
+  readonly #onDamage: OnTileDamage
+  readonly #tiles = new LruMap<string, Uint8Array>(CACHED_TILES)
+  readonly #roots = new LruMap<string, Uint8Array>(CACHED_ROOTS)
+
+  constructor(kv: Kv, onDamage: OnTileDamage) {
+    this.#kv = kv
+    this.#onDamage = onDamage
+  }
+
+  /** After a chain was shortened or replaced. */
+  forget(): void {
+    this.#tiles.clear()
+    this.#roots.clear()
+  }
+
+  remember(entry: ChainEntry): void {
+    this.#roots.set(`${entry.id}/${entry.state.size}`, entry.state.root)
+  }
+
+  nodeReader(entry: ChainEntry): NodeReader {
+    return (level, index) => this.#node(entry, level, index)
+  }
+
+  async #node(entry: ChainEntry, level: number, index: number): Promise<Uint8Array> {
+    const tileLevel = Math.floor(level / TILE_HEIGHT)
+    const count = 2 ** (level % TILE_HEIGHT)
+    const first = index * count
+    const tile = await this.tile(entry, tileLevel, Math.floor(first / TILE_WIDTH))
+    return subtreeRoot(tile, first % TILE_WIDTH, count)
+  }
+
+  /** The hashes of one tile, as many as the chain has by now. Throws STORE_DAMAGED where blocks below it are. */
+  async tile(entry: ChainEntry, level: number, index: number): Promise<Uint8Array> {
+    const { full, width } = tilesAt(level, entry.state.size)
+    if (index === full && width > 0) return (entry.edge[level] as Uint8Array).subarray(0, width * HASH_BYTES)
+    if (index >= full) throw new RangeError(`tile ${level}/${index} of a chain of ${entry.state.size} blocks`)
+    const name = `${entry.id}/${level}/${index}`
+    const cached = this.#tiles.get(name)
+    if (cached !== undefined) return cached
+    const key = tileKey(entry.id, level, index)
+    const record = await this.#kv.get(key)
+    let tile = record === undefined ? undefined : checkRecord(key, record)
+    if (tile === undefined || tile.length !== TILE_BYTES) {
+      this.#onDamage(entry, level, index)
+      tile = level === 0 ? await this.#leavesFromBlocks(entry, index) : await this.#hashesFromBelow(entry, level, index)
+    }
+    this.#tiles.set(name, tile)
+    return tile
+  }
+
+  async #leavesFromBlocks(entry: ChainEntry, index: number): Promise<Uint8Array> {
+    const first = index * TILE_WIDTH
+    return readLeaves(this.#kv, entry.id, entry.member, first, first + TILE_WIDTH)
+  }
+
+  async #hashesFromBelow(entry: ChainEntry, level: number, index: number): Promise<Uint8Array> {
+    const tile = new Uint8Array(TILE_BYTES)
+    for (let i = 0; i < TILE_WIDTH; i++) {
+      const below = await this.tile(entry, level - 1, index * TILE_WIDTH + i)
+      tile.set(subtreeRoot(below, 0, TILE_WIDTH), i * HASH_BYTES)
+    }
+    return tile
+  }
+
+  /** Block hash at a height that is held. */
+  async leafAt(entry: ChainEntry, height: number): Promise<Uint8Array> {
+    return this.#node(entry, 0, height)
+  }
+
+  async rootAt(entry: ChainEntry, size: number): Promise<Uint8Array> {
+    if (size === entry.state.size) return entry.state.root
+    const name = `${entry.id}/${size}`
+    const cached = this.#roots.get(name)
+    if (cached !== undefined) return cached
+    const root = await rootAt(this.nodeReader(entry), size)
+    this.#roots.set(name, root)
+    return root
+  }
+
+  rangeAt(entry: ChainEntry, size: number): Promise<CompactRange> {
+    return rangeAt(this.nodeReader(entry), size)
+  }
+
+  inclusionProof(entry: ChainEntry, height: number, size: number): Promise<Uint8Array[]> {
+    return inclusionProof(this.nodeReader(entry), height, size)
+  }
+
+  consistencyProof(entry: ChainEntry, size1: number, size2: number): Promise<Uint8Array[]> {
+    return consistencyProof(this.nodeReader(entry), size1, size2)
+  }
+}
+
+/** Block hashes from `from` up to `to`, read from the blocks themselves, each checked and linked to the one before it. */
+export async function readLeaves(kv: Kv, id: number, member: Uint8Array, from: number, to: number): Promise<Uint8Array> {
+  const leaves = new Uint8Array((to - from) * HASH_BYTES)
+  let height = from
+  for await (const entries of kv.iterate({ gte: blockKey(id, from), lt: blockKey(id, to) })) {
+    for (const [key, value] of entries) {
+      if (heightOfBlockKey(key) !== height) throw damaged(member, height, 'missing')
+      const block = checkStored(value, member, height)
+      if (height > from && !equalBytes(block.header.previous, hashAt(leaves, height - from - 1))) {
+        throw damaged(member, height, 'does not name the block before it')
+      }
+      leaves.set(block.hash, (height - from) * HASH_BYTES)
+      height++
+    }
+  }
+  if (height !== to) throw damaged(member, height, 'missing')
+  return leaves
+}

@@ -1,0 +1,73 @@
+import { type Block, blockHash, KIND_READINGS, makeBlock } from '../../../protocol/block.ts'
+import { concat, equalBytes } from '../../../protocol/bytes.ts'
+import type { ChainState } from '../../../protocol/chain-state.ts'
+import type { SignedCheckpoint } from '../../../protocol/checkpoint.ts'
+import { EMPTY_ROOT, sha256, ZERO_HASH } from '../../../protocol/hash.ts'
+import { CompactRange } from '../../../protocol/tree.ts'
+import type { Acceptance } from '../../store/index.ts'
+
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
+
+/** A member key for tests: 32 bytes that belong to nobody. */
+export const memberKey = (number: number): Uint8Array => sha256(bytesOf(`member ${number}`))
+
+export const NETWORK_ID = sha256(bytesOf('network of the store tests'))
+
+/** Stands for a signature: 64 bytes that only `verifyFake` takes, and thousands of times cheaper. */
+export function fakeSignature(member: Uint8Array, size: number, root: Uint8Array): Uint8Array {
+  const hash = sha256(concat(member, bytesOf(`signs ${size}`), root))
+  return concat(hash, hash)
+}
+
+export const verifyFake = ({ member, size, root, signature }: SignedCheckpoint): boolean =>
+  equalBytes(signature, fakeSignature(member, size, root))
+
+/** Makes one member's chain, block by block, as a node would hand it to the store. */
+export class ChainMaker {
+  readonly member: Uint8Array
+  readonly blocks: Block[] = []
+  readonly roots: Uint8Array[] = []
+  readonly #salt: string
+  state: ChainState
+
+  constructor(number: number, salt = 'salt') {
+    this.member = memberKey(number)
+    this.#salt = salt
+    const range = CompactRange.empty()
+    this.state = { size: 0, range, root: EMPTY_ROOT, lastHash: ZERO_HASH, sealedAt: 0, registrarSize: 0, checkpoint: undefined }
+  }
+
+  /** The next `count` blocks as one accepted run whose end is signed, or covered by `checkpoint` if one is given. */
+  next(count = 1, contentBytes = 40, checkpoint?: SignedCheckpoint): Acceptance {
+    const from = this.state.size
+    const range = this.state.range.clone()
+    let { lastHash } = this.state
+    const blocks: Uint8Array[] = []
+    const hashes: Uint8Array[] = []
+    for (let height = from; height < from + count; height++) {
+      const salt = sha256(bytesOf(`${this.#salt} ${height}`)).slice(0, 16)
+      const block = makeBlock({
+        kind: KIND_READINGS,
+        member: this.member,
+        height,
+        previous: lastHash,
+        sealedAt: 1_700_000_000_000 + height * 900_000,
+        registrarSize: 1,
+        salt,
+        content: new Uint8Array(contentBytes).fill(height),
+      })
+      lastHash = blockHash(block.headerBytes)
+      range.append(lastHash)
+      blocks.push(block.bytes)
+      hashes.push(lastHash)
+      this.blocks.push(block)
+      this.roots.push(range.root())
+    }
+    const size = from + count
+    const root = range.root()
+    const own = { member: this.member, size, root, signature: fakeSignature(this.member, size, root) }
+    const sealedAt = 1_700_000_000_000 + (size - 1) * 900_000
+    this.state = { size, range, root, lastHash, sealedAt, registrarSize: 1, checkpoint: checkpoint ?? own }
+    return { member: this.member, from, blocks, hashes, state: this.state }
+  }
+}
