@@ -13,10 +13,10 @@ export const SEED_BYTES = 32
 
 /** The four functions used; the published types ask for Buffer where any Uint8Array is taken. */
 interface Sodium {
-  crypto_sign_verify_detached(signature: Uint8Array, message: Uint8Array, key: Uint8Array): boolean
-  crypto_sign_seed_keypair(publicKey: Uint8Array, secretKey: Uint8Array, seed: Uint8Array): void
-  crypto_sign_detached(signature: Uint8Array, message: Uint8Array, secretKey: Uint8Array): void
-  crypto_hash_sha256(output: Uint8Array, input: Uint8Array): void
+  readonly crypto_sign_verify_detached: (signature: Uint8Array, message: Uint8Array, key: Uint8Array) => boolean
+  readonly crypto_sign_seed_keypair: (publicKey: Uint8Array, secretKey: Uint8Array, seed: Uint8Array) => void
+  readonly crypto_sign_detached: (signature: Uint8Array, message: Uint8Array, secretKey: Uint8Array) => void
+  readonly crypto_hash_sha256: (output: Uint8Array, input: Uint8Array) => void
 }
 
 function loadSodium(): Sodium | undefined {

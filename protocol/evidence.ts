@@ -174,8 +174,8 @@ export function encodeEvidence({ a, b, size, rootA, proofA, rootB, proofB }: Evi
 }
 
 /**
- * Rule F5. Throws what Reader throws, LIMIT_EXCEEDED above MAX_EVIDENCE_BYTES, UNKNOWN_EVIDENCE_KIND for a kind byte of a later
- * version. What it returns is well-formed, not yet proven.
+ * Rule F5. Throws what Reader throws, LIMIT_EXCEEDED above MAX_EVIDENCE_BYTES, UNKNOWN_EVIDENCE_KIND for a later version's
+ * kind byte. What it returns is well-formed, not yet proven.
  */
 export function decodeEvidence(bytes: Uint8Array): Evidence {
   if (bytes.length > MAX_EVIDENCE_BYTES) {

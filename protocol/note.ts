@@ -43,7 +43,15 @@ export interface VerifierKey {
 
 /** U+0085 is a space to Unicode and not to `\s`; U+FEFF the other way round. */
 const SPACE_OR_PLUS = /[\p{White_Space}+]/u
-const CONTROL = /[\u0000-\u0009\u000b-\u001f]/
+
+/** Below U+0020 a note holds nothing but newlines. */
+function hasControl(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code < 0x20 && code !== 0x0a) return true
+  }
+  return false
+}
 
 const refuse = (detail: string): never => {
   throw new WattnessError('MALFORMED_NOTE', `signed note: ${detail}`)
@@ -51,7 +59,7 @@ const refuse = (detail: string): never => {
 
 /** Rule C14: not empty, no Unicode space, no plus, and text that UTF-8 can carry. */
 export function isNoteKeyName(name: string): boolean {
-  return name !== '' && !SPACE_OR_PLUS.test(name) && !CONTROL.test(name) && name.isWellFormed()
+  return name !== '' && !SPACE_OR_PLUS.test(name) && !hasControl(name) && name.isWellFormed()
 }
 
 /** Rule C15: SHA-256(name ‖ 0x0A ‖ type ‖ key), first four bytes. */
@@ -61,7 +69,7 @@ export function noteKeyId(name: string, type: number, key: Uint8Array): Uint8Arr
 
 /** Rule C13. Throws MALFORMED_NOTE for a text or a name that no note can carry. */
 export function formatNote(text: string, signatures: readonly NoteSignature[]): string {
-  if (!text.endsWith('\n') || CONTROL.test(text) || !text.isWellFormed()) {
+  if (!text.endsWith('\n') || hasControl(text) || !text.isWellFormed()) {
     refuse('the text must end in a newline and hold no other control character')
   }
   if (signatures.length === 0 || signatures.length > MAX_NOTE_SIGNATURES)
@@ -79,9 +87,11 @@ export function formatNote(text: string, signatures: readonly NoteSignature[]): 
 /** Rule C13: reads without verifying. Bytes must be UTF-8. Throws MALFORMED_NOTE. */
 export function parseNote(note: string | Uint8Array): Note {
   const all = typeof note === 'string' ? note : decodeText(note)
-  // A character takes at most three bytes of UTF-8 for each unit of length: this bounds both.
-  if (all.length > MAX_NOTE_BYTES) refuse(`expected at most ${MAX_NOTE_BYTES} bytes`)
-  if (CONTROL.test(all)) refuse('found a control character other than newline')
+  // One unit of length takes at most three bytes of UTF-8: most notes need no counting.
+  if (all.length > MAX_NOTE_BYTES || (all.length > MAX_NOTE_BYTES / 3 && toUtf8(all).length > MAX_NOTE_BYTES)) {
+    refuse(`expected at most ${MAX_NOTE_BYTES} bytes`)
+  }
+  if (hasControl(all)) refuse('found a control character other than newline')
   if (!all.isWellFormed()) refuse('not valid Unicode')
   const split = all.lastIndexOf('\n\n')
   if (split < 0) refuse('no empty line between text and signatures')

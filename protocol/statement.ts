@@ -12,20 +12,20 @@ const NAME = /^[a-z]+(-[a-z]+)*$/
 
 const prefixes = new Map<string, Uint8Array>()
 
-/** Names come from this project's code, not from the wire: the bound only keeps it so. */
-const MAX_NAMES = 64
+/** Names come from this project's code, not from the wire; whatever comes, the cache does not grow. */
+const MAX_CACHED_NAMES = 64
 
 function statementPrefix(name: string): Uint8Array {
   const known = prefixes.get(name)
   if (known !== undefined) return known
-  if (!NAME.test(name) || prefixes.size >= MAX_NAMES) {
+  if (!NAME.test(name)) {
     throw new WattnessError(
       'OUT_OF_RANGE',
-      `statement name: expected one of a few lower-case words, found ${JSON.stringify(name)}`,
+      `statement name: expected lower-case words joined by hyphens, found ${JSON.stringify(name)}`,
     )
   }
   const prefix = concat(toUtf8(`wattness ${name}/1`), new Uint8Array(1))
-  prefixes.set(name, prefix)
+  if (prefixes.size < MAX_CACHED_NAMES) prefixes.set(name, prefix)
   return prefix
 }
 

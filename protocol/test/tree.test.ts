@@ -1,7 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { concat, toHex, toUtf8 } from '../bytes.ts'
-import { isWattnessError } from '../errors.ts'
+import { concat, fromHex, toHex, toUtf8 } from '../bytes.ts'
 import { EMPTY_ROOT, leafHash, nodeHash } from '../hash.ts'
 import { MAX_PROOF_HASHES } from '../limits.ts'
 import {
@@ -16,6 +16,8 @@ import {
   verifyConsistency,
   verifyInclusion,
 } from '../tree.ts'
+import { codeOf, codeOfAsync } from './codes.ts'
+import { treeVectors } from './vectors/make-tree.ts'
 
 const leaves = (count: number, name = 'leaf'): Uint8Array[] =>
   Array.from({ length: count }, (_, i) => leafHash(toUtf8(`${name} ${i}`)))
@@ -40,26 +42,6 @@ function grow(hashes: readonly Uint8Array[]): { range: CompactRange; read: NodeR
     return hash
   }
   return { range, read, nodes }
-}
-
-function codeOf(act: () => unknown): string {
-  try {
-    act()
-  } catch (error) {
-    if (isWattnessError(error)) return error.code
-    throw error
-  }
-  return 'nothing thrown'
-}
-
-async function codeOfAsync(act: () => Promise<unknown>): Promise<string> {
-  try {
-    await act()
-  } catch (error) {
-    if (isWattnessError(error)) return error.code
-    throw error
-  }
-  return 'nothing thrown'
 }
 
 describe('tree', () => {
@@ -246,5 +228,88 @@ describe('tree', () => {
     expect(verifyInclusion(leaf, 0, 2, [leaf.subarray(1)], leaf)).to.equal(false)
     expect(verifyConsistency(1, leaf, 2, leaf, [leaf.subarray(1)])).to.equal(false)
     expect(verifyConsistency(1, leaf.subarray(1), 1, leaf.subarray(1), [])).to.equal(false)
+  })
+
+  it('T4, T6: a missing node is an error of the reader, not a wrong proof', async () => {
+    const missing: NodeReader = async () => {
+      throw new Error('not stored')
+    }
+    for (const act of [() => rootAt(missing, 3), () => inclusionProof(missing, 0, 3), () => consistencyProof(missing, 2, 3)]) {
+      const message = await act().then(
+        () => 'nothing thrown',
+        (error: unknown) => (error as Error).message,
+      )
+      expect(message).to.equal('not stored')
+    }
+  })
+
+  describe('vectors', () => {
+    const [vectors] = treeVectors.cases as unknown as [
+      {
+        entries: string[]
+        roots: string[]
+        inclusion: { index: number; size: number; proof: string[] }[]
+        consistency: { size1: number; size2: number; proof: string[] }[]
+      },
+    ]
+    const hashes = vectors.entries.map((entry) => leafHash(fromHex(entry)))
+    const rootOfSize = (size: number): Uint8Array => fromHex(vectors.roots[size] as string)
+
+    it('tree.json is what its script makes', () => {
+      expect(JSON.parse(readFileSync(new URL('vectors/tree.json', import.meta.url), 'utf8'))).to.deep.equal(treeVectors)
+    })
+
+    it('T2: roots', () => {
+      for (const [size, root] of vectors.roots.entries()) expect(toHex(recursiveRoot(hashes.slice(0, size)))).to.equal(root)
+    })
+
+    it('T5, T7: proofs', () => {
+      for (const { index, size, proof } of vectors.inclusion) {
+        const path = proof.map((hash) => fromHex(hash))
+        expect(verifyInclusion(hashes[index] as Uint8Array, index, size, path, rootOfSize(size))).to.equal(true)
+      }
+      for (const { size1, size2, proof } of vectors.consistency) {
+        const path = proof.map((hash) => fromHex(hash))
+        expect(verifyConsistency(size1, rootOfSize(size1), size2, rootOfSize(size2), path)).to.equal(true)
+      }
+    })
+
+    // Published by the certificate-transparency project for its eight reference leaves.
+    it('T2: the published roots of the eight reference leaves', () => {
+      expect(vectors.roots.slice(0, 9)).to.deep.equal([
+        'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
+        '6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d',
+        'fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125',
+        'aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77',
+        'd37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7',
+        '4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4',
+        '76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef',
+        'ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c',
+        '5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328',
+      ])
+    })
+
+    it('T4, T6: the published proofs of the eight reference leaves', async () => {
+      const { read } = grow(hashes.slice(0, 8))
+      const hex = async (proof: Promise<Uint8Array[]>): Promise<string[]> => (await proof).map(toHex)
+      const [h1, h2, h3, h4] = [
+        '96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7',
+        '5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e',
+        '6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4',
+        'bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b',
+      ]
+      const [h5, h6, h7, h8] = [
+        'ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0',
+        'd37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7',
+        '6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d',
+        '0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a',
+      ]
+      expect(await hex(inclusionProof(read, 0, 8))).to.deep.equal([h1, h2, h3])
+      expect(await hex(inclusionProof(read, 5, 8))).to.deep.equal([h4, h5, h6])
+      expect(await hex(inclusionProof(read, 1, 5))).to.deep.equal([h7, h2, h4])
+      expect(await hex(consistencyProof(read, 1, 8))).to.deep.equal([h1, h2, h3])
+      expect(await hex(consistencyProof(read, 2, 5))).to.deep.equal([h2, h4])
+      expect(await hex(consistencyProof(read, 6, 8))).to.deep.equal([h8, h5, h6])
+    })
   })
 })
