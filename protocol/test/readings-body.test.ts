@@ -126,8 +126,8 @@ describe('readings body', () => {
     }
   })
 
-  it('R12, R18: one row of one register is at most 19 bytes at whole minutes, for a value below 2^26', () => {
-    expect(encodeReadings([reading([good(register(8), 2 ** 26 - 1)])]).length).to.equal(19)
+  it('R12, R18: one row of one register is at most 19 bytes at whole minutes, for a value below 2^27', () => {
+    expect(encodeReadings([reading([good(register(8), 2 ** 27 - 1)])]).length).to.equal(19)
     expect(encodeReadings([reading([good(register(29), 8_191)], { intervalMs: 15 * MINUTE })]).length).to.equal(18)
   })
 
