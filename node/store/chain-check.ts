@@ -235,8 +235,8 @@ async function walk(
       const height = state.size
       const block = heightOfBlockKey(key) === height ? readWhole(value, member, height) : undefined
       if (block === undefined || !equalBytes(block.header.previous, state.lastHash)) break scan
+      edge = extendTiles(edge, id, range, [block.hash], operations)
       range.append(block.hash)
-      edge = extendTiles(edge, id, height, [block.hash], operations)
       const { sealedAt, registrarSize } = block.header
       state = { ...state, size: height + 1, lastHash: block.hash, sealedAt, registrarSize }
       if (block.signed !== undefined) {

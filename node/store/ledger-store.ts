@@ -210,7 +210,7 @@ export class LedgerStore {
       }
       assertFits(entry, acceptance)
       pushBlocks(entry.id, acceptance, operations)
-      const edge = extendTiles(entry.edge, entry.id, entry.state.size, acceptance.hashes, operations)
+      const edge = extendTiles(entry.edge, entry.id, entry.state.range, acceptance.hashes, operations)
       changed.set(text, { id: entry.id, member: entry.member, state, edge })
       if (this.#ownKey !== undefined && equalBytes(member, this.#ownKey)) {
         signed = signedAfter(signed, state, operations)
@@ -227,10 +227,7 @@ export class LedgerStore {
     const mark = this.#mark.next(this.#writer.bytesWritten, () => this.#sizes())
     if (mark !== undefined) operations.push(mark)
     await this.#writer.write(operations, sync)
-    for (const [text, entry] of changed) {
-      this.#chains.set(text, entry)
-      this.#tree.remember(entry)
-    }
+    for (const [text, entry] of changed) this.#chains.set(text, entry)
     this.#nextChainId = nextChainId
     this.#signed = signed
     if (spoolTaken !== undefined) this.spool.removed(spoolTaken)
@@ -380,7 +377,7 @@ function pushBlocks(id: number, { from, blocks, state }: Acceptance, operations:
     operations.push(put(blockKey(id, from + last), block))
     return
   }
-  const value = new Uint8Array(block.length + HASH_BYTES + SIGNATURE_BYTES)
+  const value = Buffer.allocUnsafe(block.length + HASH_BYTES + SIGNATURE_BYTES)
   value.set(block)
   value.set(checkpoint.root, block.length)
   value.set(checkpoint.signature, block.length + HASH_BYTES)

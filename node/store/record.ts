@@ -9,7 +9,7 @@ const CRC_BYTES = 4
  * found under another's key is no record.
  */
 export function sealRecord(key: Uint8Array, value: Uint8Array): Uint8Array {
-  const record = new Uint8Array(value.length + CRC_BYTES)
+  const record = Buffer.allocUnsafe(value.length + CRC_BYTES)
   record.set(value)
   writeCrc(key, record)
   return record

@@ -1,4 +1,5 @@
 import { HASH_BYTES, nodeHash } from '../../protocol/hash.ts'
+import { CompactRange, edgeLength } from '../../protocol/tree.ts'
 import { tileKey } from './keys.ts'
 import { type KvOperation, put } from './kv.ts'
 import { writeCrc } from './record.ts'
@@ -55,31 +56,36 @@ export type TileEdge = readonly Uint8Array[]
 
 export const EMPTY_EDGE: TileEdge = []
 
-/** Adds leaf hashes to the tiles of a chain of `size` blocks; tiles to be written are pushed to `operations`. */
+/**
+ * Adds leaf hashes to the tiles of a chain of `range.size` blocks; tiles to be written are pushed to `operations`. The root
+ * of a tile that fills up is made from the chain's edge: a live chain pays 8 hashes for it, not 255.
+ */
 export function extendTiles(
   edge: TileEdge,
   chainId: number,
-  size: number,
+  range: CompactRange,
   hashes: readonly Uint8Array[],
   operations: KvOperation[],
 ): TileEdge {
+  const { size } = range
   const levels = edge.slice()
+  let place = size % TILE_WIDTH
+  let begin = 0
+  let tile = size - place
+  let inTile = CompactRange.from(place, range.hashes.slice(range.hashes.length - edgeLength(place)))
   const changed = new Map<number, number>()
-  let at = size
-  for (const hash of hashes) {
-    setHash(levels, 0, at % TILE_WIDTH, hash)
-    at++
-    let nodes = at
-    for (let level = 0; nodes % TILE_WIDTH === 0; level++) {
-      const tile = levels[level] as Uint8Array
-      nodes /= TILE_WIDTH
-      operations.push(tileOperation(chainId, level, nodes - 1, tile))
-      changed.delete(level)
-      levels[level] = new Uint8Array(TILE_BYTES)
-      setHash(levels, level + 1, (nodes - 1) % TILE_WIDTH, subtreeRoot(tile, 0, TILE_WIDTH))
-      if (nodes % TILE_WIDTH !== 0) changed.set(level + 1, nodes)
-    }
+  while (hashes.length - begin >= TILE_WIDTH - place) {
+    const end = begin + TILE_WIDTH - place
+    const filling = hashes.slice(begin, end)
+    setHashes(levels, 0, place, filling)
+    inTile.appendAll(filling)
+    tile += TILE_WIDTH
+    completeTiles(levels, chainId, tile / TILE_WIDTH, inTile.root(), operations, changed)
+    inTile = CompactRange.empty()
+    begin = end
+    place = 0
   }
+  setHashes(levels, 0, place, begin === 0 ? hashes : hashes.slice(begin))
   for (const [level, nodes] of changed) {
     const width = nodes % TILE_WIDTH
     const hashesSoFar = (levels[level] as Uint8Array).subarray(0, width * HASH_BYTES)
@@ -88,11 +94,34 @@ export function extendTiles(
   return levels
 }
 
-function setHash(levels: Uint8Array[], level: number, place: number, hash: Uint8Array): void {
+/** Writes the full tile of level 0 and whatever it fills above; `nodes` counts full tiles, `root` is that of the newest. */
+function completeTiles(
+  levels: Uint8Array[],
+  chainId: number,
+  nodes: number,
+  root: Uint8Array,
+  operations: KvOperation[],
+  changed: Map<number, number>,
+): void {
+  for (let level = 0; ; level++) {
+    const full = levels[level] as Uint8Array
+    operations.push(tileOperation(chainId, level, nodes - 1, full))
+    changed.delete(level)
+    levels[level] = new Uint8Array(TILE_BYTES)
+    setHashes(levels, level + 1, (nodes - 1) % TILE_WIDTH, [level === 0 ? root : subtreeRoot(full, 0, TILE_WIDTH)])
+    if (nodes % TILE_WIDTH !== 0) {
+      changed.set(level + 1, nodes)
+      return
+    }
+    nodes /= TILE_WIDTH
+  }
+}
+
+function setHashes(levels: Uint8Array[], level: number, place: number, hashes: readonly Uint8Array[]): void {
   let tile = levels[level]
   if (tile === undefined) {
     tile = new Uint8Array(TILE_BYTES)
     levels[level] = tile
   }
-  tile.set(hash, place * HASH_BYTES)
+  for (const [i, hash] of hashes.entries()) tile.set(hash, (place + i) * HASH_BYTES)
 }

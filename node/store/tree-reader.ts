@@ -34,10 +34,6 @@ export class TreeReader {
     this.#roots.clear()
   }
 
-  remember(entry: ChainEntry): void {
-    this.#roots.set(`${entry.id}/${entry.state.size}`, entry.state.root)
-  }
-
   nodeReader(entry: ChainEntry): NodeReader {
     return (level, index) => this.#node(entry, level, index)
   }
