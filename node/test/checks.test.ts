@@ -137,8 +137,9 @@ describe('checks', () => {
   })
 
   describe('bench runner', () => {
-    const result = (ok: boolean): string =>
-      `export async function run(args) { return { figures: { a: args.length }, yardstick: {}, budget: { a: '>= 1' }, ok: ${ok} } }`
+    const result = (ok: boolean): string => `export async function run(args) {
+      return { figures: { a: args.length }, yardstick: {}, budget: { a: '>= 1' }, ok: ${ok} }
+    }`
 
     async function bench(...args: string[]): Promise<{ status: number; lines: string[] }> {
       write('bench/good.ts', result(true))

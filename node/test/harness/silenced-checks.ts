@@ -2,8 +2,16 @@ import { maskSource } from './mask.ts'
 import { isTypeScript, type SourceFile } from './source-tree.ts'
 
 /** Comments that switch a check off. What a check finds is mended, or the check is changed for everybody. */
-const IGNORE_COMMENTS =
-  /@ts-(ignore|expect-error|nocheck)|\b([cv]8|istanbul) ignore|\b(ox|es)lint-disable|\bbiome-ignore|\bnode:coverage (disable|ignore)/g
+const IGNORE_COMMENTS = new RegExp(
+  [
+    '@ts-(ignore|expect-error|nocheck)',
+    '\\b([cv]8|istanbul) ignore',
+    '\\bnode:coverage (disable|ignore)',
+    '\\b(ox|es)lint-disable',
+    '\\bbiome-ignore',
+  ].join('|'),
+  'g',
+)
 
 /** Tests that do not run, or keep the others from running. */
 const SKIPPED_TESTS =
