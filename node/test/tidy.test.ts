@@ -77,7 +77,7 @@ describe('tidy', () => {
     )
   })
 
-  it('only node/node.ts and node/cli know all rooms', () => {
+  it('only node/node.ts wires the rooms, and only node/cli stands on the whole node', () => {
     hold(
       imports.wiring,
       [
@@ -91,6 +91,7 @@ describe('tidy', () => {
         at('node/index.ts', "export { x } from './store/index.ts'\nexport { y } from './node.ts'"),
         at('node/cli/a.ts', "import { createNode } from '../index.ts'\nimport { x } from '../store/index.ts'"),
         at('node/seal/a.ts', "import { systemClock } from '../platform.ts'"),
+        at('node/events.ts', "import type { Block } from './store/index.ts'"),
       ],
     )
   })
