@@ -138,7 +138,10 @@ export function isAcceptableKey(key: Uint8Array): boolean {
   return key.length === KEY_BYTES && isCanonicalY(key) && !isSmallOrder(key)
 }
 
-/** Rule C12: the pinned rule, whatever `verify` leaves open. */
+/**
+ * Rule C12: the pinned rule, whatever `verify` leaves open. Needed: OpenSSL 3.0 (Node 20) takes small-order keys and R that
+ * libsodium 1.0.21 and OpenSSL 3.5 (Node 24) refuse.
+ */
 export function verifyStrict(verify: VerifySignature, signature: Uint8Array, message: Uint8Array, key: Uint8Array): boolean {
   return isCanonicalSignature(signature) && !isSmallOrder(signature) && isAcceptableKey(key) && verify(signature, message, key)
 }

@@ -206,7 +206,7 @@ export function explainEvidence(networkId: Uint8Array, { a, b, size, rootA, root
   return [
     `Member ${toHex(a.member)} signed two histories that cannot both be true.`,
     `One has ${blocks(a.size)} and root ${short(a.root)}…, the other ${blocks(b.size)} and root ${short(b.root)}….`,
-    `Their first ${blocks(size)} already differ: the root there is ${short(rootA)}… in the one and ${short(rootB)}… in the other,`,
+    `Their first ${blocks(size)} already differ: their root is ${short(rootA)}… in the one and ${short(rootB)}… in the other,`,
     'while a chain that only grows has one root at each size.',
     `Both signatures fit the member's key, under the origin ${checkpointOrigin(networkId, a.member)}.`,
   ].join('\n')

@@ -234,6 +234,7 @@ export function verifyInclusion(
   root: Uint8Array,
 ): boolean {
   if (!isCount(index) || !isCount(size) || index >= size || !isProof(proof)) return false
+  if (leafHash.length !== HASH_BYTES || root.length !== HASH_BYTES) return false
   let node = index
   let last = size - 1
   let hash = leafHash

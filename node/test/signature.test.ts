@@ -1,3 +1,4 @@
+import { webcrypto } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { fromHex, toHex, toUtf8 } from '../../protocol/bytes.ts'
@@ -64,6 +65,14 @@ describe('signature', () => {
       expect(verify(view(50, 64), view(7, message.length), view(200, 32))).to.equal(true)
     })
   }
+
+  it('C12: Web Crypto, which browsers have, answers every vector by the pinned rule', async () => {
+    for (const { name, key, message, signature, valid } of vectors.cases) {
+      const imported = await webcrypto.subtle.importKey('raw', fromHex(key), 'Ed25519', true, ['verify'])
+      const answer = await webcrypto.subtle.verify('Ed25519', imported, fromHex(signature), fromHex(message))
+      expect(answer, name).to.equal(valid)
+    }
+  })
 
   it('both signers make the same key and the same signatures', () => {
     const seed = fromHex(vectors.seed)

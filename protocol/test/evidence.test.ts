@@ -131,7 +131,7 @@ describe('evidence', () => {
     }
   })
 
-  it('F7: a consistency proof that fails alone proves nothing', async () => {
+  it('F8: a consistency proof that fails alone proves nothing', async () => {
     const chain = new Branch(20, 20, 'honest')
     const [low, high] = [await chain.checkpoint(9), await chain.checkpoint(20)]
     const good = await consistencyProof(chain.read, 9, 20)
@@ -300,7 +300,7 @@ describe('evidence', () => {
     })
   })
 
-  it('F8: in words, both sizes and the common one are named', async () => {
+  it('in words, both sizes and the common one are named', async () => {
     const words = explainEvidence(networkId, await sample(21, 30, 7))
     for (const part of [toHex(signer.publicKey), '21 blocks', '30 blocks', 'first 7 blocks']) expect(words).to.include(part)
   })

@@ -227,6 +227,7 @@ describe('tree', () => {
     expect(verifyConsistency(1, leaf, Number.MAX_SAFE_INTEGER, leaf, long)).to.equal(false)
     expect(verifyInclusion(leaf, 0, 2, [leaf.subarray(1)], leaf)).to.equal(false)
     expect(verifyConsistency(1, leaf, 2, leaf, [leaf.subarray(1)])).to.equal(false)
+    expect(verifyInclusion(leaf.subarray(1), 0, 1, [], leaf.subarray(1))).to.equal(false)
     expect(verifyConsistency(1, leaf.subarray(1), 1, leaf.subarray(1), [])).to.equal(false)
   })
 
