@@ -144,7 +144,7 @@ export function openNote(verify: VerifySignature, note: string | Uint8Array, key
   const verified: (NoteSignature & { readonly key: VerifierKey })[] = []
   for (const signature of signatures) {
     const match = known.find(({ key, keyId }) => key.name === signature.name && equalBytes(keyId, signature.keyId))
-    if (match === undefined || verified.some(({ key }) => key === match.key)) continue
+    if (match === undefined) continue
     if (!verifyStrict(verify, signature.signature, message, match.key.key)) {
       const keyId = toHex(signature.keyId)
       throw new WattnessError('INVALID_NOTE_SIGNATURE', `signed note: the signature of ${signature.name}+${keyId} does not fit`, {
@@ -152,7 +152,8 @@ export function openNote(verify: VerifySignature, note: string | Uint8Array, key
         keyId,
       })
     }
-    verified.push({ ...signature, key: match.key })
+    // A second line of one key is verified like the first and adds nothing.
+    if (!verified.some(({ key }) => key === match.key)) verified.push({ ...signature, key: match.key })
   }
   if (verified.length === 0) {
     throw new WattnessError('UNVERIFIED_NOTE', `signed note: none of ${keys.length} known keys signed it`, { known: keys.length })

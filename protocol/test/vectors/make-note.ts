@@ -74,6 +74,12 @@ const edges: Case[] = [
     verifierKeys: [NEUMANN_KEY, ROOT_KEY],
     result: 'INVALID_NOTE_SIGNATURE',
   },
+  {
+    name: 'a second line of a known key that fails refuses the note',
+    note: neumann + NEUMANN_LINE.replace('GUgYN1FF', 'GUgYN1FG'),
+    verifierKeys: [NEUMANN_KEY],
+    result: 'INVALID_NOTE_SIGNATURE',
+  },
   { name: 'changed text', note: both.replace('think', 'thank'), verifierKeys: [NEUMANN_KEY], result: 'INVALID_NOTE_SIGNATURE' },
   { name: 'no signature block', note: NEUMANN_TEXT, verifierKeys: [NEUMANN_KEY], result: 'MALFORMED_NOTE' },
   { name: 'an empty signature block', note: `${NEUMANN_TEXT}\n`, verifierKeys: [NEUMANN_KEY], result: 'MALFORMED_NOTE' },
