@@ -19,16 +19,16 @@ interface Sodium {
   readonly crypto_hash_sha256: (output: Uint8Array, input: Uint8Array) => void
 }
 
-function loadSodium(): Sodium | undefined {
+/** What `load` gives, or undefined where it throws: no addon was built for this machine, which is slower, not broken. */
+export function loadAddon<T>(load: () => T): T | undefined {
   try {
-    return createRequire(import.meta.url)('sodium-native') as Sodium
+    return load()
   } catch {
-    // No prebuilt addon for this machine: slower, not broken.
     return undefined
   }
 }
 
-const sodium = loadSodium()
+const sodium = loadAddon(() => createRequire(import.meta.url)('sodium-native') as Sodium)
 
 /** Which library checks signatures in this process. */
 export const signatureLibrary: 'sodium-native' | 'node:crypto' = sodium === undefined ? 'node:crypto' : 'sodium-native'
@@ -40,13 +40,8 @@ const PRIVATE_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')
 /** The same check by OpenSSL. */
 export const verifyWithNodeCrypto: VerifySignature = (signature, message, key) => {
   if (signature.length !== SIGNATURE_BYTES || key.length !== KEY_BYTES) return false
-  try {
-    const publicKey = createPublicKey({ key: Buffer.concat([PUBLIC_PREFIX, key]), format: 'der', type: 'spki' })
-    return nodeVerify(null, message, publicKey, signature)
-  } catch {
-    // OpenSSL throws for some keys that are no points.
-    return false
-  }
+  const publicKey = createPublicKey({ key: Buffer.concat([PUBLIC_PREFIX, key]), format: 'der', type: 'spki' })
+  return nodeVerify(null, message, publicKey, signature)
 }
 
 function sodiumVerifier({ crypto_sign_verify_detached: verify }: Sodium): VerifySignature {

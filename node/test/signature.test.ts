@@ -9,6 +9,7 @@ import {
   createNodeCryptoSigner,
   createSigner,
   generateSeed,
+  loadAddon,
   SEED_BYTES,
   signatureLibrary,
   useNativeHash,
@@ -45,6 +46,10 @@ describe('signature', () => {
     })
 
     it(`${library} says no to any length and any bytes, and throws nothing`, () => {
+      for (let i = 0; i < 100; i++) {
+        const key = sha256(toUtf8(`no point, every second time ${i}`))
+        expect(verify(new Uint8Array(64).fill(1), key, key)).to.equal(false)
+      }
       for (const length of [0, 31, 32, 33, 63, 64, 65]) {
         for (const fill of [0, 1, 0xff]) {
           const bytes = new Uint8Array(length).fill(fill)
@@ -72,6 +77,14 @@ describe('signature', () => {
       const answer = await webcrypto.subtle.verify('Ed25519', imported, fromHex(signature), fromHex(message))
       expect(answer, name).to.equal(valid)
     }
+  })
+
+  it('an addon that does not load is left out', () => {
+    const missing = (): never => {
+      throw new Error('No addon found')
+    }
+    expect(loadAddon(missing)).to.equal(undefined)
+    expect(loadAddon(() => 'loaded')).to.equal('loaded')
   })
 
   it('both signers make the same key and the same signatures', () => {
