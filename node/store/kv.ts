@@ -85,7 +85,7 @@ function messages(error: unknown): string[] {
   const texts: string[] = []
   for (let at = error, depth = 0; at !== undefined && at !== null && depth < 5; depth++) {
     const { code, message, cause } = at as { code?: unknown; message?: unknown; cause?: unknown }
-    texts.push([code, message].filter((part) => typeof part === 'string').join(' ') || String(at))
+    texts.push([code, message].filter((part) => typeof part === 'string').join(' ') || 'unknown error')
     at = cause
   }
   return texts

@@ -1,55 +1,27 @@
-import { equalBytes, Reader, toHex, Writer } from '../../protocol/bytes.ts'
+import { equalBytes, toHex } from '../../protocol/bytes.ts'
 import type { ChainState } from '../../protocol/chain-state.ts'
 import type { SignedCheckpoint } from '../../protocol/checkpoint.ts'
 import { WattnessError } from '../../protocol/errors.ts'
 import { HASH_BYTES } from '../../protocol/hash.ts'
 import type { NodeReader } from '../../protocol/tree.ts'
+import { type Acceptance, type AcceptOptions, assertFits, newChain, pushBlocks } from './acceptance.ts'
 import { type CheckContext, emptyEntry, loadChain, salvageChain, type VerifySigned } from './chain-check.ts'
 import { type ChainEntry, type Damage, memberText } from './chain-entry.ts'
+import { loadChainIds } from './chain-ids.ts'
 import { ChainReader } from './chain-reader.ts'
 import { DurableMark } from './durable-mark.ts'
-import { encodeHead, SIGNATURE_BYTES } from './head-record.ts'
-import { allOf, allOfChain, blockKey, CHAIN, chainKey, HEAD, headKey, MAX_CHAIN_ID, metaKey, QUERY, queryKey } from './keys.ts'
+import { encodeHead } from './head-record.ts'
+import { allOfChain, headKey, metaKey, QUERY, queryKey } from './keys.ts'
 import { type Kv, type KvOperation, put } from './kv.ts'
 import { checkRecord, openRecord, sealRecord } from './record.ts'
 import { migrate } from './schema.ts'
 import { EVIDENCE_KIND, INVITATION_KIND, LABEL_KIND, SideTable } from './side-records.ts'
+import { readSigned, type SignedRecord, signedAfter } from './signed-record.ts'
 import { Spool, type SpoolLimits } from './spool.ts'
-import { decodeStored, type StoredBlock } from './stored-block.ts'
+import type { StoredBlock } from './stored-block.ts'
 import { extendTiles } from './tiles.ts'
 import { TreeReader } from './tree-reader.ts'
 import { StoreWriter } from './writer.ts'
-
-/** One validated run of new blocks of one chain, as the door hands it over. */
-export interface Acceptance {
-  readonly member: Uint8Array
-  /** Height of the first block: the size of the chain before. */
-  readonly from: number
-  /** Each header ‖ body. */
-  readonly blocks: readonly Uint8Array[]
-  /** Each block's hash. */
-  readonly hashes: readonly Uint8Array[]
-  /** The chain after the last block. */
-  readonly state: ChainState
-  /** Query chunks made from these blocks: keys are the caller's, under the chain. */
-  readonly query?: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[]
-}
-
-export interface AcceptOptions {
-  /** On the disk before the promise resolves. Always so for this node's own chain. */
-  readonly sync?: boolean
-  /** Whatever else belongs into the same atomic write. */
-  readonly extra?: readonly KvOperation[]
-  /** Spool entries that these blocks seal: removed in the same write. */
-  readonly spoolTaken?: readonly number[]
-}
-
-/** The newest checkpoint that this node signed for its own chain: it survives the loss of the blocks it covers. */
-export interface SignedRecord {
-  readonly size: number
-  readonly root: Uint8Array
-  readonly signature: Uint8Array
-}
 
 export interface LedgerStoreInit {
   readonly kv: Kv
@@ -62,7 +34,6 @@ export interface LedgerStoreInit {
 }
 
 const NETWORK_KEY = metaKey('network')
-const SIGNED_KEY = metaKey('signed')
 
 /** Everything that a node keeps: chains, spool, and the records beside them, behind one atomic writer. */
 export class LedgerStore {
@@ -347,108 +318,3 @@ export class LedgerStore {
 
 /** Damage kept for reports; one per chain and some tiles. */
 export const MAX_DAMAGE = 1_024
-
-function newChain(id: number, member: Uint8Array, operations: KvOperation[]): ChainEntry {
-  if (id > MAX_CHAIN_ID)
-    throw new WattnessError('LIMIT_EXCEEDED', `store holds ${MAX_CHAIN_ID + 1} chains at most`, { limit: MAX_CHAIN_ID + 1 })
-  const own = member.slice()
-  const key = chainKey(own)
-  operations.push(put(key, sealRecord(key, Uint8Array.of(id >>> 8, id))))
-  return emptyEntry(id, own)
-}
-
-function assertFits(entry: ChainEntry, { member, from, blocks, hashes, state }: Acceptance): void {
-  const held = entry.state.size
-  if (from === held && state.size === from + blocks.length && hashes.length === blocks.length) return
-  throw new WattnessError(
-    'STORE_CONFLICT',
-    `chain ${toHex(member).slice(0, 16)}…: ${blocks.length} blocks from ${from} to make ${state.size}, ${held} held`,
-    { member: toHex(member), from, count: blocks.length, size: state.size, held },
-  )
-}
-
-function pushBlocks(id: number, { from, blocks, state }: Acceptance, operations: KvOperation[]): void {
-  const last = blocks.length - 1
-  const { checkpoint } = state
-  for (let i = 0; i < last; i++) operations.push(put(blockKey(id, from + i), blocks[i] as Uint8Array))
-  const block = blocks[last]
-  if (block === undefined) return
-  if (checkpoint === undefined || checkpoint.size !== state.size) {
-    operations.push(put(blockKey(id, from + last), block))
-    return
-  }
-  const value = Buffer.allocUnsafe(block.length + HASH_BYTES + SIGNATURE_BYTES)
-  value.set(block)
-  value.set(checkpoint.root, block.length)
-  value.set(checkpoint.signature, block.length + HASH_BYTES)
-  operations.push(put(blockKey(id, from + last), value))
-}
-
-/** After a loss the own chain may only be taken back along the history that was signed; then it goes on from there. */
-function signedAfter(before: SignedRecord | undefined, state: ChainState, operations: KvOperation[]): SignedRecord | undefined {
-  const { checkpoint, size, root } = state
-  if (before !== undefined && size <= before.size) {
-    const leads = checkpoint !== undefined && checkpoint.size >= before.size
-    if (size === before.size ? equalBytes(root, before.root) : leads) return before
-    throw new WattnessError('OWN_CHAIN_CONFLICT', `own chain: ${size} blocks do not lead to the ${before.size} signed before`, {
-      size,
-      signedSize: before.size,
-      root: toHex(root),
-      signedRoot: toHex(before.root),
-    })
-  }
-  if (checkpoint === undefined || checkpoint.size !== size) return before
-  operations.push(put(SIGNED_KEY, sealRecord(SIGNED_KEY, encodeSigned(checkpoint))))
-  return { size, root: checkpoint.root, signature: checkpoint.signature }
-}
-
-function encodeSigned({ size, root, signature }: SignedRecord): Uint8Array {
-  return new Writer(HASH_BYTES + SIGNATURE_BYTES + 8).varint(size).bytes(root).bytes(signature).finish()
-}
-
-async function readSigned(kv: Kv, damage: Damage[]): Promise<SignedRecord | undefined> {
-  const record = await kv.get(SIGNED_KEY)
-  if (record === undefined) return undefined
-  const value = checkRecord(SIGNED_KEY, record)
-  if (value === undefined) {
-    damage.push({ what: 'record of what this node signed last: checksum does not match' })
-    return undefined
-  }
-  const reader = new Reader(value, 'signed record')
-  return { size: reader.varint(), root: reader.bytes(HASH_BYTES).slice(), signature: reader.bytes(SIGNATURE_BYTES).slice() }
-}
-
-/** Chain ids with their members. Where the record is damaged, the chain's own first block says whose it is. */
-async function loadChainIds(kv: Kv, damage: Damage[]): Promise<Map<number, Uint8Array>> {
-  const members = new Map<number, Uint8Array>()
-  for await (const entries of kv.iterate(allOf(CHAIN))) {
-    for (const [key, record] of entries) {
-      const value = checkRecord(key, record)
-      if (value === undefined) damage.push({ what: 'chain record: checksum does not match', member: key.slice(1) })
-      else members.set(((value[0] as number) << 8) | (value[1] as number), key.slice(1))
-    }
-  }
-  const orphans: KvOperation[] = []
-  for await (const entries of kv.iterate(allOf(HEAD))) {
-    for (const [key] of entries) {
-      const id = ((key[1] as number) << 8) | (key[2] as number)
-      if (key.length !== 3 || members.has(id)) continue
-      const member = await memberOf(kv, id)
-      if (member === undefined) continue
-      members.set(id, member)
-      const record = chainKey(member)
-      orphans.push(put(record, sealRecord(record, Uint8Array.of(id >>> 8, id))))
-    }
-  }
-  if (orphans.length > 0) await kv.batch(orphans, { sync: true })
-  return members
-}
-
-async function memberOf(kv: Kv, id: number): Promise<Uint8Array | undefined> {
-  const value = await kv.get(blockKey(id, 0))
-  try {
-    return value === undefined ? undefined : decodeStored(value).header.member.slice()
-  } catch {
-    return undefined
-  }
-}

@@ -1,0 +1,73 @@
+import { toHex } from '../../protocol/bytes.ts'
+import type { ChainState } from '../../protocol/chain-state.ts'
+import { WattnessError } from '../../protocol/errors.ts'
+import { HASH_BYTES } from '../../protocol/hash.ts'
+import { emptyEntry } from './chain-check.ts'
+import type { ChainEntry } from './chain-entry.ts'
+import { SIGNATURE_BYTES } from './head-record.ts'
+import { blockKey, chainKey, MAX_CHAIN_ID } from './keys.ts'
+import { type KvOperation, put } from './kv.ts'
+import { sealRecord } from './record.ts'
+
+/** One validated run of new blocks of one chain, as the door hands it over. */
+export interface Acceptance {
+  readonly member: Uint8Array
+  /** Height of the first block: the size of the chain before. */
+  readonly from: number
+  /** Each header ‖ body. */
+  readonly blocks: readonly Uint8Array[]
+  /** Each block's hash. */
+  readonly hashes: readonly Uint8Array[]
+  /** The chain after the last block. */
+  readonly state: ChainState
+  /** Query chunks made from these blocks: keys are the caller's, under the chain. */
+  readonly query?: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[]
+}
+
+export interface AcceptOptions {
+  /** On the disk before the promise resolves. Always so for this node's own chain. */
+  readonly sync?: boolean
+  /** Whatever else belongs into the same atomic write. */
+  readonly extra?: readonly KvOperation[]
+  /** Spool entries that these blocks seal: removed in the same write. */
+  readonly spoolTaken?: readonly number[]
+}
+
+/** Gives a chain its local id. */
+export function newChain(id: number, member: Uint8Array, operations: KvOperation[]): ChainEntry {
+  if (id > MAX_CHAIN_ID)
+    throw new WattnessError('LIMIT_EXCEEDED', `store holds ${MAX_CHAIN_ID + 1} chains at most`, { limit: MAX_CHAIN_ID + 1 })
+  const own = member.slice()
+  const key = chainKey(own)
+  operations.push(put(key, sealRecord(key, Uint8Array.of(id >>> 8, id))))
+  return emptyEntry(id, own)
+}
+
+/** Throws STORE_CONFLICT where a run does not begin at the chain's end. */
+export function assertFits(entry: ChainEntry, { member, from, blocks, hashes, state }: Acceptance): void {
+  const held = entry.state.size
+  if (from === held && state.size === from + blocks.length && hashes.length === blocks.length) return
+  throw new WattnessError(
+    'STORE_CONFLICT',
+    `chain ${toHex(member).slice(0, 16)}…: ${blocks.length} blocks from ${from} to make ${state.size}, ${held} held`,
+    { member: toHex(member), from, count: blocks.length, size: state.size, held },
+  )
+}
+
+/** Blocks as they are stored; the last one with the signature over the run's end, where there is one. */
+export function pushBlocks(id: number, { from, blocks, state }: Acceptance, operations: KvOperation[]): void {
+  const last = blocks.length - 1
+  const { checkpoint } = state
+  for (let i = 0; i < last; i++) operations.push(put(blockKey(id, from + i), blocks[i] as Uint8Array))
+  const block = blocks[last]
+  if (block === undefined) return
+  if (checkpoint === undefined || checkpoint.size !== state.size) {
+    operations.push(put(blockKey(id, from + last), block))
+    return
+  }
+  const value = Buffer.allocUnsafe(block.length + HASH_BYTES + SIGNATURE_BYTES)
+  value.set(block)
+  value.set(checkpoint.root, block.length)
+  value.set(checkpoint.signature, block.length + HASH_BYTES)
+  operations.push(put(blockKey(id, from + last), value))
+}

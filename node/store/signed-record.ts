@@ -1,0 +1,56 @@
+import { equalBytes, Reader, toHex, Writer } from '../../protocol/bytes.ts'
+import type { ChainState } from '../../protocol/chain-state.ts'
+import { WattnessError } from '../../protocol/errors.ts'
+import { HASH_BYTES } from '../../protocol/hash.ts'
+import type { Damage } from './chain-entry.ts'
+import { SIGNATURE_BYTES } from './head-record.ts'
+import { metaKey } from './keys.ts'
+import { type Kv, type KvOperation, put } from './kv.ts'
+import { checkRecord, sealRecord } from './record.ts'
+
+const SIGNED_KEY = metaKey('signed')
+
+/** The newest checkpoint that this node signed for its own chain: it survives the loss of the blocks it covers. */
+export interface SignedRecord {
+  readonly size: number
+  readonly root: Uint8Array
+  readonly signature: Uint8Array
+}
+
+/** After a loss the own chain may only be taken back along the history that was signed; then it goes on from there. */
+export function signedAfter(
+  before: SignedRecord | undefined,
+  state: ChainState,
+  operations: KvOperation[],
+): SignedRecord | undefined {
+  const { checkpoint, size, root } = state
+  if (before !== undefined && size <= before.size) {
+    const leads = checkpoint !== undefined && checkpoint.size >= before.size
+    if (size === before.size ? equalBytes(root, before.root) : leads) return before
+    throw new WattnessError('OWN_CHAIN_CONFLICT', `own chain: ${size} blocks do not lead to the ${before.size} signed before`, {
+      size,
+      signedSize: before.size,
+      root: toHex(root),
+      signedRoot: toHex(before.root),
+    })
+  }
+  if (checkpoint === undefined || checkpoint.size !== size) return before
+  operations.push(put(SIGNED_KEY, sealRecord(SIGNED_KEY, encodeSigned(checkpoint))))
+  return { size, root: checkpoint.root, signature: checkpoint.signature }
+}
+
+function encodeSigned({ size, root, signature }: SignedRecord): Uint8Array {
+  return new Writer(HASH_BYTES + SIGNATURE_BYTES + 8).varint(size).bytes(root).bytes(signature).finish()
+}
+
+export async function readSigned(kv: Kv, damage: Damage[]): Promise<SignedRecord | undefined> {
+  const record = await kv.get(SIGNED_KEY)
+  if (record === undefined) return undefined
+  const value = checkRecord(SIGNED_KEY, record)
+  if (value === undefined) {
+    damage.push({ what: 'record of what this node signed last: checksum does not match' })
+    return undefined
+  }
+  const reader = new Reader(value, 'signed record')
+  return { size: reader.varint(), root: reader.bytes(HASH_BYTES).slice(), signature: reader.bytes(SIGNATURE_BYTES).slice() }
+}
