@@ -93,7 +93,7 @@ async function* decompressed(input: AsyncIterable<Uint8Array>, signal?: AbortSig
 async function* concatenated(
   first: readonly Uint8Array[],
   rest: AsyncIterator<Uint8Array>,
-  signal?: AbortSignal
+  signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   try {
     for (const chunk of first) yield chunk

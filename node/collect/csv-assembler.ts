@@ -80,8 +80,10 @@ export class CsvAssembler {
     const open = this.#open as OpenRow
     const found = new Date(times.at(-1) as number).toISOString()
     const last = new Date(open.time).toISOString()
-    if (times.includes(open.time)) return fault('CSV_DUPLICATE', `${where}: ${found} stands there already; the first counts`, where)
-    if ((times.at(-1) as number) < open.time) return fault('CSV_TIME_BACKWARDS', `${where}: ${found} comes after ${last}; left out`, where)
+    if (times.includes(open.time))
+      return fault('CSV_DUPLICATE', `${where}: ${found} stands there already; the first counts`, where)
+    if ((times.at(-1) as number) < open.time)
+      return fault('CSV_TIME_BACKWARDS', `${where}: ${found} comes after ${last}; left out`, where)
     return fault('CSV_OVERLAP', `${where}: the interval up to ${found} overlaps the one up to ${last}; left out`, where)
   }
 
@@ -116,7 +118,13 @@ export class CsvAssembler {
     if (count <= 0) return []
     if (count > MAX_GAP_INTERVALS) {
       const from = new Date(last.time).toISOString()
-      return [fault('CSV_GAP_TOO_LONG', `${where}: ${count} intervals are missing since ${from}; a gap of so many is not written down`, where)]
+      return [
+        fault(
+          'CSV_GAP_TOO_LONG',
+          `${where}: ${count} intervals are missing since ${from}; a gap of so many is not written down`,
+          where,
+        ),
+      ]
     }
     return Array.from({ length: count }, (_, step) => {
       const values = new Map(Array.from(last.values.keys(), (index) => [index, missing(readers[index] as ValueReader)] as const))

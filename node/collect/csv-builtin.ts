@@ -22,8 +22,8 @@ export const BUILT_IN_MAPPINGS: readonly BuiltInMapping[] = [
       time: { column: 'date', format: 'YYYY-MM-DD', zone: 'UTC', names: 'start' },
       interval: '30m',
       slots: 'HHmm',
-      values: [{ register: '1-0:1.29.0', unit: 'Wh', decimals: 0, cumulative: true }]
-    }
+      values: [{ register: '1-0:1.29.0', unit: 'Wh', decimals: 0, cumulative: true }],
+    },
   },
   {
     // Ausgrid solar homes: general consumption and gross generation in kWh, each on its own meter (channel 1 for the panels).
@@ -37,10 +37,10 @@ export const BUILT_IN_MAPPINGS: readonly BuiltInMapping[] = [
       interval: '30m',
       values: [
         { column: 'GC', register: '1-0:1.29.0', unit: 'kWh', decimals: 3, cumulative: true },
-        { column: 'GG', register: '1-1:2.29.0', unit: 'kWh', decimals: 3, cumulative: true }
+        { column: 'GG', register: '1-1:2.29.0', unit: 'kWh', decimals: 3, cumulative: true },
       ],
-      floats: true
-    }
+      floats: true,
+    },
   },
   {
     // CityLearn homes (California): no calendar year in the data. Row 0 is the last hour of a Sunday 31 July, row 1 the first of
@@ -53,10 +53,10 @@ export const BUILT_IN_MAPPINGS: readonly BuiltInMapping[] = [
       interval: '1h',
       values: [
         { column: 'load_Wh', register: '1-0:1.29.0', unit: 'Wh', decimals: 0, cumulative: true },
-        { column: 'pv_Wh', register: '1-1:2.29.0', unit: 'Wh', decimals: 0, cumulative: true }
+        { column: 'pv_Wh', register: '1-1:2.29.0', unit: 'Wh', decimals: 0, cumulative: true },
       ],
-      quality: { always: 'clock-doubtful' }
-    }
+      quality: { always: 'clock-doubtful' },
+    },
   },
   {
     // Opengrid: hourly mean watts, one column a sensor, UTC stamps.
@@ -66,8 +66,8 @@ export const BUILT_IN_MAPPINGS: readonly BuiltInMapping[] = [
       layout: 'columns',
       time: { column: 'utc', format: 'iso', names: 'start' },
       interval: '1h',
-      values: [{ register: '1-0:1.27.0', unit: 'W', decimals: 1 }]
-    }
+      values: [{ register: '1-0:1.27.0', unit: 'W', decimals: 1 }],
+    },
   },
   {
     // IEEE low-voltage feeder: watts of one winter day by minute, made by a behaviour model, no date: the day is an assumption.
@@ -78,8 +78,8 @@ export const BUILT_IN_MAPPINGS: readonly BuiltInMapping[] = [
       time: { column: 'minute', format: 'index', start: '2015-01-15T00:00:00Z', names: 'start' },
       interval: '1m',
       values: [{ register: '1-0:1.27.0', unit: 'W', decimals: 0 }],
-      quality: { always: 'estimated' }
-    }
+      quality: { always: 'estimated' },
+    },
   },
   {
     // HomeWizard app, registers every 15 minutes. Local time without zone; the meters it reads are Dutch and Belgian ones.
@@ -92,14 +92,26 @@ export const BUILT_IN_MAPPINGS: readonly BuiltInMapping[] = [
         { column: 'Import T1 kWh', register: '1-0:1.8.1', unit: 'kWh', decimals: 3 },
         { column: 'Import T2 kWh', register: '1-0:1.8.2', unit: 'kWh', decimals: 3 },
         { column: 'Export T1 kWh', register: '1-0:2.8.1', unit: 'kWh', decimals: 3 },
-        { column: 'Export T2 kWh', register: '1-0:2.8.2', unit: 'kWh', decimals: 3 }
-      ]
-    }
+        { column: 'Export T2 kWh', register: '1-0:2.8.2', unit: 'kWh', decimals: 3 },
+      ],
+    },
   },
   {
     // Fluvius portal (Belgium), quarter hours; day is tariff 1 and night tariff 2, as Belgian meters number them.
     name: 'fluvius',
-    header: ['Van datum', 'Van tijdstip', 'Tot datum', 'Tot tijdstip', 'EAN', 'Meter', 'Metertype', 'Register', 'Volume', 'Eenheid', 'Validatiestatus'],
+    header: [
+      'Van datum',
+      'Van tijdstip',
+      'Tot datum',
+      'Tot tijdstip',
+      'EAN',
+      'Meter',
+      'Metertype',
+      'Register',
+      'Volume',
+      'Eenheid',
+      'Validatiestatus',
+    ],
     mapping: {
       layout: 'long',
       delimiter: ';',
@@ -110,10 +122,10 @@ export const BUILT_IN_MAPPINGS: readonly BuiltInMapping[] = [
         { column: 'Volume', where: { Register: 'Afname Dag' }, register: '1-0:1.29.1', unit: 'kWh', decimals: 3 },
         { column: 'Volume', where: { Register: 'Afname Nacht' }, register: '1-0:1.29.2', unit: 'kWh', decimals: 3 },
         { column: 'Volume', where: { Register: 'Injectie Dag' }, register: '1-0:2.29.1', unit: 'kWh', decimals: 3 },
-        { column: 'Volume', where: { Register: 'Injectie Nacht' }, register: '1-0:2.29.2', unit: 'kWh', decimals: 3 }
+        { column: 'Volume', where: { Register: 'Injectie Nacht' }, register: '1-0:2.29.2', unit: 'kWh', decimals: 3 },
       ],
-      quality: { column: 'Validatiestatus', estimated: ['Geschat'], missing: ['Geen verbruik'] }
-    }
+      quality: { column: 'Validatiestatus', estimated: ['Geschat'], missing: ['Geen verbruik'] },
+    },
   },
   {
     // e-distribuzione portal (Italy): one row a day, 96 quarter hours, decimal comma.
@@ -126,9 +138,9 @@ export const BUILT_IN_MAPPINGS: readonly BuiltInMapping[] = [
       time: { column: 'Giorno', format: 'DD/MM/YYYY', zone: 'Europe/Rome', names: 'start' },
       interval: '15m',
       slots: 'HH:mm-HH:mm',
-      values: [{ register: '1-0:1.29.0', unit: 'kWh', decimals: 3, cumulative: true }]
-    }
-  }
+      values: [{ register: '1-0:1.29.0', unit: 'kWh', decimals: 3, cumulative: true }],
+    },
+  },
 ]
 
 /** The built-in mapping whose header this is. */

@@ -25,15 +25,18 @@ const ValueSchema = Type.Object(
     /** Decimals kept; without it, as many as were met so far. */
     decimals: Type.Optional(Type.Integer({ minimum: 0, maximum: 12 })),
     /** Also a running total from 0, as this register, or true for the same code with D = 8. Only for interval energy. */
-    cumulative: Type.Optional(Type.Union([Type.Boolean(), Text]))
+    cumulative: Type.Optional(Type.Union([Type.Boolean(), Text])),
   },
-  closed
+  closed,
 )
 
 const TimeSchema = Type.Object(
   {
     /** One column, or several joined by a blank (date and hour apart). */
-    column: Type.Union([Type.String({ maxLength: 200 }), Type.Array(Type.String({ maxLength: 200 }), { minItems: 1, maxItems: 4 })]),
+    column: Type.Union([
+      Type.String({ maxLength: 200 }),
+      Type.Array(Type.String({ maxLength: 200 }), { minItems: 1, maxItems: 4 }),
+    ]),
     /** `YYYY-MM-DD HH:mm`, …; or iso, epoch-s, epoch-ms; or index: a whole number of intervals since `start`. */
     format: Text,
     /** IANA name or offset; not for iso, epoch and index. */
@@ -41,9 +44,9 @@ const TimeSchema = Type.Object(
     /** What the stamp names: the interval's start or end. */
     names: Type.Union([Type.Literal('start'), Type.Literal('end')]),
     /** format index: the instant of index 0, ISO with offset. */
-    start: Type.Optional(Text)
+    start: Type.Optional(Text),
   },
-  closed
+  closed,
 )
 
 export const CsvMappingSchema = Type.Object(
@@ -73,13 +76,13 @@ export const CsvMappingSchema = Type.Object(
           always: Type.Optional(Type.Union([Type.Literal('estimated'), Type.Literal('clock-doubtful')])),
           column: Type.Optional(Text),
           estimated: Type.Optional(Type.Array(Type.String(), { maxItems: 20 })),
-          missing: Type.Optional(Type.Array(Type.String(), { maxItems: 20 }))
+          missing: Type.Optional(Type.Array(Type.String(), { maxItems: 20 })),
         },
-        closed
-      )
-    )
+        closed,
+      ),
+    ),
   },
-  closed
+  closed,
 )
 
 export type CsvMapping = Type.Static<typeof CsvMappingSchema>
@@ -120,7 +123,8 @@ export async function readMapping(path: string): Promise<CsvMapping> {
 function* contradictions(mapping: CsvMapping): Generator<string> {
   yield* reasons(() => compileTimeFormat(mapping.time), '/time')
   if (mapping.time.zone !== undefined) yield* reasons(() => parseZone(mapping.time.zone as string), '/time/zone')
-  if (mapping.interval !== undefined && !(Number(parseDuration(mapping.interval)) > 0)) yield '/interval is no duration such as 15m'
+  if (mapping.interval !== undefined && !(Number(parseDuration(mapping.interval)) > 0))
+    yield '/interval is no duration such as 15m'
   if (mapping.interval === undefined && mapping.layout !== 'long') yield `/interval is needed in layout ${mapping.layout}`
   if (mapping.interval === undefined && mapping.time.format === 'index') yield '/interval is needed with the time format index'
   if ((mapping.slots !== undefined) !== (mapping.layout === 'wide')) yield '/slots belongs to layout wide, and is needed there'
@@ -128,7 +132,8 @@ function* contradictions(mapping: CsvMapping): Generator<string> {
   if (mapping.layout === 'columns' && mapping.home !== undefined) yield '/home: in layout columns the column names are the homes'
   for (const [index, value] of mapping.values.entries()) {
     const place = `/values/${index}`
-    if ((value.column !== undefined) !== (mapping.layout === 'long')) yield `${place}/column belongs to layout long, and is needed there`
+    if ((value.column !== undefined) !== (mapping.layout === 'long'))
+      yield `${place}/column belongs to layout long, and is needed there`
     if (value.cumulative !== undefined && mapping.interval === undefined) yield `${place}/cumulative needs an interval`
     if (value.cumulative !== undefined && value.decimals === undefined) yield `${place}/decimals is needed with cumulative`
     if (mapping.floats === true && value.decimals === undefined) yield `${place}/decimals is needed with floats`

@@ -71,7 +71,11 @@ async function* rawRecords(bytes: AsyncIterable<Uint8Array>, form: CsvForm): Asy
       const first = open[0] as TextLine
       const broken = open.find(({ text }) => text === undefined)
       if (broken !== undefined) {
-        yield fault('CSV_LINE_TOO_LONG', `line ${broken.number} is longer than ${MAX_LINE_CHARS} characters`, `line ${broken.number}`)
+        yield fault(
+          'CSV_LINE_TOO_LONG',
+          `line ${broken.number} is longer than ${MAX_LINE_CHARS} characters`,
+          `line ${broken.number}`,
+        )
         open = open.slice(open.indexOf(broken) + 1)
         continue
       }
@@ -81,14 +85,19 @@ async function* rawRecords(bytes: AsyncIterable<Uint8Array>, form: CsvForm): Asy
         if (text.trim() !== '' && (header || keep(text))) yield { line: first.number, text }
         header = false
       } else if (open.length >= MAX_JOINED_LINES) {
-        yield fault('CSV_QUOTE_UNCLOSED', `line ${first.number}: a quote is not closed within ${MAX_JOINED_LINES} lines`, `line ${first.number}`)
+        yield fault(
+          'CSV_QUOTE_UNCLOSED',
+          `line ${first.number}: a quote is not closed within ${MAX_JOINED_LINES} lines`,
+          `line ${first.number}`,
+        )
         open = open.slice(1)
       } else {
         break
       }
     }
   }
-  for (const { number } of open.slice(0, 1)) yield fault('CSV_QUOTE_UNCLOSED', `line ${number}: a quote is not closed before the file ends`, `line ${number}`)
+  for (const { number } of open.slice(0, 1))
+    yield fault('CSV_QUOTE_UNCLOSED', `line ${number}: a quote is not closed before the file ends`, `line ${number}`)
 }
 
 function balanced(text: string): boolean {
@@ -102,7 +111,8 @@ function parsed(batch: readonly RawRecord[], delimiter: string): (CsvRecord | Fa
   const text = batch.map((record) => record.text).join('\n')
   try {
     const rows = parseRows(text, delimiter)
-    if (rows.length === batch.length) return rows.map((cells, index) => ({ type: 'record', line: (batch[index] as RawRecord).line, cells }))
+    if (rows.length === batch.length)
+      return rows.map((cells, index) => ({ type: 'record', line: (batch[index] as RawRecord).line, cells }))
   } catch {
     // One of them is malformed: parsed one by one, the others come through.
   }
@@ -113,5 +123,12 @@ function parsed(batch: readonly RawRecord[], delimiter: string): (CsvRecord | Fa
 
 function parseRows(text: string, delimiter: string): string[][] {
   // relax_quotes: portals print ="00123" to keep Excel from rounding.
-  return parse(text, { delimiter, relax_quotes: true, relax_column_count: true, trim: true, skip_empty_lines: true, record_delimiter: '\n' })
+  return parse(text, {
+    delimiter,
+    relax_quotes: true,
+    relax_column_count: true,
+    trim: true,
+    skip_empty_lines: true,
+    record_delimiter: '\n',
+  })
 }

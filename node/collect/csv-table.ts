@@ -23,7 +23,7 @@ export function csvTable(mapping: CsvMapping, header: CsvRecord, home: string | 
   const row = mapping.layout === 'wide' ? wideRows(mapping, columns, time) : longRows(mapping, columns, time, home)
   return {
     homeOf: (record) => (homeColumn === undefined ? undefined : record.cells[homeColumn]),
-    rows: (record) => row(record, timeText(record))
+    rows: (record) => row(record, timeText(record)),
   }
 }
 
@@ -42,7 +42,7 @@ type Rows = (record: CsvRecord, timeText: string) => (CsvRow | FaultItem)[]
 function longRows(mapping: CsvMapping, columns: Columns, time: TimeReader, home: string | undefined): Rows {
   const values = mapping.values.map(({ column, where = {} }) => ({
     place: columns.place(column ?? home ?? ''),
-    conditions: Object.entries(where).map(([name, wanted]) => ({ place: columns.place(name), wanted }))
+    conditions: Object.entries(where).map(([name, wanted]) => ({ place: columns.place(name), wanted })),
   }))
   const qualityOf = rowQuality(mapping, columns)
   return (record, timeText) => {
@@ -52,7 +52,9 @@ function longRows(mapping: CsvMapping, columns: Columns, time: TimeReader, home:
     })
     if (cells.every((cell) => cell === undefined)) {
       const short = record.cells.length < columns.count
-      const message = short ? `${record.cells.length} fields, the header has ${columns.count}` : 'no value of the mapping is meant by this row'
+      const message = short
+        ? `${record.cells.length} fields, the header has ${columns.count}`
+        : 'no value of the mapping is meant by this row'
       return [fault(short ? 'CSV_RECORD_SHORT' : 'CSV_ROW_UNMAPPED', `${where}: ${message}`, where)]
     }
     const instants = time(timeText)
@@ -69,7 +71,9 @@ function wideRows(mapping: CsvMapping, columns: Columns, time: TimeReader): Rows
     return slotMs === undefined ? [] : [{ place, slotMs }]
   })
   if (slots.length === 0) {
-    throw new WattnessError('CSV_COLUMN_MISSING', `no column is headed as the mapping's slots say: ${mapping.slots}`, { slots: mapping.slots })
+    throw new WattnessError('CSV_COLUMN_MISSING', `no column is headed as the mapping's slots say: ${mapping.slots}`, {
+      slots: mapping.slots,
+    })
   }
   const qualityOf = rowQuality(mapping, columns)
   return (record, timeText) => {
@@ -118,7 +122,12 @@ class Columns {
   place(name: string): number {
     const place = this.names.indexOf(name)
     if (place >= 0) return place
-    const known = this.names.slice(0, 12).map((column) => JSON.stringify(column)).join(', ')
-    throw new WattnessError('CSV_COLUMN_MISSING', `no column is headed ${JSON.stringify(name)}; the header has ${known}`, { name })
+    const known = this.names
+      .slice(0, 12)
+      .map((column) => JSON.stringify(column))
+      .join(', ')
+    throw new WattnessError('CSV_COLUMN_MISSING', `no column is headed ${JSON.stringify(name)}; the header has ${known}`, {
+      name,
+    })
   }
 }

@@ -25,7 +25,7 @@ const TOKENS: ReadonlyMap<string, string> = new Map([
   ['mm', '(?<mm>\\d{2})'],
   ['ss', '(?<ss>\\d{2})'],
   ['M', '(?<MM>\\d{1,2})'],
-  ['D', '(?<DD>\\d{1,2})']
+  ['D', '(?<DD>\\d{1,2})'],
 ])
 const TOKEN = /YYYY|YY|MM|DD|HH|mm|ss|M|D/g
 
@@ -42,7 +42,9 @@ export function compilePattern(pattern: string): (text: string) => number | unde
   source += escape(pattern.slice(from))
   const named = (name: string): boolean => seen.has(name)
   if (!((named('YYYY') || named('YY')) && named('MM') && named('DD'))) {
-    throw new WattnessError('CSV_MAPPING_INVALID', `time format ${pattern}: expected at least year, month and day`, { found: pattern })
+    throw new WattnessError('CSV_MAPPING_INVALID', `time format ${pattern}: expected at least year, month and day`, {
+      found: pattern,
+    })
   }
   const expression = new RegExp(`^${source}$`)
   return (text) => {
@@ -65,7 +67,8 @@ export function compileTimeFormat({ format, zone, start }: TimeFormat, intervalM
   if (format === 'epoch-ms') return (text, addMs = 0) => list(wholeNumber(text, 1), addMs)
   if (format === 'index') {
     const from = start === undefined ? undefined : parseInstant(start)
-    if (from === undefined) throw new WattnessError('CSV_MAPPING_INVALID', 'time format index: needs "start", an ISO instant with offset', {})
+    if (from === undefined)
+      throw new WattnessError('CSV_MAPPING_INVALID', 'time format index: needs "start", an ISO instant with offset', {})
     return (text, addMs = 0) => list(wholeNumber(text, intervalMs), from + addMs)
   }
   const read = compilePattern(format)
@@ -82,7 +85,13 @@ export function compileTimeFormat({ format, zone, start }: TimeFormat, intervalM
 /** Slot columns of the wide layout: `HHmm` or `HH:mm-HH:mm` (the first counts) as milliseconds of the day. */
 export function compileSlotFormat(slots: string): (header: string) => number | undefined {
   const parts = slots.split('-')
-  const source = parts.map((part, index) => escape(part).replace('HH', index === 0 ? '(?<HH>\\d{2})' : '\\d{2}').replace('mm', index === 0 ? '(?<mm>\\d{2})' : '\\d{2}')).join('-')
+  const source = parts
+    .map((part, index) =>
+      escape(part)
+        .replace('HH', index === 0 ? '(?<HH>\\d{2})' : '\\d{2}')
+        .replace('mm', index === 0 ? '(?<mm>\\d{2})' : '\\d{2}'),
+    )
+    .join('-')
   if (!source.includes('(?<HH>') || !source.includes('(?<mm>')) {
     throw new WattnessError('CSV_MAPPING_INVALID', `slots ${slots}: expected HHmm, HH:mm or HH:mm-HH:mm`, { found: slots })
   }

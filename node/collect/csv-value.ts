@@ -44,7 +44,7 @@ export function valueReader(declared: CsvValue, mapping: CsvMapping): ValueReade
       const from = parsed.scaler + exponent
       if (decimals === undefined) return memory.settle(obis, unit, parsed.value, from)
       return { register: { obis, unit, scaler }, value: exactly(parsed.value, from, scaler, cell) }
-    }
+    },
   }
 }
 
@@ -58,7 +58,9 @@ function exactly(value: number, from: number, to: number, cell: string): number 
   if (from >= to) return rescale(value, from, to)
   const divisor = 10 ** (to - from)
   if (value % divisor !== 0) {
-    throw new WattnessError('CSV_VALUE_MALFORMED', `value ${JSON.stringify(cell)} has more decimals than the mapping declares`, { found: cell })
+    throw new WattnessError('CSV_VALUE_MALFORMED', `value ${JSON.stringify(cell)} has more decimals than the mapping declares`, {
+      found: cell,
+    })
   }
   return value / divisor
 }
@@ -68,7 +70,11 @@ function cellText(mapping: CsvMapping, decimals: number | undefined): (cell: str
   return (cell) => {
     if (cell.length > MAX_NUMBER_CHARS || (comma && cell.includes('.'))) {
       const found = cell.slice(0, MAX_NUMBER_CHARS)
-      throw new WattnessError('CSV_VALUE_MALFORMED', `value ${JSON.stringify(found)} is no number with a decimal ${comma ? 'comma' : 'point'}`, { found })
+      throw new WattnessError(
+        'CSV_VALUE_MALFORMED',
+        `value ${JSON.stringify(found)} is no number with a decimal ${comma ? 'comma' : 'point'}`,
+        { found },
+      )
     }
     const pointed = comma ? cell.replace(',', '.') : cell
     return mapping.floats === true && decimals !== undefined ? roundDecimal(pointed, decimals) : pointed

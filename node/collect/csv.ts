@@ -16,7 +16,7 @@ export const csvFormat: SourceFormat = {
   usage: ['csv:FILE?map=MAPPING.json', 'csv:FILE', 'csv:FILE#HOME'],
   recognise: (_fileName, firstBytes) => mappingByHeader(firstBytes) !== undefined,
   open,
-  offer
+  offer,
 }
 
 /** Homes of one file: beyond this it is no file of homes. */
@@ -32,7 +32,7 @@ function open(spec: SourceSpec, deps: SourceDeps): MeterSource {
     kind: spec.kind,
     live: false,
     intervalData: true,
-    items: (signal) => csvItems(spec, deps, signal)
+    items: (signal) => csvItems(spec, deps, signal),
   }
 }
 
@@ -47,7 +47,10 @@ function mappingByHeader(firstBytes: Uint8Array): CsvMapping | undefined {
   if (end < 0) return undefined
   for (const delimiter of DELIMITERS) {
     // Header cells of the built-in mappings are plain or wholly quoted.
-    const cells = text.slice(0, end).split(delimiter).map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'))
+    const cells = text
+      .slice(0, end)
+      .split(delimiter)
+      .map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'))
     const found = builtInFor(cells)
     if (found !== undefined && (found.mapping.delimiter ?? ',') === delimiter) return found.mapping
   }
@@ -56,7 +59,11 @@ function mappingByHeader(firstBytes: Uint8Array): CsvMapping | undefined {
 
 async function* csvItems(spec: SourceSpec, deps: SourceDeps, signal: AbortSignal): AsyncGenerator<SourceItem> {
   const declared = spec.options.get('map')
-  const { mapping, bytes } = await mapped(inputOf(spec.target, deps, signal), spec, declared === undefined ? undefined : await readMapping(declared))
+  const { mapping, bytes } = await mapped(
+    inputOf(spec.target, deps, signal),
+    spec,
+    declared === undefined ? undefined : await readMapping(declared),
+  )
   yield* mappedItems(bytes, mapping, spec, signal)
 }
 
@@ -64,7 +71,7 @@ async function* csvItems(spec: SourceSpec, deps: SourceDeps, signal: AbortSignal
 async function mapped(
   input: AsyncIterable<Uint8Array>,
   spec: SourceSpec,
-  given: CsvMapping | undefined
+  given: CsvMapping | undefined,
 ): Promise<{ mapping: CsvMapping; bytes: AsyncIterable<Uint8Array> }> {
   if (given !== undefined) return { mapping: given, bytes: input }
   const iterator = input[Symbol.asyncIterator]()
@@ -81,7 +88,7 @@ async function mapped(
     throw new WattnessError(
       'CSV_MAPPING_NEEDED',
       `${spec.text}: no built-in column mapping has the header ${found}; declare one with csv:FILE?map=MAPPING.json`,
-      { found }
+      { found },
     )
   }
   return { mapping, bytes: putBack(first, iterator) }
@@ -100,7 +107,7 @@ async function* mappedItems(
   bytes: AsyncIterable<Uint8Array>,
   mapping: CsvMapping,
   spec: SourceSpec,
-  signal: AbortSignal
+  signal: AbortSignal,
 ): AsyncGenerator<SourceItem> {
   const readers = mapping.values.map((value) => valueReader(value, mapping))
   const always = mapping.quality?.always ?? 'good'
@@ -133,7 +140,11 @@ async function* mappedItems(
 }
 
 function refuseHomes(spec: SourceSpec, homes: string): never {
-  throw new WattnessError('CSV_HOME_NEEDED', `${spec.text}: the file holds several homes (${homes}); name one as ${spec.text}#HOME`, { homes })
+  throw new WattnessError(
+    'CSV_HOME_NEEDED',
+    `${spec.text}: the file holds several homes (${homes}); name one as ${spec.text}#HOME`,
+    { homes },
+  )
 }
 
 function formOf(mapping: CsvMapping): { encoding?: string; delimiter?: string; skipLines?: number } {
@@ -141,7 +152,7 @@ function formOf(mapping: CsvMapping): { encoding?: string; delimiter?: string; s
   return {
     ...(encoding === undefined ? {} : { encoding }),
     ...(delimiter === undefined ? {} : { delimiter }),
-    ...(skipLines === undefined ? {} : { skipLines })
+    ...(skipLines === undefined ? {} : { skipLines }),
   }
 }
 
@@ -153,9 +164,16 @@ function keepHome(mapping: CsvMapping, home: string | undefined): { keep?: (text
 
 /** One source per home. */
 async function offer(path: string): Promise<readonly OfferedSource[]> {
-  const { mapping, bytes } = await mapped(fileBytes(path), { text: `csv:${path}`, kind: 'csv', target: path, options: new Map() }, undefined)
+  const { mapping, bytes } = await mapped(
+    fileBytes(path),
+    { text: `csv:${path}`, kind: 'csv', target: path, options: new Map() },
+    undefined,
+  )
   const quality = mapping.quality?.always ?? 'good'
-  const source = (home: string | undefined): OfferedSource => ({ spec: home === undefined ? `csv:${path}` : `csv:${path}#${home}`, quality })
+  const source = (home: string | undefined): OfferedSource => ({
+    spec: home === undefined ? `csv:${path}` : `csv:${path}#${home}`,
+    quality,
+  })
   if (mapping.layout !== 'columns' && mapping.home === undefined) {
     return [source(undefined)]
   }

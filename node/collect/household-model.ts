@@ -25,8 +25,12 @@ const SLOT_SECONDS = 300
 const JOULES_PER_WH = 3_600
 
 /** Watts of an average home by hour of the day (UTC is taken for local: the model has no clock changes). */
-const WEEKDAY_W = [120, 105, 100, 95, 100, 130, 260, 430, 330, 220, 200, 215, 270, 230, 205, 225, 310, 520, 640, 590, 500, 410, 290, 180]
-const WEEKEND_W = [150, 125, 110, 100, 100, 105, 140, 230, 370, 450, 430, 410, 460, 400, 330, 330, 390, 510, 580, 560, 500, 440, 340, 220]
+const WEEKDAY_W = [
+  120, 105, 100, 95, 100, 130, 260, 430, 330, 220, 200, 215, 270, 230, 205, 225, 310, 520, 640, 590, 500, 410, 290, 180,
+]
+const WEEKEND_W = [
+  150, 125, 110, 100, 100, 105, 140, 230, 370, 450, 430, 410, 460, 400, 330, 330, 390, 510, 580, 560, 500, 440, 340, 220,
+]
 /** Outside temperature at noon of the month's middle, in tenths of a degree. */
 const MONTH_TENTHS = [35, 42, 75, 115, 160, 190, 212, 208, 172, 128, 78, 45]
 /** Sunrise and sunset in slots of the day, by month. */
@@ -98,7 +102,7 @@ export class Household {
     const joules = (w: number): number => Math.floor((w * (inDayMs - slot * SLOT_MS)) / 1_000)
     return {
       importJ: before.importJ + atSlot.importJ + joules(Math.max(0, watts)),
-      exportJ: before.exportJ + atSlot.exportJ + joules(Math.max(0, -watts))
+      exportJ: before.exportJ + atSlot.exportJ + joules(Math.max(0, -watts)),
     }
   }
 

@@ -10,9 +10,13 @@ import { assertOptionsKnown, durationOption, instantOption, refuseOption } from 
 export const householdFormat: SourceFormat = {
   name: 'household',
   describe: 'a built-in home: seeded, deterministic, with day, night, weekend, season, heating and optional solar',
-  usage: ['household:SEED', 'household:SEED?solar=4kWp&heating=heat-pump', 'household:SEED?from=2025-06-01&speed=900&interval=15m'],
+  usage: [
+    'household:SEED',
+    'household:SEED?solar=4kWp&heating=heat-pump',
+    'household:SEED?from=2025-06-01&speed=900&interval=15m',
+  ],
   recognise: () => false,
-  open
+  open,
 }
 
 export interface HouseholdOptions {
@@ -62,7 +66,7 @@ function modelOf(seed: string, options: HouseholdOptions): HouseholdModel {
     seed,
     heating: options.heating ?? 'none',
     solarWp: options.solarWp ?? 0,
-    startMs: startMs - (((startMs % DAY_MS) + DAY_MS) % DAY_MS)
+    startMs: startMs - (((startMs % DAY_MS) + DAY_MS) % DAY_MS),
   }
 }
 
@@ -91,7 +95,7 @@ function open(spec: SourceSpec, deps: SourceDeps): MeterSource {
     kind: spec.kind,
     live: false,
     intervalData: true,
-    items: (signal) => households(rows, { intervalMs, fromMs, pace }, deps, signal)
+    items: (signal) => households(rows, { intervalMs, fromMs, pace }, deps, signal),
   }
 }
 
@@ -107,7 +111,7 @@ async function* households(
   rows: (timeMs: number) => Reading,
   { intervalMs, fromMs, pace }: Schedule,
   { clock, timers }: SourceDeps,
-  signal: AbortSignal
+  signal: AbortSignal,
 ): AsyncGenerator<SourceItem> {
   const beganMs = clock.now()
   const firstMs = fromMs ?? beganMs
@@ -117,7 +121,8 @@ async function* households(
     const dueMs = beganMs + (time - firstMs) / pace
     try {
       // Clocks are set: sleep again until the time is there.
-      for (let waitMs = dueMs - clock.now(); waitMs > 0; waitMs = dueMs - clock.now()) await sleep(timers, Math.min(waitMs, MS_PER_HOUR), signal)
+      for (let waitMs = dueMs - clock.now(); waitMs > 0; waitMs = dueMs - clock.now())
+        await sleep(timers, Math.min(waitMs, MS_PER_HOUR), signal)
     } catch (error) {
       if (signal.aborted) return
       throw error
@@ -138,7 +143,9 @@ function solarWp(spec: SourceSpec): number {
   if (text === undefined) return 0
   const match = /^(\d{1,3}(?:\.\d{1,3})?)kWp$/.exec(text)
   const watts = match === null ? Number.NaN : Math.round(Number(match[1]) * 1_000)
-  return watts <= MAX_SOLAR_WP ? watts : refuseOption(spec, 'solar', 'expected peak power of at most 100kWp, such as 4kWp or 3.6kWp')
+  return watts <= MAX_SOLAR_WP
+    ? watts
+    : refuseOption(spec, 'solar', 'expected peak power of at most 100kWp, such as 4kWp or 3.6kWp')
 }
 
 function speed(spec: SourceSpec): number {

@@ -43,7 +43,7 @@ function namedZone(name: string): Zone {
       const offsets = new Set([offsetAt(localMs - DAY_MS), offsetAt(localMs + DAY_MS)])
       const instants = Array.from(offsets, (offset) => localMs - offset).filter((utc) => offsetAt(utc) === localMs - utc)
       return instants.sort((a, b) => a - b)
-    }
+    },
   }
 }
 
@@ -75,14 +75,14 @@ function zoneFormat(name: string): Intl.DateTimeFormat {
       day: '2-digit',
       hour: '2-digit',
       minute: '2-digit',
-      second: '2-digit'
+      second: '2-digit',
     })
   } catch (error) {
     throw new WattnessError(
       'ZONE_UNKNOWN',
       `time zone: expected UTC, an offset such as +01:00 or a name such as Europe/Brussels, found ${JSON.stringify(name.slice(0, 60))}`,
       { found: name.slice(0, 60) },
-      { cause: error }
+      { cause: error },
     )
   }
 }

@@ -183,7 +183,9 @@ export class P1Framer {
   }
 
   #likelyBeginning(): number {
-    const beginning = this.#beginnings.findLast((offset) => IDENTIFICATION.test(latin1(this.#buffer.subarray(offset, this.#bang))))
+    const beginning = this.#beginnings.findLast((offset) =>
+      IDENTIFICATION.test(latin1(this.#buffer.subarray(offset, this.#bang))),
+    )
     return beginning ?? 0
   }
 

@@ -49,7 +49,10 @@ export function readingsOf(telegram: P1Telegram, context: P1Context): P1Rows {
   const stamp = telegramStamp(telegram, context, faults)
   const rows = new Map<string, { stamp: Stamp; measured: Map<string, Measured> }>()
   for (const line of telegram.malformed) {
-    faults.push({ code: 'P1_LINE_MALFORMED', message: `P1 line ${JSON.stringify(line.slice(0, 80))} is no object such as 1-0:1.8.1(…)` })
+    faults.push({
+      code: 'P1_LINE_MALFORMED',
+      message: `P1 line ${JSON.stringify(line.slice(0, 80))} is no object such as 1-0:1.8.1(…)`,
+    })
   }
   for (const object of telegram.objects) {
     try {
@@ -59,7 +62,8 @@ export function readingsOf(telegram: P1Telegram, context: P1Context): P1Rows {
       const row = rows.get(key) ?? { stamp: found.stamp, measured: new Map<string, Measured>() }
       rows.set(key, row)
       const register = registerKey(found.measured.value.register)
-      if (row.measured.has(register)) faults.push({ code: 'P1_OBJECT_REPEATED', message: `P1 object ${object.code} stands twice; the first counts` })
+      if (row.measured.has(register))
+        faults.push({ code: 'P1_OBJECT_REPEATED', message: `P1 object ${object.code} stands twice; the first counts` })
       else row.measured.set(register, found.measured)
     } catch (error) {
       if (!isWattnessError(error)) throw error
@@ -72,9 +76,13 @@ export function readingsOf(telegram: P1Telegram, context: P1Context): P1Rows {
 function telegramStamp(telegram: P1Telegram, context: P1Context, faults: { code: string; message: string }[]): Stamp {
   const clock = telegram.objects.find((object) => object.code === CLOCK)?.values[0]
   const parsed = clock === undefined ? undefined : parseP1Time(clock, context.zone)
-  if (parsed !== undefined) return { time: parsed.time, timeSource: 'meter-clock', quality: parsed.doubtful ? 'clock-doubtful' : 'good' }
+  if (parsed !== undefined)
+    return { time: parsed.time, timeSource: 'meter-clock', quality: parsed.doubtful ? 'clock-doubtful' : 'good' }
   if (clock !== undefined) {
-    faults.push({ code: 'P1_CLOCK_INVALID', message: `P1 time ${JSON.stringify(clock)} names no time; the node's clock is taken` })
+    faults.push({
+      code: 'P1_CLOCK_INVALID',
+      message: `P1 time ${JSON.stringify(clock)} names no time; the node's clock is taken`,
+    })
   }
   return { time: context.nowMs, timeSource: 'node-clock', quality: context.live ? 'good' : 'clock-doubtful' }
 }
@@ -138,7 +146,12 @@ function split(stamp: Stamp, measured: readonly Measured[]): { reading: Reading;
   const rows: { reading: Reading; exponents: number[] }[] = []
   for (let from = 0; from < measured.length; from += MAX_TABLE_REGISTERS) {
     const part = measured.slice(from, from + MAX_TABLE_REGISTERS)
-    const reading: Reading = { time: stamp.time, intervalMs: 0, timeSource: stamp.timeSource, values: part.map(({ value }) => value) }
+    const reading: Reading = {
+      time: stamp.time,
+      intervalMs: 0,
+      timeSource: stamp.timeSource,
+      values: part.map(({ value }) => value),
+    }
     rows.push({ reading, exponents: part.map(({ exponent }) => exponent) })
   }
   return rows

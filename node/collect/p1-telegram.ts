@@ -37,7 +37,11 @@ export function parseTelegram(frame: Uint8Array): P1Telegram {
   for (const line of joined) {
     const match = OBJECT_LINE.exec(line)
     if (match === null) malformed.push(line)
-    else objects.push({ code: match[1] as string, values: Array.from((match[2] as string).matchAll(VALUE), (value) => value[1] as string) })
+    else
+      objects.push({
+        code: match[1] as string,
+        values: Array.from((match[2] as string).matchAll(VALUE), (value) => value[1] as string),
+      })
   }
   return { header: (lines[0] ?? '').trimEnd(), objects, malformed }
 }

@@ -32,7 +32,14 @@ export function isTimeText(text: string): boolean {
 export function parseP1Time(text: string, zone: P1Zone): P1Time | undefined {
   const match = TIME_TEXT.exec(text)
   if (match === null) return undefined
-  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [number, number, number, number, number, number]
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
   const local = localMs(2_000 + year, month, day, hour, minute, second)
   if (local === undefined) return undefined
   const letter = match[7]

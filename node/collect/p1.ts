@@ -14,7 +14,7 @@ export const p1Format: SourceFormat = {
   describe: 'DSMR P1 telegrams (also eMUCS, ESMR and Nordic ones), CRC checked',
   usage: ['p1:tcp://HOST:PORT', 'p1:FILE', 'p1:-', 'p1:…?zone=Europe/Budapest'],
   recognise,
-  open
+  open,
 }
 
 const OBJECT_LINE = /^\d{1,3}-\d{1,3}:\d{1,3}\.\d{1,3}\.\d{1,3}[^\r\n]*\(/m
@@ -35,7 +35,7 @@ function open(spec: SourceSpec, deps: SourceDeps): MeterSource {
     kind: spec.kind,
     live: live && spec.target !== '-',
     intervalData: false,
-    items: (signal) => p1Items(input(signal), { zone, live, now: () => deps.clock.now() })
+    items: (signal) => p1Items(input(signal), { zone, live, now: () => deps.clock.now() }),
   }
 }
 

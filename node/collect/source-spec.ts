@@ -20,14 +20,15 @@ export function parseSourceSpec(text: string, withHome: ReadonlySet<string> = ne
     throw new WattnessError(
       'SOURCE_SPEC_MALFORMED',
       `source: expected KIND:TARGET such as p1:tcp://HOST:PORT or csv:FILE, found ${JSON.stringify(found)}`,
-      { found }
+      { found },
     )
   }
   const kind = match[1] as string
   let target = match[2] as string
   let home: string | undefined
   const hash = withHome.has(kind) ? target.lastIndexOf('#') : -1
-  if (hash >= 0) {
+  // A `#` in a directory's name is no home.
+  if (hash > target.lastIndexOf('/')) {
     home = target.slice(hash + 1)
     target = target.slice(0, hash)
   }

@@ -10,7 +10,7 @@ export interface TextLine {
 /** Splits at LF, CR LF or CR, whatever way the chunks are cut; a byte order mark is dropped. */
 export async function* textLines(
   bytes: AsyncIterable<Uint8Array>,
-  { maxChars, encoding = 'utf-8' }: { readonly maxChars: number; readonly encoding?: string }
+  { maxChars, encoding = 'utf-8' }: { readonly maxChars: number; readonly encoding?: string },
 ): AsyncGenerator<TextLine> {
   const decoder = new TextDecoder(encoding)
   let number = 0

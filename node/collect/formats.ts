@@ -1,0 +1,41 @@
+import { WattnessError } from '../../protocol/errors.ts'
+import { csvFormat } from './csv.ts'
+import { householdFormat } from './household.ts'
+import { jsonlFormat } from './jsonl.ts'
+import { p1Format } from './p1.ts'
+import type { MeterSource, SourceDeps, SourceFormat, SourceSpec } from './source.ts'
+import { parseSourceSpec } from './source-spec.ts'
+
+/** Every format, in the order in which a file is shown to them. A new format is one file and one row here. */
+export const FORMATS: readonly SourceFormat[] = [p1Format, csvFormat, jsonlFormat, householdFormat]
+
+/** Formats whose files hold homes: only there is `#` a home and no part of the name. */
+const WITH_HOMES = new Set(FORMATS.filter(({ offer }) => offer !== undefined).map(({ name }) => name))
+
+/** The format of that name. Throws SOURCE_KIND_UNKNOWN, naming those that exist. */
+export function formatNamed(name: string): SourceFormat {
+  const format = FORMATS.find((candidate) => candidate.name === name)
+  if (format !== undefined) return format
+  const known = FORMATS.map((candidate) => candidate.name)
+  throw new WattnessError(
+    'SOURCE_KIND_UNKNOWN',
+    `source kind ${JSON.stringify(name)} is unknown; there are ${known.join(', ')}`,
+    { found: name, known },
+  )
+}
+
+/** Throws SOURCE_SPEC_MALFORMED. */
+export function parseSpec(text: string): SourceSpec {
+  return parseSourceSpec(text, WITH_HOMES)
+}
+
+/** Opens nothing yet: the input is touched when its items are asked for. Throws SOURCE_SPEC_MALFORMED, SOURCE_KIND_UNKNOWN, SOURCE_OPTION_INVALID. */
+export function openSource(text: string, deps: SourceDeps): MeterSource {
+  const spec = parseSpec(text)
+  return formatNamed(spec.kind).open(spec, deps)
+}
+
+/** The format that recognises a file by its name and its first bytes (decompressed). */
+export function recogniseFormat(fileName: string, firstBytes: Uint8Array): SourceFormat | undefined {
+  return FORMATS.find((format) => format.recognise(fileName, firstBytes))
+}

@@ -1,0 +1,23 @@
+/** The room's door: meter sources, what of them is kept, and their way to the spool. Other rooms import nothing else of it. */
+
+export { type BackOffPolicy, DEFAULT_BACK_OFF } from './back-off.ts'
+export { Collector, type CollectorInit, type SourceEvent, type SourceFault, type SourceState } from './collector.ts'
+export { type CsvMapping, CsvMappingSchema } from './csv-mapping.ts'
+export { type DataDir, openDataDir, type SkippedFile } from './data-dir.ts'
+export { FORMATS, openSource, parseSpec } from './formats.ts'
+export { type HouseholdOptions, householdReading, householdReadings } from './household.ts'
+export { type ReadCounts, type ReadLine, type ReadOptions, readFile, readLines, writeReadings } from './read.ts'
+export { Replay, type Stretch } from './replay.ts'
+export { DEFAULT_SAMPLING, Sampler, type SamplingPolicy } from './sampling.ts'
+export type {
+  EventItem,
+  FaultItem,
+  MeterSource,
+  OfferedSource,
+  ReadingItem,
+  SourceDeps,
+  SourceFormat,
+  SourceItem,
+  SourceSpec,
+} from './source.ts'
+export type { TakenItem } from './take-queue.ts'
