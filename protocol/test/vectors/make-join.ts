@@ -65,8 +65,7 @@ function showRequest(name: string, request: JoinRequest): object {
 }
 
 export const joinVectors = {
-  comment:
-    'Requests to join and their answers (rules G12 to G17). Registrar seed 01…, member seed 02…, invitation seed 04…. Made by make-join.ts.',
+  comment: 'Requests to join and answers (G12 to G17). Seeds: registrar 01…, member 02…, invitation 04…. Made by make-join.ts.',
   genesis: toHex(SAMPLE_GENESIS.bytes),
   cases: [showRequest('without invitation', OPEN_REQUEST), showRequest('with invitation', INVITED_REQUEST)],
   answers: answers.map((answer) => ({ ...answer, bytes: toHex(encodeJoinAnswer(answer)) })),
