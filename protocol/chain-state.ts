@@ -1,5 +1,6 @@
 import type { SignedCheckpoint } from './checkpoint.ts'
-import type { CompactRange } from './tree.ts'
+import { EMPTY_ROOT, ZERO_HASH } from './hash.ts'
+import { CompactRange } from './tree.ts'
 
 /** What must be known of a chain to check its next block: constant size, whatever the chain's length. */
 export interface ChainState {
@@ -17,4 +18,15 @@ export interface ChainState {
   readonly registrarSize: number
   /** The newest signed checkpoint known that covers this state: its size is `size`, or larger while a catch-up runs. */
   readonly checkpoint: SignedCheckpoint | undefined
+}
+
+/** A chain without blocks. Nobody appends to its range: the door clones it. */
+export const EMPTY_CHAIN: ChainState = {
+  size: 0,
+  range: CompactRange.empty(),
+  root: EMPTY_ROOT,
+  lastHash: ZERO_HASH,
+  sealedAt: 0,
+  registrarSize: 0,
+  checkpoint: undefined,
 }

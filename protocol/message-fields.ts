@@ -8,6 +8,8 @@ import { plainTextFault } from './plain-text.ts'
 
 /** What a node holds: how many blocks of each chain, and the heads root over them. */
 export interface Holdings {
+  /** The sender's clock, UTC milliseconds: a meter whose clock runs ahead of its neighbours' must find out. */
+  readonly timeMs: number
   /** Blocks held of each chain, in order of member index; the registrar's chain is the first. */
   readonly frontier: readonly number[]
   readonly headsRoot: Uint8Array
@@ -48,8 +50,9 @@ export function takeFixed(reader: Reader, length: number): Uint8Array {
   return new Uint8Array(reader.bytes(length))
 }
 
-/** Rule S3: count, then for each member index its size. */
-export function putHoldings(writer: Writer, { frontier, headsRoot, named }: Holdings): void {
+/** Rule S3: the time, then a count and for each member index its size. */
+export function putHoldings(writer: Writer, { timeMs, frontier, headsRoot, named }: Holdings): void {
+  writer.varint(timeMs)
   putNumber(writer, frontier.length, 0, MAX_MEMBERS, 'chains in a frontier')
   for (const size of frontier) writer.varint(size)
   putFixed(writer, headsRoot, HASH_BYTES, 'heads root')
@@ -63,6 +66,7 @@ export function putHoldings(writer: Writer, { frontier, headsRoot, named }: Hold
 }
 
 export function takeHoldings(reader: Reader): Holdings {
+  const timeMs = reader.varint()
   const chains = takeNumber(reader, 0, MAX_MEMBERS, 'chains in the frontier')
   const frontier: number[] = []
   for (let i = 0; i < chains; i++) frontier.push(reader.varint())
@@ -74,7 +78,7 @@ export function takeHoldings(reader: Reader): Holdings {
     above = nextIndex(reader.varint(), above, `${reader.what}: named leaf`)
     named.push({ index: above, size: reader.varint(), root: takeFixed(reader, HASH_BYTES) })
   }
-  return { frontier, headsRoot, named }
+  return { timeMs, frontier, headsRoot, named }
 }
 
 /** Rule S4: lists by member index ascend strictly, so that each has one order and no entry comes twice. */

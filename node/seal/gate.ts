@@ -12,7 +12,6 @@ export interface SealGateInit {
   readonly otherMembers: () => number
   /** The operator's word that no neighbour can know more: `--seal-alone`. */
   readonly sealAlone: boolean
-  readonly nowMs: () => number
   readonly maxClockDriftMs: number
   /** Clocks of the connected neighbours, as differences from this node's, milliseconds. */
   readonly clockOffsetsMs: () => readonly number[]

@@ -34,7 +34,9 @@ export class SealSchedule {
     this.#init = init
   }
 
+  /** Does nothing where it runs already. */
   start(): void {
+    if (this.#running) return
     this.#running = true
     this.#plan(this.#msToNext())
   }

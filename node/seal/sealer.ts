@@ -11,6 +11,7 @@ import {
   KIND_MEMBERSHIP,
   KIND_READINGS,
   type MembershipOperation,
+  leafHash,
   makeBlock,
   MAX_EVENTS,
   rootOf,
@@ -20,7 +21,7 @@ import {
   WattnessError,
 } from '../../protocol/index.ts'
 import type { Clock, Random } from '../platform.ts'
-import type { Spool, SpoolEntry } from '../store/index.ts'
+import type { Spool, SpoolRow } from '../store/index.ts'
 import type { Outcome, OwnSeal } from '../validate/index.ts'
 
 export interface SealerInit {
@@ -67,8 +68,8 @@ export class Sealer {
   /** The next block from the spool; undefined when nothing waits. Throws when the block cannot be stored. */
   sealNext(): Promise<Sealed | undefined> {
     return this.#inTurn(async () => {
-      const entries = await this.#init.spool.peek(this.#init.maxRows)
-      const packed = this.#pack(entries)
+      const { rows } = await this.#init.spool.peek(this.#init.maxRows)
+      const packed = this.#pack(rows)
       return packed === undefined ? undefined : this.#seal(packed)
     })
   }
@@ -85,14 +86,15 @@ export class Sealer {
   }
 
   /** Readings and events never share a block: the oldest entry decides, the others of its kind go with it. */
-  #pack(entries: readonly SpoolEntry[]): Content | undefined {
+  #pack(entries: readonly SpoolRow[]): Content | undefined {
     const first = entries[0]
     if (first === undefined) return undefined
-    const alike = entries.filter((entry) => entry.item.type === first.item.type)
-    return first.item.type === 'event' ? packEvents(alike) : this.#packReadings(alike)
+    const isEvent = 'event' in first.item
+    const alike = entries.filter((entry) => 'event' in entry.item === isEvent)
+    return isEvent ? packEvents(alike) : this.#packReadings(alike)
   }
 
-  #packReadings(entries: readonly SpoolEntry[]): Content {
+  #packReadings(entries: readonly SpoolRow[]): Content {
     const room = this.#init.genesis.limits.maxBodyBytes - SALT_BYTES
     for (let count = entries.length; count > 0; count = Math.floor(count / 2)) {
       const taken = entries.slice(0, count)
@@ -140,13 +142,13 @@ export class Sealer {
   }
 }
 
-function tryEncode(entries: readonly SpoolEntry[]): Bytes | undefined {
+function tryEncode(entries: readonly SpoolRow[]): Bytes | undefined {
   const readings = []
   const frames: Bytes[] = []
   for (const { item } of entries) {
-    if (item.type !== 'reading') continue
+    if (!('reading' in item)) continue
     readings.push(item.reading)
-    if (item.frameHash !== undefined) frames.push(item.frameHash)
+    if (item.frame !== undefined) frames.push(leafHash(item.frame))
   }
   try {
     return encodeReadings(readings, frames.length > 0 ? rootOf(frames) : undefined)
@@ -156,8 +158,8 @@ function tryEncode(entries: readonly SpoolEntry[]): Bytes | undefined {
   }
 }
 
-function packEvents(entries: readonly SpoolEntry[]): Content {
+function packEvents(entries: readonly SpoolRow[]): Content {
   const events = []
-  for (const { item } of entries.slice(0, MAX_EVENTS)) if (item.type === 'event') events.push(item.event)
+  for (const { item } of entries.slice(0, MAX_EVENTS)) if ('event' in item) events.push(item.event)
   return { kind: KIND_EVENT, content: encodeEvents(events), ids: entries.slice(0, MAX_EVENTS).map((entry) => entry.id) }
 }

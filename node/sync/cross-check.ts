@@ -1,5 +1,6 @@
 import {
   type Bytes,
+  EMPTY_CHAIN,
   equalBytes,
   headsRoot,
   type Holdings,
@@ -48,8 +49,9 @@ export async function differingChains(view: LocalView, store: LedgerStore, their
 }
 
 async function rootOf(store: LedgerStore, key: Bytes, size: number): Promise<Bytes> {
-  const head = store.head(key)
-  return size === head.size ? head.root : store.rootAt(key, size)
+  const head = store.head(key) ?? EMPTY_CHAIN
+  // Callers ask within what is held.
+  return size === head.size ? head.root : ((await store.rootAt(key, size)) as Bytes)
 }
 
 function isSameFrontier(a: readonly number[], b: readonly number[]): boolean {

@@ -15,6 +15,7 @@ import {
 } from '../../protocol/index.ts'
 import type { LedgerStore } from '../store/index.ts'
 import type { LocalView } from './local-view.ts'
+import { newestSigned } from './newest-signed.ts'
 import type { Fault, Session } from './session.ts'
 
 /** Questions about other stories that may be open with one neighbour; above it a new one waits for the next cross-check. */
@@ -54,7 +55,7 @@ export class Disputes {
   /** Asks how the neighbour's chain `index` stands at `size`, where this node holds a root of its own. */
   open(session: Session, index: number, size: number): void {
     const key = this.#init.view.membership.at(index)?.key
-    if (key === undefined || size < 1 || this.#init.store.isQuarantined(key)) return
+    if (key === undefined || size < 1 || this.#init.store.quarantined(key)) return
     let count = 0
     for (const question of this.#open.values()) {
       if (question.session !== session) continue
@@ -102,7 +103,8 @@ export class Disputes {
     if (held === undefined) return
     const other = { checkpoint, root: frame.oldRoot, proof: frame.proof }
     await this.#prove(() => buildEvidence(store.nodeReader(key), held, other, question.size), question.session.peerHex)
-    if (!store.isQuarantined(key) && equalBytes(await store.rootAt(key, question.size), frame.oldRoot)) {
+    const root = await store.rootAt(key, question.size)
+    if (!store.quarantined(key) && root !== undefined && equalBytes(root, frame.oldRoot)) {
       // Both hold the same history: then the neighbour's other answer was of its own making.
       onFault(question.session, 'false-heads', `chain ${question.index} agrees at size ${question.size} after all`)
     }
@@ -118,7 +120,7 @@ export class Disputes {
 
   /** A signed checkpoint of the held chain that reaches `size`, and whose every leaf is held. */
   async #heldCheckpoint(key: Bytes, size: number): Promise<SignedCheckpoint | undefined> {
-    const newest = await this.#init.store.newestSigned(key)
+    const newest = await newestSigned(this.#init.store, key)
     return newest !== undefined && newest.size >= size ? newest : undefined
   }
 

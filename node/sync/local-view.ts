@@ -1,5 +1,6 @@
 import {
   type Bytes,
+  EMPTY_CHAIN,
   HeadsTree,
   headLeafSize,
   type Leaf,
@@ -54,7 +55,7 @@ export class LocalView {
   named(): NamedLeaf[] {
     const named: NamedLeaf[] = []
     for (const member of this.#membership.members) {
-      if (!this.#store.isQuarantined(member.key)) continue
+      if (!this.#store.quarantined(member.key)) continue
       const { size, root } = this.#leafOf(member)
       named.push({ index: member.index, size, root })
     }
@@ -80,7 +81,7 @@ export class LocalView {
 
   /** A revoked chain counts up to the end that its revocation names, whose root stands there too. */
   #leafOf(member: Member): Leaf {
-    const head = this.#store.head(member.key)
+    const head = this.#store.head(member.key) ?? EMPTY_CHAIN
     const size = headLeafSize(member, head.size)
     if (size === head.size || member.revoked === undefined) return { size, root: head.root }
     return { size, root: member.revoked.endRoot }

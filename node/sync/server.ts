@@ -9,6 +9,7 @@ import {
   type WantFrame,
 } from '../../protocol/index.ts'
 import type { LedgerStore } from '../store/index.ts'
+import { newestSigned } from './newest-signed.ts'
 import type { Session } from './session.ts'
 
 /** Requests of one neighbour that may wait; above it the answer is "busy". */
@@ -80,7 +81,7 @@ export class Server {
     const { id, index, from } = want
     const miss = (reason: MissReason): boolean => session.send({ type: 'miss', id, reason })
     const key = this.#init.keyAt(index)
-    if (key === undefined || from >= this.#init.store.head(key).size) return miss('not-held')
+    if (key === undefined || from >= (this.#init.store.head(key)?.size ?? 0)) return miss('not-held')
     const maxBytes = Math.min(want.maxBytes, MAX_RUN_BYTES - ENVELOPE_BYTES)
     const run = await this.#runFrom(key, from, want.maxBlocks, maxBytes)
     return run === undefined ? miss('not-held') : session.send({ type: 'run', id, index, from, run })
@@ -93,7 +94,7 @@ export class Server {
     if (blocks.length === 0) return undefined
     const signedAt = blocks.findLastIndex((block) => block.signed !== undefined)
     // Cutting off less than half for a signature of the run's own is cheaper than a proof on both sides.
-    if (signedAt >= blocks.length / 2) {
+    if (signedAt + 1 >= blocks.length / 2) {
       const { root, signature } = blocks[signedAt]?.signed as { root: Bytes; signature: Bytes }
       return encodeRun(
         blocks.slice(0, signedAt + 1).map((block) => block.bytes),
@@ -101,7 +102,7 @@ export class Server {
       )
     }
     const size = from + blocks.length
-    const newest = await store.newestSigned(key)
+    const newest = await newestSigned(store, key)
     if (newest === undefined || newest.size <= size) return undefined
     const end: RunEnd = {
       type: 'covered',
@@ -119,7 +120,7 @@ export class Server {
   async #sendCheckpoint(session: Session, { id, index, from }: WantCheckpointFrame): Promise<boolean> {
     const { store } = this.#init
     const key = this.#init.keyAt(index)
-    const newest = key === undefined ? undefined : await store.newestSigned(key)
+    const newest = key === undefined ? undefined : await newestSigned(store, key)
     if (key === undefined || newest === undefined || newest.size < from) {
       return session.send({ type: 'miss', id, reason: 'not-held' })
     }
@@ -131,7 +132,7 @@ export class Server {
       root: newest.root,
       signature: newest.signature,
       oldSize: from,
-      oldRoot: await store.rootAt(key, from),
+      oldRoot: (await store.rootAt(key, from)) as Bytes,
       proof: await store.consistencyProof(key, from, newest.size),
     })
   }

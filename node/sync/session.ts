@@ -43,6 +43,8 @@ export class Session {
   readonly #told: number[] = []
   hello: HelloFrame | undefined
   agreement: Agreement = 'unknown'
+  /** How far its clock is ahead of this node's, milliseconds, travel time included. */
+  clockOffsetMs: number | undefined
   /** Requests sent and not answered. */
   outstanding = 0
   points = 0

@@ -124,6 +124,13 @@ export class Sync {
     return true
   }
 
+  /** How far each neighbour's clock is ahead of this node's, as its last words told. */
+  clockOffsetsMs(): number[] {
+    const offsets: number[] = []
+    for (const { clockOffsetMs } of this.#sessions.values()) if (clockOffsetMs !== undefined) offsets.push(clockOffsetMs)
+    return offsets
+  }
+
   /** Sends this node's holdings to every neighbour now. */
   crossCheck(): void {
     this.#announcer.flush()
@@ -138,7 +145,12 @@ export class Sync {
   }
 
   holdings(): Holdings {
-    return { frontier: this.view.frontier, headsRoot: this.view.headsRoot(), named: this.view.named() }
+    return {
+      timeMs: this.#init.platform.clock.now(),
+      frontier: this.view.frontier,
+      headsRoot: this.view.headsRoot(),
+      named: this.view.named(),
+    }
   }
 
   addChannel(channel: Channel): void {
@@ -207,12 +219,12 @@ export class Sync {
 
   #heldSize(index: number): number {
     const key = this.view.membership.at(index)?.key
-    return key === undefined ? 0 : this.#init.store.head(key).size
+    return key === undefined ? 0 : (this.#init.store.head(key)?.size ?? 0)
   }
 
   #isWanted(index: number): boolean {
     const member = this.view.membership.at(index)
-    if (member === undefined || this.#init.store.isQuarantined(member.key)) return false
+    if (member === undefined || this.#init.store.quarantined(member.key)) return false
     return member.revoked === undefined || this.#heldSize(index) < member.revoked.endSize
   }
 
@@ -283,6 +295,7 @@ export class Sync {
   }
 
   #onHoldings(session: Session, holdings: Holdings): void {
+    session.clockOffsetMs = holdings.timeMs - this.#init.platform.clock.now()
     holdings.frontier.forEach((size, index) => session.learn(index, size))
     this.#init.onHoldings(session, holdings)
     this.#unchecked.set(session, holdings)
@@ -320,7 +333,7 @@ export class Sync {
     const differing = await differingChains(this.view, this.#init.store, frame)
     for (const index of differing) {
       const key = this.view.membership.at(index)?.key as Bytes
-      if (this.#init.store.isQuarantined(key)) continue
+      if (this.#init.store.quarantined(key)) continue
       this.#disputes.open(session, index, Math.min(session.remoteSize(index), this.#heldSize(index)))
     }
   }

@@ -2,6 +2,7 @@ import {
   type Bytes,
   type ChainState,
   type DoorContext,
+  EMPTY_CHAIN,
   type Genesis,
   isWattnessError,
   type Membership,
@@ -152,12 +153,12 @@ export class Door {
   async #context(lane: Lane, job: Job): Promise<DoorContext> {
     const { store, genesis, clock, verify, membership } = this.#init
     const { member, end } = peekRun(job.bytes)
-    const chain = lane.ahead ?? store.head(member)
+    const chain = lane.ahead ?? store.head(member) ?? EMPTY_CHAIN
     return {
       genesis,
       membership: membership(),
       chain,
-      quarantined: store.isQuarantined(member),
+      quarantined: store.quarantined(member),
       nowMs: clock.now(),
       verify,
       known: end <= chain.size ? await this.#known(member, end, chain) : undefined,
@@ -168,14 +169,8 @@ export class Door {
     if (size === chain.size) return { root: chain.root, lastHash: chain.lastHash }
     const recent = this.#recent.get(member, size)
     if (recent !== undefined) return recent
-    const { store } = this.#init
     // A run that is checked but not yet written is not in the store: without a known root it counts as held.
-    if (size > store.head(member).size) return undefined
-    try {
-      return { root: await store.rootAt(member, size), lastHash: await store.hashAt(member, size - 1) }
-    } catch {
-      return undefined
-    }
+    return this.#init.store.known(member, size).catch(() => undefined)
   }
 
   #settle(lane: Lane, job: Job, run: CheckedRun): void {
@@ -207,7 +202,7 @@ export class Door {
     let sync = false
     for (const { run, job } of batch) {
       if (run.verdict !== 'accept') continue
-      acceptances.push({ ...run, signedEnd: run.state.checkpoint?.size === run.state.size })
+      acceptances.push(run)
       if (job.own === undefined) continue
       sync = true
       spoolIds.push(...job.own.spoolIds)
@@ -215,11 +210,12 @@ export class Door {
     try {
       // A crash before this line resolves leaves the store without any of the batch; after it, with all of it. Nothing of
       // it is published or answered earlier.
-      await store.accept(acceptances, { sync, spoolTaken: spoolIds })
+      await store.accept(acceptances, { sync, extra: spoolIds.length > 0 ? store.spool.removal(spoolIds) : [] })
     } catch (error) {
       this.#fail(batch, error)
       return
     }
+    if (spoolIds.length > 0) store.spool.removed(spoolIds)
     for (const { lane, job, run } of batch) {
       if (run.verdict !== 'accept') continue
       lane.unwritten--

@@ -39,11 +39,11 @@ export class EvidenceDesk {
       evidence = decodeEvidence(bytes)
       const member = membership().member(evidence.a.member)
       // Rule F7: one evidence per member is enough, and who is no member has no chain to stop.
-      if (member === undefined || store.isQuarantined(member.key) || this.#underWay.has(member.keyHex)) return 'ignore'
+      if (member === undefined || store.quarantined(member.key) || this.#underWay.has(member.keyHex)) return 'ignore'
       assertEvidence(verify, genesis.networkId, evidence)
       this.#underWay.add(member.keyHex)
       try {
-        await store.putEvidence(member.key, bytes)
+        await store.evidence.put(member.key, bytes)
       } finally {
         this.#underWay.delete(member.keyHex)
       }

@@ -15,7 +15,7 @@ const named = (index: number): { index: number; size: number; root: Uint8Array }
 const list = <T>(length: number, make: (i: number) => T): T[] => Array.from({ length }, (_, i) => make(i))
 
 const hello = SAMPLE_FRAMES[0] as HelloFrame
-const status = { type: 'status', frontier: [], headsRoot: hash, named: [] } as const
+const status = { type: 'status', timeMs: 1_767_225_600_000, frontier: [], headsRoot: hash, named: [] } as const
 const want = { type: 'want', id: 1, index: 0, from: 0, maxBlocks: 1, maxBytes: 1 } as const
 const run = { type: 'run', id: 1, index: 0, from: 0, run: new Uint8Array(1) } as const
 const checkpoint = {
@@ -47,8 +47,9 @@ const anyIndex = fc.nat({ max: 255 })
 const anyIndexes = fc.uniqueArray(anyIndex, { maxLength: 20 }).map((indexes) => indexes.sort((a, b) => a - b))
 const anyText = (max: number): fc.Arbitrary<string> => fc.string({ minLength: 1, maxLength: max })
 const anyHoldings = fc
-  .tuple(fc.array(anySize, { maxLength: 256 }), anyHash, anyIndexes, anySize, anyHash)
-  .map(([frontier, headsRoot, indexes, size, root]) => ({
+  .tuple(anySize, fc.array(anySize, { maxLength: 256 }), anyHash, anyIndexes, anySize, anyHash)
+  .map(([timeMs, frontier, headsRoot, indexes, size, root]) => ({
+    timeMs,
     frontier,
     headsRoot,
     named: indexes.map((index) => ({ index, size, root })),
@@ -170,8 +171,8 @@ describe('sync frames', () => {
     const full = { ...status, frontier: list(256, () => 1), named: list(256, named) }
     expectBound('OUT_OF_RANGE', full, { ...full, frontier: list(257, () => 1) })
     expectRefusal('OUT_OF_RANGE', () => encodeFrame({ ...full, named: list(257, () => named(0)) }))
-    expectRefusal('OUT_OF_RANGE', () => decodeFrame(Uint8Array.of(3, 0x82, 1)))
-    expectRefusal('OUT_OF_RANGE', () => decodeFrame(concat(Uint8Array.of(3, 0), hash, Uint8Array.of(0x82, 1))))
+    expectRefusal('OUT_OF_RANGE', () => decodeFrame(Uint8Array.of(3, 0, 0x82, 1)))
+    expectRefusal('OUT_OF_RANGE', () => decodeFrame(concat(Uint8Array.of(3, 0, 0), hash, Uint8Array.of(0x82, 1))))
     expectRefusal('OUT_OF_RANGE', () => encodeFrame({ ...status, frontier: [-1] }))
   })
 

@@ -77,7 +77,7 @@ export class VirtualTime {
   constructor(init: VirtualTimeInit = {}) {
     this.#startMs = init.startMs ?? 1_704_067_200_000
     this.#turns = init.turns ?? 1
-    this.clock = { now: () => this.#startMs + this.#elapsedMs, monotonicMs: () => this.#elapsedMs }
+    this.clock = { now: () => this.#startMs + Math.floor(this.#elapsedMs), monotonicMs: () => this.#elapsedMs }
     this.timers = {
       set: (ms, run) => {
         const entry: Entry = { dueMs: this.#elapsedMs + Math.max(0, ms), order: this.#order++, run }

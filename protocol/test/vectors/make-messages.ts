@@ -9,6 +9,7 @@ import { keyOf } from '../numbered-keys.ts'
 const filled = (byte: number, length = 32): Uint8Array => new Uint8Array(length).fill(byte)
 
 const holdings = {
+  timeMs: 1_767_225_600_000,
   frontier: [3, 0, 300],
   headsRoot: filled(0x22),
   named: [

@@ -1,0 +1,59 @@
+import type { Bytes, ChainState, Evidence } from '../protocol/index.ts'
+import type { Agreement, Fault } from './sync/index.ts'
+
+/** What a node tells about itself. Keys are lower-case hex. */
+export interface NodeEvents {
+  /** Blocks of one chain were stored, whichever way they came. */
+  stored: { readonly member: string; readonly from: number; readonly count: number; readonly state: ChainState; readonly own: boolean }
+  sealed: { readonly height: number; readonly rows: number }
+  /** Sealing is held back, for the reason given; undefined: no longer. */
+  heldBack: { readonly reason: string | undefined }
+  sealFailed: { readonly error: unknown }
+  /** A member was proven to have told two stories; its chain is quarantined from now on. */
+  evidence: { readonly member: string; readonly evidence: Evidence; readonly bytes: Bytes; readonly source: string; readonly self: boolean }
+  membership: { readonly size: number; readonly members: number }
+  link: { readonly peer: string; readonly address: string }
+  unlink: { readonly peer: string }
+  /** How a neighbour's ledger compares with this one, when that changed. */
+  agreement: { readonly peer: string; readonly agreement: Agreement }
+  /** A neighbour did what no honest one does, or was slow. */
+  fault: { readonly peer: string; readonly fault: Fault; readonly detail: string; readonly isLast: boolean }
+  /** Something in this node's own store is not as it was written. */
+  damage: { readonly error: Error }
+}
+
+export type NodeEventName = keyof NodeEvents
+type Listener<N extends NodeEventName> = (event: NodeEvents[N]) => void
+
+/** Typed events. A listener that throws is reported by `onError` and harms no other. */
+export class NodeEmitter {
+  readonly #listeners = new Map<NodeEventName, Set<Listener<never>>>()
+  readonly #onError: (error: unknown) => void
+
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError
+  }
+
+  /** Returns what ends the subscription. */
+  on<N extends NodeEventName>(name: N, listener: Listener<N>): () => void {
+    let set = this.#listeners.get(name)
+    if (set === undefined) {
+      set = new Set()
+      this.#listeners.set(name, set)
+    }
+    set.add(listener as Listener<never>)
+    return () => set.delete(listener as Listener<never>)
+  }
+
+  emit<N extends NodeEventName>(name: N, event: NodeEvents[N]): void {
+    const set = this.#listeners.get(name)
+    if (set === undefined) return
+    for (const listener of set) {
+      try {
+        ;(listener as Listener<N>)(event)
+      } catch (error) {
+        this.#onError(error)
+      }
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import {
+  admissionOf,
+  type Bytes,
+  decodeJoinRequest,
+  encodeJoinAnswer,
+  equalBytes,
+  type Genesis,
+  type JoinAnswer,
+  type JoinRequest,
+  type MembershipOperation,
+  type VerifySignature,
+  validateJoinRequest,
+} from '../../protocol/index.ts'
+import type { Network } from '../net/index.ts'
+import type { Clock } from '../platform.ts'
+import type { Roster } from './roster.ts'
+
+export const JOIN_PROTOCOL = '/wattness/join/1'
+
+export interface JoinServiceInit {
+  readonly genesis: Genesis
+  readonly roster: Roster
+  readonly clock: Clock
+  readonly verify: VerifySignature
+  /** Seals a membership block; resolves once it is on disk. */
+  readonly seal: (operations: readonly MembershipOperation[]) => Promise<unknown>
+}
+
+/**
+ * The registrar's side of joining. One request at a time: whether an invitation is spent is decided by the registrar's own
+ * chain, so the block that spends it must be stored before the next request is looked at.
+ */
+export class JoinService {
+  readonly #init: JoinServiceInit
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(init: JoinServiceInit) {
+    this.#init = init
+  }
+
+  serve(network: Network): void {
+    network.serve(JOIN_PROTOCOL, async (bytes, from) => encodeJoinAnswer(await this.#answer(bytes, from)))
+  }
+
+  async #answer(bytes: Bytes, from: Bytes): Promise<JoinAnswer> {
+    const request = decodeJoinRequest(bytes)
+    // Who asks over the network asks for itself: the connection proves that it holds the key.
+    if (!equalBytes(request.member, from)) return { type: 'refused', code: 'BAD_SIGNATURE' }
+    return this.admit(request, 'required')
+  }
+
+  /** Admits, or says why not. `optional`: the operator has looked at the request, no invitation is needed. */
+  admit(request: JoinRequest, invitation: 'required' | 'optional'): Promise<JoinAnswer> {
+    const next = this.#turn.then(() => this.#admit(request, invitation))
+    this.#turn = next.catch(() => undefined)
+    return next
+  }
+
+  async #admit(request: JoinRequest, invitation: 'required' | 'optional'): Promise<JoinAnswer> {
+    const { genesis, roster, clock, verify, seal } = this.#init
+    const { networkId } = genesis
+    const refusal = validateJoinRequest(request, {
+      membership: roster.membership,
+      networkId,
+      nowMs: clock.now(),
+      verify,
+      invitation,
+    })
+    if (refusal === 'ALREADY_MEMBER') {
+      return { type: 'accepted', registrarSize: roster.membership.member(request.member)?.admittedAt ?? 0 }
+    }
+    if (refusal !== undefined) return { type: 'refused', code: refusal }
+    await seal([admissionOf(request)])
+    await roster.learnLabel(request.member, request.label)
+    return { type: 'accepted', registrarSize: roster.membership.size }
+  }
+}

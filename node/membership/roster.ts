@@ -1,0 +1,94 @@
+import {
+  applyMembership,
+  type Bytes,
+  bodyContent,
+  decodeBlock,
+  decodeLabelRecord,
+  decodeMembershipBody,
+  equalBytes,
+  type Genesis,
+  initialMembership,
+  KIND_MEMBERSHIP,
+  type Membership,
+  type MembershipOperation,
+  type VoidOperation,
+} from '../../protocol/index.ts'
+import type { LedgerStore } from '../store/index.ts'
+
+/** Blocks of the registrar's chain read at once while the roster is built. */
+const READ_BLOCKS = 256
+
+/** Who belongs to the network, as the stored registrar's chain says: built once at start, then kept up block by block. */
+export class Roster {
+  readonly #genesis: Genesis
+  readonly #store: LedgerStore
+  #membership: Membership
+
+  private constructor(genesis: Genesis, store: LedgerStore) {
+    this.#genesis = genesis
+    this.#store = store
+    this.#membership = initialMembership(genesis)
+  }
+
+  static async load(genesis: Genesis, store: LedgerStore): Promise<Roster> {
+    const roster = new Roster(genesis, store)
+    const size = store.head(genesis.registrar)?.size ?? 0
+    for (let from = 0; from < size; from += READ_BLOCKS) {
+      const blocks = await store.readBlocks(genesis.registrar, from, READ_BLOCKS)
+      roster.#apply(blocks.map((block) => block.bytes))
+    }
+    await roster.#loadLabels()
+    return roster
+  }
+
+  get membership(): Membership {
+    return this.#membership
+  }
+
+  /** Blocks of the registrar's chain that were just stored. Returns the operations that had no effect. */
+  onStored(member: Bytes, blocks: readonly Bytes[]): readonly VoidOperation[] | undefined {
+    if (!equalBytes(member, this.#genesis.registrar)) return undefined
+    return this.#apply(blocks)
+  }
+
+  #apply(blocks: readonly Bytes[]): VoidOperation[] {
+    const voided: VoidOperation[] = []
+    for (const bytes of blocks) {
+      const { header, body } = decodeBlock(bytes)
+      const operations: MembershipOperation[] = header.kind === KIND_MEMBERSHIP ? decodeMembershipBody(bodyContent(body)) : []
+      const applied = applyMembership(this.#membership, operations)
+      this.#membership = applied.membership
+      voided.push(...applied.voided)
+    }
+    return voided
+  }
+
+  /** Keeps a label whose hash stands in the registrar's chain; false for one that is known or has no place yet. */
+  async learnLabel(key: Bytes, record: Bytes): Promise<boolean> {
+    const member = this.#membership.member(key)
+    if (member === undefined || member.label !== undefined || member.labelHash === undefined) return false
+    this.#membership = this.#membership.withLabel(key, record)
+    await this.#store.labels.put(key, record)
+    return true
+  }
+
+  /** Label records that may be shown to members and listed observers. */
+  async labelRecords(): Promise<{ key: Bytes; record: Bytes }[]> {
+    const records: { key: Bytes; record: Bytes }[] = []
+    for (const { key } of this.#membership.members) {
+      const record = this.#store.labels.has(key) ? await this.#store.labels.get(key) : undefined
+      if (record !== undefined) records.push({ key, record })
+    }
+    return records
+  }
+
+  async #loadLabels(): Promise<void> {
+    for (const { key, labelHash } of this.#membership.members) {
+      if (labelHash === undefined || !this.#store.labels.has(key)) continue
+      const record = await this.#store.labels.get(key).catch(() => undefined)
+      if (record === undefined) continue
+      decodeLabelRecord(record)
+      this.#membership = this.#membership.withLabel(key, record)
+    }
+  }
+}

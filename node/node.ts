@@ -1,0 +1,359 @@
+import {
+  type Bytes,
+  type ChainState,
+  EMPTY_CHAIN,
+  equalBytes,
+  type Evidence,
+  type Genesis,
+  type Holdings,
+  type JoinAnswer,
+  type JoinRequest,
+  type Membership,
+  type MembershipOperation,
+  type Signer,
+  toHex,
+  type VerifySignature,
+  WattnessError,
+} from '../protocol/index.ts'
+import { NodeEmitter, type NodeEventName, type NodeEvents } from './events.ts'
+import { Gossip, gossipsBlocks } from './gossip/index.ts'
+import type { Logger } from './logger.ts'
+import { admission, JoinService, Roster } from './membership/index.ts'
+import { Dialer, type Link, type Network } from './net/index.ts'
+import type { Platform } from './platform.ts'
+import { PeerBook } from './peer-book.ts'
+import { SealGate, SealSchedule, type Sealed, Sealer } from './seal/index.ts'
+import { announceDelayOf, type NodeSettings } from './settings.ts'
+import type { Appended, LedgerStore, SpoolItem } from './store/index.ts'
+import { Sync } from './sync/index.ts'
+import { createVerifyPool, Door, EvidenceDesk, type StoredRun, type VerifyPool } from './validate/index.ts'
+
+/** Everything that a node is made of, each part replaceable. */
+export interface NodeInit {
+  readonly genesis: Genesis
+  readonly signer: Signer
+  readonly verify: VerifySignature
+  readonly network: Network
+  readonly store: LedgerStore
+  readonly platform: Platform
+  readonly logger: Logger
+  readonly settings: NodeSettings
+}
+
+/** One node of the neighbourhood: a member that seals and replicates, or an observer that only replicates. */
+export class LedgerNode {
+  readonly genesis: Genesis
+  readonly key: Bytes
+  readonly store: LedgerStore
+  readonly settings: NodeSettings
+  readonly network: Network
+  readonly sync: Sync
+  readonly #init: NodeInit
+  readonly #roster: Roster
+  readonly #pool: VerifyPool | undefined
+  readonly #door: Door
+  readonly #desk: EvidenceDesk
+  readonly #sealer: Sealer
+  readonly #gate: SealGate
+  readonly #schedule: SealSchedule
+  readonly #gossip: Gossip
+  readonly #joins: JoinService
+  readonly #dialer: Dialer
+  readonly #peers: PeerBook
+  readonly #events: NodeEmitter
+  #heldBack: string | undefined
+  #isRunning = false
+
+  private constructor(init: NodeInit, roster: Roster) {
+    const { genesis, signer, verify, network, store, platform, settings, logger } = init
+    this.#init = init
+    this.#roster = roster
+    this.genesis = genesis
+    this.key = signer.publicKey
+    this.store = store
+    this.settings = settings
+    this.network = network
+    this.#events = new NodeEmitter((error) => logger.error({ err: error }, 'an event listener failed'))
+    this.#pool = settings.verifyThreads > 0 ? createVerifyPool(settings.verifyThreads, genesis) : undefined
+    const membership = (): Membership => this.#roster.membership
+    const head = (): ChainState => this.store.head(this.key) ?? EMPTY_CHAIN
+    this.#door = new Door({
+      store,
+      genesis,
+      clock: platform.clock,
+      turn: () => platform.turn(),
+      verify,
+      membership,
+      pool: this.#pool,
+      onStored: (run) => this.#onStored(run),
+    })
+    this.#desk = new EvidenceDesk({
+      store,
+      genesis,
+      verify,
+      membership,
+      onProven: (evidence, bytes, source) => this.#onProven(evidence, bytes, source),
+    })
+    this.#sealer = new Sealer({
+      genesis,
+      signer,
+      clock: platform.clock,
+      random: platform.random,
+      spool: store.spool,
+      head,
+      registrarSize: () => membership().size,
+      submit: (run, own) => this.#door.submit(run, own),
+      maxRows: settings.maxRows,
+    })
+    this.sync = new Sync(
+      {
+        genesis,
+        store,
+        platform,
+        verify,
+        announceDelayMs: announceDelayOf(settings),
+        crossCheckMs: settings.crossCheckMs,
+        isObserver: membership().member(this.key) === undefined,
+        agent: settings.agent,
+        submit: (run) => this.#door.submit(run),
+        backlogBytes: () => this.#door.waitingBytes,
+        onEvidence: async (bytes, source) => void (await this.#desk.take(bytes, source)),
+        onHoldings: (_session, holdings) => this.#onHoldings(holdings),
+        onAgreement: (peer, agreement) => this.#events.emit('agreement', { peer, agreement }),
+        onFault: (peer, fault, detail, isLast) => {
+          this.#events.emit('fault', { peer, fault, detail, isLast })
+          if (isLast) this.#dialer.ban(peer)
+        },
+        onOther: (session, frame) => this.#peers.onFrame(session, frame),
+        onGreeted: (session) => this.#peers.greet(session),
+        onDamage: (error) => this.#events.emit('damage', { error }),
+      },
+      membership(),
+    )
+    this.#gate = new SealGate({
+      head,
+      signedRecord: () => store.signedRecord(),
+      otherMembers: () => membership().members.filter((member) => member.revoked === undefined && !equalBytes(member.key, this.key)).length,
+      sealAlone: settings.sealAlone,
+      maxClockDriftMs: genesis.limits.maxClockDriftMs,
+      clockOffsetsMs: () => this.sync.clockOffsetsMs(),
+    })
+    this.#schedule = new SealSchedule({
+      platform,
+      sealer: this.#sealer,
+      key: this.key,
+      intervalMs: settings.intervalMs,
+      rowsAtOnce: settings.rowsAtOnce,
+      waitingRows: () => store.spool.size,
+      heldBack: () => this.heldBack(),
+      onSealed: (sealed) => this.#onSealed(sealed),
+      onError: (error) => this.#events.emit('sealFailed', { error }),
+    })
+    this.#gossip = new Gossip({
+      network,
+      networkId: genesis.networkId,
+      platform,
+      submit: (run) => this.#door.submit(run),
+      takeEvidence: (bytes, source) => this.#desk.take(bytes, source),
+      onRefused: (peer, outcome) => this.sync.noteRefusal(peer, outcome),
+    })
+    this.#joins = new JoinService({
+      genesis,
+      roster,
+      clock: platform.clock,
+      verify,
+      seal: (operations) => this.#sealMembership(operations),
+    })
+    this.#dialer = new Dialer({ network, timers: platform.timers, clock: platform.clock, random: platform.random })
+    this.#peers = new PeerBook({
+      network,
+      roster,
+      onAddress: (address) => this.#dialer.addKnown(address),
+      onLabel: () => this.sync.setMembership(this.membership),
+    })
+  }
+
+  /** Loads the membership from the store; the node is not started yet. */
+  static async create(init: NodeInit): Promise<LedgerNode> {
+    return new LedgerNode(init, await Roster.load(init.genesis, init.store))
+  }
+
+  get membership(): Membership {
+    return this.#roster.membership
+  }
+
+  get isRegistrar(): boolean {
+    return equalBytes(this.key, this.genesis.registrar)
+  }
+
+  get isMember(): boolean {
+    return this.membership.member(this.key) !== undefined
+  }
+
+  get gossipsBlocks(): boolean {
+    return this.#gossip.blocksOn
+  }
+
+  meshSize(): number {
+    return this.#gossip.meshSize()
+  }
+
+  /** Subscribes; the answer ends the subscription. */
+  on<N extends NodeEventName>(name: N, listener: (event: NodeEvents[N]) => void): () => void {
+    return this.#events.on(name, listener)
+  }
+
+  async start(): Promise<void> {
+    const { network, settings } = this.#init
+    this.#isRunning = true
+    this.#gossip.start()
+    this.#chooseGossip()
+    if (this.isRegistrar) this.#joins.serve(network)
+    const configured = new Set<string>()
+    for (const address of settings.bootstrap) {
+      const key = network.keyOf(address)
+      if (key !== undefined) configured.add(toHex(key))
+    }
+    await network.start({
+      admits: (key, direction) =>
+        admission(
+          {
+            genesis: this.genesis,
+            membership: () => this.membership,
+            isConfigured: (keyHex) => configured.has(keyHex),
+            servesJoin: this.isRegistrar,
+            linkedStrangers: () => this.#linkedStrangers(),
+          },
+          key,
+          direction,
+        ),
+      onLink: (link: Link) => {
+        this.#dialer.onLink(link)
+        this.#events.emit('link', { peer: link.keyHex, address: link.address })
+      },
+      onUnlink: (key) => {
+        this.#dialer.onUnlink(key)
+        this.#events.emit('unlink', { peer: toHex(key) })
+      },
+      onChannel: (channel) => this.sync.addChannel(channel),
+    })
+    this.sync.start()
+    for (const address of settings.bootstrap) this.#dialer.addKnown(address)
+    this.#dialer.start()
+    if (this.isMember) this.#schedule.start()
+  }
+
+  /** What was taken stays taken; what was sealed is on disk. The store is the caller's to close. */
+  async stop(): Promise<void> {
+    if (!this.#isRunning) return
+    this.#isRunning = false
+    await this.#schedule.stop()
+    this.#dialer.stop()
+    this.sync.stop()
+    this.#gossip.stop()
+    await this.network.stop()
+    await this.#door.stop()
+    await this.#pool?.stop()
+  }
+
+  /** Ends sealing and goes on replicating: what a run that is to be judged does before it is looked at. */
+  stopSealing(): Promise<void> {
+    return this.#schedule.stop()
+  }
+
+  /** Readings and events of this node's own meter: on disk when it resolves. Throws SPOOL_FULL, DISK_FULL. */
+  async take(items: readonly SpoolItem[]): Promise<Appended> {
+    const appended = await this.store.spool.append(items)
+    this.#schedule.readingsCame()
+    return appended
+  }
+
+  /** Seals one block of what waits, now; undefined when nothing does. Throws SEAL_HELD_BACK, SEAL_FAILED. */
+  async sealNow(): Promise<Sealed | undefined> {
+    this.#assertMaySeal()
+    const sealed = await this.#sealer.sealNext()
+    if (sealed !== undefined) this.#onSealed(sealed)
+    return sealed
+  }
+
+  /** Why this node does not seal at present; undefined when it may. */
+  heldBack(): string | undefined {
+    const reason = this.#gate.heldBack()
+    if (reason !== this.#heldBack) {
+      this.#heldBack = reason
+      this.#events.emit('heldBack', { reason })
+    }
+    return reason
+  }
+
+  /** The registrar's answer to a request that its operator vouches for. */
+  admit(request: JoinRequest): Promise<JoinAnswer> {
+    return this.#joins.admit(request, 'optional')
+  }
+
+  /** Writes operations into the registrar's chain. */
+  changeMembership(operations: readonly MembershipOperation[]): Promise<Sealed> {
+    return this.#sealMembership(operations)
+  }
+
+  #assertMaySeal(): void {
+    const reason = this.heldBack()
+    if (reason !== undefined) throw new WattnessError('SEAL_HELD_BACK', `not sealed: ${reason}`, { reason })
+  }
+
+  async #sealMembership(operations: readonly MembershipOperation[]): Promise<Sealed> {
+    this.#assertMaySeal()
+    const sealed = await this.#sealer.sealMembership(operations)
+    this.#onSealed(sealed)
+    return sealed
+  }
+
+  #linkedStrangers(): number {
+    let count = 0
+    for (const link of this.network.links()) if (this.membership.member(link.key) === undefined) count++
+    return count
+  }
+
+  #onSealed(sealed: Sealed): void {
+    this.#gossip.publish(sealed)
+    this.#events.emit('sealed', { height: sealed.height, rows: sealed.rows })
+  }
+
+  #onStored(run: StoredRun): void {
+    const voided = this.#roster.onStored(run.member, run.blocks)
+    if (voided !== undefined) this.#onMembership()
+    this.sync.onStored(run)
+    const { from, state, own } = run
+    this.#events.emit('stored', { member: toHex(run.member), from, count: run.blocks.length, state, own })
+  }
+
+  #onMembership(): void {
+    this.sync.setMembership(this.membership)
+    this.#chooseGossip()
+    if (this.#isRunning && this.isMember) this.#schedule.start()
+    for (const member of this.membership.members) {
+      if (member.revoked !== undefined && !equalBytes(member.key, this.key)) void this.network.hangUp(member.key)
+    }
+    this.#events.emit('membership', { size: this.membership.size, members: this.membership.members.length })
+  }
+
+  #chooseGossip(): void {
+    const { gossip, intervalMs } = this.settings
+    this.#gossip.setBlocks(gossipsBlocks(gossip, this.membership.members.length, intervalMs))
+  }
+
+  #onHoldings(holdings: Holdings): void {
+    const own = this.membership.member(this.key)
+    this.#gate.heard(own === undefined ? 0 : (holdings.frontier[own.index] ?? 0))
+  }
+
+  #onProven(evidence: Evidence, bytes: Bytes, source: string): void {
+    const member = evidence.a.member
+    const self = equalBytes(member, this.key)
+    if (self) this.#gate.stop('this key has signed two histories: another node runs under it, or an old copy did')
+    this.#gossip.publishEvidence(bytes)
+    this.sync.spreadEvidence(bytes, source)
+    this.sync.onQuarantine()
+    this.#events.emit('evidence', { member: toHex(member), evidence, bytes, source, self })
+  }
+}

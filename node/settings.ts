@@ -1,0 +1,45 @@
+import type { GossipMode } from './gossip/index.ts'
+
+/** How one node behaves; what the whole network must agree on stands in genesis. */
+export interface NodeSettings {
+  /** Time between two rounds of sealing, milliseconds. */
+  readonly intervalMs: number
+  /** Rows that are sealed without waiting for the round. */
+  readonly rowsAtOnce: number
+  /** Most rows in one block. */
+  readonly maxRows: number
+  /** From something new to the telling of it, milliseconds; undefined: a sixth of the interval, within its bounds. */
+  readonly announceDelayMs: number | undefined
+  readonly crossCheckMs: number
+  readonly gossip: GossipMode
+  /** Seal after a start without a neighbour's word. */
+  readonly sealAlone: boolean
+  /** Addresses dialled from the start, and again for ever. */
+  readonly bootstrap: readonly string[]
+  /** Worker threads that check large runs; 0: all on the main thread. */
+  readonly verifyThreads: number
+  /** Name and version that neighbours are shown. */
+  readonly agent: string
+}
+
+const LEAST_ANNOUNCE_DELAY_MS = 250
+const MOST_ANNOUNCE_DELAY_MS = 30_000
+
+export const DEFAULT_SETTINGS: NodeSettings = {
+  intervalMs: 900_000,
+  rowsAtOnce: 96,
+  maxRows: 96,
+  announceDelayMs: undefined,
+  crossCheckMs: 30_000,
+  gossip: 'auto',
+  sealAlone: false,
+  bootstrap: [],
+  verifyThreads: 1,
+  agent: 'wattness/0.1.0',
+}
+
+/** A sixth of the block interval, 0.25 to 30 s, unless it is set. */
+export function announceDelayOf(settings: NodeSettings): number {
+  const preset = Math.min(Math.max(settings.intervalMs / 6, LEAST_ANNOUNCE_DELAY_MS), MOST_ANNOUNCE_DELAY_MS)
+  return settings.announceDelayMs ?? Math.round(preset)
+}
