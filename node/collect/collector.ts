@@ -172,7 +172,7 @@ export class Collector {
         const message = error instanceof Error ? error.message : String(error)
         const count = gate.pass('READINGS_NOT_TAKEN')
         if (count > 0)
-          onFault?.({
+          this.#init.onFault?.({
             source: batch[0]?.source ?? '',
             code: 'READINGS_NOT_TAKEN',
             message,

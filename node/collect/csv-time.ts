@@ -75,10 +75,10 @@ export function compileTimeFormat({ format, zone, start }: TimeFormat, intervalM
   if (zone === undefined) {
     throw new WattnessError('CSV_MAPPING_INVALID', `time format ${format}: needs "zone", such as Europe/Brussels or +01:00`, {})
   }
-  const { utcOf } = parseZone(zone)
+  const wallClock = parseZone(zone)
   return (text, addMs = 0) => {
     const local = read(text)
-    return local === undefined ? undefined : utcOf(local + addMs)
+    return local === undefined ? undefined : wallClock.utcOf(local + addMs)
   }
 }
 

@@ -10,7 +10,7 @@ import { parseSourceSpec } from './source-spec.ts'
 export const FORMATS: readonly SourceFormat[] = [p1Format, csvFormat, jsonlFormat, householdFormat]
 
 /** Formats whose files hold homes: only there is `#` a home and no part of the name. */
-const WITH_HOMES = new Set(FORMATS.filter(({ offer }) => offer !== undefined).map(({ name }) => name))
+const WITH_HOMES = new Set(FORMATS.filter((format) => format.offer !== undefined).map(({ name }) => name))
 
 /** The format of that name. Throws SOURCE_KIND_UNKNOWN, naming those that exist. */
 export function formatNamed(name: string): SourceFormat {
@@ -29,7 +29,10 @@ export function parseSpec(text: string): SourceSpec {
   return parseSourceSpec(text, WITH_HOMES)
 }
 
-/** Opens nothing yet: the input is touched when its items are asked for. Throws SOURCE_SPEC_MALFORMED, SOURCE_KIND_UNKNOWN, SOURCE_OPTION_INVALID. */
+/**
+ * Opens nothing yet: the input is touched when its items are asked for.
+ * Throws SOURCE_SPEC_MALFORMED, SOURCE_KIND_UNKNOWN, SOURCE_OPTION_INVALID.
+ */
 export function openSource(text: string, deps: SourceDeps): MeterSource {
   const spec = parseSpec(text)
   return formatNamed(spec.kind).open(spec, deps)

@@ -78,10 +78,11 @@ function zoneFormat(name: string): Intl.DateTimeFormat {
       second: '2-digit',
     })
   } catch (error) {
+    const found = name.slice(0, 60)
     throw new WattnessError(
       'ZONE_UNKNOWN',
-      `time zone: expected UTC, an offset such as +01:00 or a name such as Europe/Brussels, found ${JSON.stringify(name.slice(0, 60))}`,
-      { found: name.slice(0, 60) },
+      `time zone: expected UTC, an offset such as +01:00 or a name such as Europe/Brussels, found ${JSON.stringify(found)}`,
+      { found },
       { cause: error },
     )
   }

@@ -203,7 +203,7 @@ export class P1Framer {
 
   #reportNoise(): void {
     if (this.#noise === 0) return
-    const message = `${this.#noise} bytes from byte ${this.#noiseFrom} on belong to no telegram: the stream begins in the middle of one, or it is noise`
+    const message = `${this.#noise} bytes from byte ${this.#noiseFrom} on belong to no telegram`
     this.#items.push(fault('P1_BYTES_SKIPPED', message, `byte ${this.#noiseFrom}`))
     this.#noise = 0
   }
