@@ -145,7 +145,7 @@ export abstract class BaseChannel implements Channel {
     this.#ended = true
     this.#error = error
     this.#inbox = []
-    this.#room?.reject(error ?? closedError(this.peerHex))
+    this.#room?.reject(closedError(this.peerHex, error))
     this.#room = undefined
     this.release(error)
     this.#tell()
@@ -190,6 +190,6 @@ export abstract class BaseChannel implements Channel {
 function noFrame(): void {}
 function noClose(): void {}
 
-function closedError(peerHex: string): WattnessError {
-  return new WattnessError('CHANNEL_CLOSED', `the channel to ${peerHex} is closed`, { peer: peerHex })
+function closedError(peerHex: string, cause?: Error): WattnessError {
+  return new WattnessError('CHANNEL_CLOSED', `the channel to ${peerHex} is closed`, { peer: peerHex }, { cause })
 }

@@ -5,6 +5,12 @@ import { MAX_FRAME_BYTES } from '../../protocol/limits.ts'
 /** Length prefix of a frame: 4 bytes, big-endian. */
 export const FRAME_PREFIX_BYTES = 4
 
+/**
+ * Bytes handed to a stream at a time. With the muxer's header of 12 bytes a piece fills one Noise message (65,519 bytes of
+ * plain text).
+ */
+export const PIECE_BYTES = 65_507
+
 /** `send` says false from here on: enough to keep a fast link busy, and room for the frame that crosses the mark. */
 export const CHANNEL_HIGH_WATER_BYTES = 1_048_576
 
@@ -22,6 +28,28 @@ export const CHANNEL_WINDOW_BYTES = 2 * 1_048_576
 
 /** Dial, handshake and multiplexer negotiation together. */
 export const DIAL_TIMEOUT_MS = 10_000
+
+/** Links that a node seeks: enough that the loss of two leaves every node reachable, few enough to be cheap. */
+export const TARGET_LINKS = 6
+
+/** Pause after a failed dial, doubled for each failure in a row; peers are never given up. */
+export const DIAL_RETRY_MS = 1_000
+export const MAX_DIAL_RETRY_MS = 60_000
+
+/** A link that ends sooner counts as a failed dial. */
+export const STABLE_LINK_MS = 30_000
+
+export const MAX_PARALLEL_DIALS = 8
+
+/** Twice the members of the largest neighbourhood. */
+export const MAX_KNOWN_ADDRESSES = 512
+
+/** Addresses of one key: what a node listens on, and a few that it moved from. */
+export const MAX_KEY_ADDRESSES = 4
+
+/** A peer whose faults ended its session is left alone for this long. */
+export const BAN_MS = 600_000
+export const MAX_BANS = 512
 
 /** A link on which nothing comes back for interval + time-out is dead: TCP alone would take minutes to say so. */
 export const PING_INTERVAL_MS = 10_000
@@ -45,6 +73,9 @@ export const MAX_PEER_REQUESTS = 2
 
 /** Connections without a link at one time; the next one is refused. */
 export const MAX_GUESTS = 32
+
+/** A guest's connection is cut after this, whatever it does. */
+export const GUEST_MS = 30_000
 
 /** A gossiped payload is one run, in practice one block; larger runs travel by sync. */
 export const MAX_GOSSIP_BYTES = 131_072

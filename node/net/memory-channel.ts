@@ -52,15 +52,14 @@ export class MemoryChannel extends BaseChannel {
   }
 
   #pump(): void {
-    const other = this.#other
-    while (other !== undefined && this.#queueAt < this.#queue.length) {
+    while (this.#queueAt < this.#queue.length) {
       const frame = this.#queue[this.#queueAt] as Uint8Array
       const bytes = frame.length + FRAME_PREFIX_BYTES
       if (this.#outstandingBytes > 0 && this.#outstandingBytes + bytes > CHANNEL_WINDOW_BYTES) break
       this.#queueAt++
       this.#queuedBytes -= bytes
       this.#outstandingBytes += bytes
-      this.#post(() => other.receive(frame))
+      this.#post(() => this.#other?.receive(frame))
     }
     if (this.#queueAt >= this.#queue.length) {
       this.#queue = []

@@ -25,7 +25,7 @@ export class Witness {
   readonly heard: { topic: string; payload: Uint8Array; from: string }[] = []
   readonly asked: { key: string; direction: Direction }[] = []
   admission: (key: Uint8Array, direction: Direction) => Admission = () => true
-  verdict: GossipVerdict = 'accept'
+  verdict: () => GossipVerdict = () => 'accept'
   onChannel: (channel: Channel) => void = (channel) => {
     channel.onFrame = (frame) => void this.frames.push(frame)
   }
@@ -66,7 +66,7 @@ export class Witness {
   join(topic: string): void {
     this.network.joinTopic(topic, async (payload, from) => {
       this.heard.push({ topic, payload, from: toHex(from) })
-      return this.verdict
+      return this.verdict()
     })
   }
 

@@ -1,0 +1,112 @@
+import type { Connection, Stream } from '@libp2p/interface'
+import { WattnessError } from '../../protocol/errors.ts'
+import type { Platform, Timer } from '../platform.ts'
+import { randomFraction } from './backoff.ts'
+import { deadline } from './deadline.ts'
+
+const PING_PROTOCOL = '/ipfs/ping/1.0.0'
+
+const PING_BYTES = 32
+
+/**
+ * One round trip over a connection: proof that the other side lives and lets us in. Rejects after `timeoutMs`; a time-out
+ * that comes late, after this process itself stood still, is granted once more, since the answer may wait unread.
+ */
+export async function proveAlive(connection: Connection, platform: Platform, timeoutMs: number): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    const startMs = platform.clock.monotonicMs()
+    const limit = deadline(
+      platform.timers,
+      timeoutMs,
+      () => new WattnessError('LINK_LOST', `nothing came back for ${timeoutMs} ms`),
+    )
+    try {
+      return await ping(connection, platform, limit.signal)
+    } catch (error) {
+      const late = platform.clock.monotonicMs() - startMs > timeoutMs * 1.5
+      if (attempt > 0 || !late || connection.status !== 'open') throw error
+    } finally {
+      limit.clear()
+    }
+  }
+}
+
+/** The libp2p ping specification, over one given connection (the ping service would take any of a peer's). */
+async function ping(connection: Connection, platform: Platform, signal: AbortSignal): Promise<void> {
+  const stream = await connection.newStream(PING_PROTOCOL, { signal, runOnLimitedConnection: true })
+  try {
+    const echoed = echo(stream, signal)
+    stream.send(platform.random.bytes(PING_BYTES))
+    await echoed
+    await stream.close({ signal })
+  } catch (error) {
+    stream.abort(error as Error)
+    throw error
+  }
+}
+
+function echo(stream: Stream, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let bytes = 0
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+    stream.addEventListener('close', (event) => reject(event.error ?? new Error('closed')), { once: true })
+    stream.addEventListener('message', ({ data }) => {
+      bytes += data.byteLength
+      if (bytes >= PING_BYTES) resolve()
+    })
+  })
+}
+
+/** Proves a connection alive again and again, and cuts it when it is not. */
+export class Liveness {
+  readonly #connection: Connection
+  readonly #platform: Platform
+  readonly #intervalMs: number
+  readonly #timeoutMs: number
+  readonly #onAlive: () => void
+  #timer: Timer | undefined
+  #stopped = false
+  #checking: Promise<boolean> | undefined
+
+  constructor(connection: Connection, platform: Platform, intervalMs: number, timeoutMs: number, onAlive: () => void) {
+    this.#connection = connection
+    this.#platform = platform
+    this.#intervalMs = intervalMs
+    this.#timeoutMs = timeoutMs
+    this.#onAlive = onAlive
+  }
+
+  start(): void {
+    if (this.#stopped) return
+    // Spread, so that the links of a node do not all ping in one turn.
+    const waitMs = this.#intervalMs * (0.75 + 0.5 * randomFraction(this.#platform.random))
+    this.#timer = this.#platform.timers.set(waitMs, () => void this.check())
+  }
+
+  /** Now; false when the connection was cut for it. */
+  check(): Promise<boolean> {
+    if (this.#timer !== undefined) this.#platform.timers.clear(this.#timer)
+    this.#timer = undefined
+    this.#checking ??= this.#check()
+    return this.#checking
+  }
+
+  stop(): void {
+    this.#stopped = true
+    if (this.#timer !== undefined) this.#platform.timers.clear(this.#timer)
+  }
+
+  async #check(): Promise<boolean> {
+    try {
+      await proveAlive(this.#connection, this.#platform, this.#timeoutMs)
+      if (!this.#stopped) this.#onAlive()
+      return true
+    } catch (error) {
+      if (!this.#stopped) this.#connection.abort(error as Error)
+      return false
+    } finally {
+      this.#checking = undefined
+      this.start()
+    }
+  }
+}
