@@ -256,6 +256,11 @@ export class LedgerNode {
     await this.#pool?.stop()
   }
 
+  /** Where a node was found, by whatever means: dialled, and dialled again, if its key belongs here. */
+  addAddress(address: string): void {
+    this.#dialer.addKnown(address)
+  }
+
   /** Ends sealing and goes on replicating: what a run that is to be judged does before it is looked at. */
   stopSealing(): Promise<void> {
     return this.#schedule.stop()

@@ -16,9 +16,14 @@ export const ROOMS = [
   'observe',
   'net',
   'membership',
+  'directory',
   'config',
+  'control',
   'cli',
 ] as const
+
+/** Files that stand above the rooms and put them together. */
+const WIRERS = new Set(['node/node.ts', 'node/open-node.ts', 'node/index.ts'])
 
 /** `node/seal/sealer.ts` is in the room `seal`; files directly under node/, tests and benches are in none. */
 function roomOf(path: string): string | undefined {
@@ -93,14 +98,13 @@ export const wiring: Rule = (files) =>
     files,
     (file) => isIn('node', file.path) && !isTestOrBench(file),
     (file, { target, typeOnly }) => {
-      if (target === undefined || file.path === 'node/node.ts' || file.path === 'node/index.ts') return undefined
+      if (target === undefined || WIRERS.has(file.path)) return undefined
       const room = roomOf(file.path)
       // Types may be named anywhere: what is loaded is what wires.
       if (room === undefined && roomOf(target) !== undefined && !typeOnly) {
-        return 'outside the rooms only node/node.ts and node/index.ts load them'
+        return `outside the rooms only ${[...WIRERS].join(', ')} load them`
       }
-      if (room !== 'cli' && (target === 'node/node.ts' || target === 'node/index.ts'))
-        return 'a room does not know the whole node'
+      if (room !== undefined && room !== 'cli' && WIRERS.has(target)) return 'a room does not know the whole node'
       return roomOf(target) === 'cli' && room !== 'cli' ? 'nothing stands on the command line' : undefined
     },
   )

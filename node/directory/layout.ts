@@ -1,0 +1,72 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { equalBytes, type Genesis, parseGenesis, toHex, WattnessError } from '../../protocol/index.ts'
+import { readIfThere, unusable, writeNewFile } from './durable-file.ts'
+
+/** Where everything of one node is. */
+export interface DirectoryFiles {
+  readonly dir: string
+  /** The node's Ed25519 seed, 64 hex digits, mode 0600. */
+  readonly key: string
+  readonly genesis: string
+  readonly config: string
+  /** LevelDB. */
+  readonly ledger: string
+  /** Who uses the directory at present. */
+  readonly lock: string
+  readonly controlSocket: string
+  /** How this node came into the network: its ticket's addresses and its request to join. */
+  readonly entry: string
+  /** Where this node was last reached. */
+  readonly addresses: string
+}
+
+export function filesOf(dir: string): DirectoryFiles {
+  return {
+    dir,
+    key: join(dir, 'key'),
+    genesis: join(dir, 'genesis.json'),
+    config: join(dir, 'config.json'),
+    ledger: join(dir, 'ledger'),
+    lock: join(dir, 'lock'),
+    controlSocket: join(dir, 'control.sock'),
+    entry: join(dir, 'entry.json'),
+    addresses: join(dir, 'addresses.json'),
+  }
+}
+
+/** Makes the directory, for its owner alone, where there is none yet. Throws DIRECTORY_UNUSABLE. */
+export async function makeDirectory(dir: string): Promise<DirectoryFiles> {
+  try {
+    await mkdir(dir, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw unusable(dir, 'cannot be made', error)
+  }
+  return filesOf(dir)
+}
+
+/** Throws NO_NETWORK where the directory holds no genesis, GENESIS_INVALID, DIRECTORY_UNUSABLE. */
+export async function readGenesisFile(files: DirectoryFiles): Promise<Genesis> {
+  const bytes = await readIfThere(files.genesis)
+  if (bytes !== undefined) return parseGenesis(bytes)
+  const hint = 'make a network with `network create`, or enter one with `join` or `observe`'
+  throw new WattnessError('NO_NETWORK', `${files.dir} belongs to no network yet: ${hint}`, { dir: files.dir })
+}
+
+/**
+ * Writes the genesis as it stands; nothing to do where the same one is there already. Throws OTHER_NETWORK where the
+ * directory belongs to another network.
+ */
+export async function createGenesisFile(files: DirectoryFiles, genesis: Genesis): Promise<void> {
+  if (await writeNewFile(files.genesis, genesis.bytes, 0o644)) return
+  assertGenesisSame(files, await readGenesisFile(files), genesis)
+}
+
+export function assertGenesisSame(files: DirectoryFiles, found: Genesis, expected: Genesis): void {
+  if (equalBytes(found.networkId, expected.networkId)) return
+  const [has, wants] = [found, expected].map(({ name, networkId }) => `"${name}" (${toHex(networkId).slice(0, 12)})`)
+  throw new WattnessError('OTHER_NETWORK', `${files.dir} belongs to the network ${has}, not to ${wants}`, {
+    found: toHex(found.networkId),
+    expected: toHex(expected.networkId),
+  })
+}

@@ -1,0 +1,189 @@
+import {
+  equalBytes,
+  type Genesis,
+  type Membership,
+  type Signer,
+  type VerifySignature,
+  verifyCheckpoint,
+  WattnessError,
+} from '../protocol/index.ts'
+import {
+  type DirectoryFiles,
+  filesOf,
+  lockDirectory,
+  readEntry,
+  readGenesisFile,
+  readKeyFile,
+  rememberAddresses,
+  rememberedListen,
+} from './directory/index.ts'
+import { type Logger, silentLogger } from './logger.ts'
+import { Roster } from './membership/index.ts'
+import { createLibp2pNetwork, type Network, type Reach } from './net/index.ts'
+import { LedgerNode } from './node.ts'
+import { type Platform, systemPlatform } from './platform.ts'
+import { DEFAULT_SETTINGS, type NodeSettings } from './settings.ts'
+import { createSigner, useNativeHash, verifySignature } from './signature.ts'
+import { type Kv, LedgerStore, openLevelKv } from './store/index.ts'
+
+/** A port of the system's choice on this machine alone: what a node takes that is not told otherwise. */
+export const DEFAULT_LISTEN: readonly string[] = ['/ip4/127.0.0.1/tcp/0']
+
+export interface OpenStoreInit {
+  readonly dir: string
+  /** Named to another process that wants the directory meanwhile. */
+  readonly purpose?: string
+  readonly verify?: VerifySignature
+  /** In place of LevelDB in `dir`/ledger. */
+  readonly kv?: Kv
+}
+
+/** A directory's ledger, held by this process until `close`. */
+export interface OpenedStore {
+  readonly files: DirectoryFiles
+  readonly genesis: Genesis
+  readonly signer: Signer
+  readonly store: LedgerStore
+  /** As the stored registrar's chain says. */
+  readonly membership: Membership
+  close(): Promise<void>
+}
+
+export interface OpenNodeInit extends OpenStoreInit {
+  readonly settings?: Partial<NodeSettings>
+  /** Multiaddrs; for port 0 the port of the last time is asked for again. */
+  readonly listen?: readonly string[]
+  /** What to tell others instead of the listening addresses. */
+  readonly announce?: readonly string[]
+  readonly reach?: Reach
+  readonly logger?: Logger
+  readonly platform?: Platform
+  /** In place of libp2p. */
+  readonly network?: (key: Uint8Array) => Network | Promise<Network>
+}
+
+export interface OpenedNode extends Omit<OpenedStore, 'membership'> {
+  readonly node: LedgerNode
+  /** Starts the node and remembers where it is reached. Listeners are best added before. */
+  start(): Promise<void>
+  /** Stops the node, closes the store, gives the directory back; in this order, whatever fails. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens what stands in a node's directory without a network: what a command does with a stopped node. Throws the codes of
+ * the directory (NO_NETWORK, NO_KEY, KEY_EXPOSED, DIRECTORY_IN_USE, …) and of LedgerStore.open.
+ */
+export async function openStore(init: OpenStoreInit): Promise<OpenedStore> {
+  useNativeHash()
+  const files = filesOf(init.dir)
+  const genesis = await readGenesisFile(files)
+  const signer = createSigner(await readKeyFile(files))
+  const verify = init.verify ?? verifySignature
+  const lock = await lockDirectory(files, init.purpose ?? 'library')
+  let kv = init.kv
+  let store: LedgerStore | undefined
+  try {
+    kv ??= await openKv(files)
+    store = await LedgerStore.open({
+      kv,
+      networkId: genesis.networkId,
+      ownKey: signer.publicKey,
+      verifySigned: (checkpoint) => verifyCheckpoint(verify, genesis.networkId, checkpoint),
+    })
+    const opened = store
+    const { membership } = await Roster.load(genesis, opened)
+    const close = once(() => inOrder([() => opened.close(), () => lock.release()]))
+    return { files, genesis, signer, store: opened, membership, close }
+  } catch (error) {
+    await inOrder([() => (store ?? kv)?.close(), () => lock.release()]).catch(() => undefined)
+    throw error
+  }
+}
+
+/**
+ * Opens the node of a directory, not started yet. Its neighbours are those of `settings.bootstrap`, of the ticket it came
+ * by, and whom these tell of. Throws as `openStore` does, and what the network throws for addresses it cannot use.
+ */
+export async function openNode(init: OpenNodeInit): Promise<OpenedNode> {
+  const opened = await openStore(init)
+  try {
+    const { files, genesis, signer, store } = opened
+    const platform = init.platform ?? systemPlatform
+    const settings = await settingsOf(init, files)
+    // Nodes are found before there is a node that could dial them.
+    let found: (address: string) => void = () => undefined
+    const network = await openNetwork(init, files, signer.publicKey, platform, (address) => found(address))
+    const logger = init.logger ?? silentLogger
+    const verify = init.verify ?? verifySignature
+    const node = await LedgerNode.create({ genesis, signer, verify, network, store, platform, logger, settings })
+    found = (address) => node.addAddress(address)
+    const start = async (): Promise<void> => {
+      await node.start()
+      await rememberAddresses(files, network.addresses())
+    }
+    const close = once(() => inOrder([() => node.stop(), () => opened.close()]))
+    return { files, genesis, signer, store, node, start, close }
+  } catch (error) {
+    await opened.close().catch(() => undefined)
+    throw error
+  }
+}
+
+async function openKv(files: DirectoryFiles): Promise<Kv> {
+  try {
+    return await openLevelKv(files.ledger)
+  } catch (error) {
+    if (!(error instanceof WattnessError) || error.code !== 'STORE_LOCKED') throw error
+    // Our own lock was free: whoever holds LevelDB's cannot be seen from here, as from another container.
+    const message = `${files.dir} is in use by a process that cannot be seen from here: ${files.ledger} is locked`
+    throw new WattnessError('DIRECTORY_IN_USE', message, { dir: files.dir }, { cause: error })
+  }
+}
+
+async function settingsOf(init: OpenNodeInit, files: DirectoryFiles): Promise<NodeSettings> {
+  const settings: NodeSettings = { ...DEFAULT_SETTINGS, ...init.settings }
+  const entry = await readEntry(files)
+  return entry === undefined ? settings : { ...settings, bootstrap: [...new Set([...settings.bootstrap, ...entry.addresses])] }
+}
+
+async function openNetwork(
+  init: OpenNodeInit,
+  files: DirectoryFiles,
+  key: Uint8Array,
+  platform: Platform,
+  onDiscovered: (address: string) => void,
+): Promise<Network> {
+  if (init.network !== undefined) return init.network(key)
+  const listen = await rememberedListen(files, init.listen ?? DEFAULT_LISTEN)
+  const seed = await readKeyFile(files)
+  const { announce, reach } = init
+  const network = await createLibp2pNetwork({
+    seed,
+    platform,
+    listen,
+    ...(announce === undefined ? {} : { announce }),
+    ...(reach === undefined ? {} : { reach }),
+    onDiscovered,
+  })
+  if (!equalBytes(network.self, key)) throw new WattnessError('KEY_MALFORMED', `${files.key} changed while it was being used`)
+  return network
+}
+
+/** Runs all steps, each after the one before and whether or not that failed; throws the first failure at the end. */
+async function inOrder(steps: readonly (() => Promise<void> | undefined)[]): Promise<void> {
+  const failures: unknown[] = []
+  for (const step of steps) {
+    try {
+      await step()
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw failures[0]
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined
+  return () => (done ??= work())
+}
