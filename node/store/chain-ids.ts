@@ -1,33 +1,46 @@
 import type { Damage } from './chain-entry.ts'
-import { allOf, blockKey, CHAIN, chainKey, HEAD } from './keys.ts'
-import { type Kv, type KvOperation, put } from './kv.ts'
+import { allOf, BLOCK, blockKey, CHAIN, chainKey, MAX_CHAIN_ID } from './keys.ts'
+import { del, type Kv, type KvOperation, put } from './kv.ts'
 import { checkRecord, sealRecord } from './record.ts'
 import { decodeStored } from './stored-block.ts'
 
+export interface ChainIds {
+  readonly members: ReadonlyMap<number, Uint8Array>
+  /** What puts damaged chain records right again. */
+  readonly mending: readonly KvOperation[]
+}
+
 /** Chain ids with their members. Where the record is damaged, the chain's own first block says whose it is. */
-export async function loadChainIds(kv: Kv, damage: Damage[]): Promise<Map<number, Uint8Array>> {
+export async function loadChainIds(kv: Kv, damage: Damage[]): Promise<ChainIds> {
   const members = new Map<number, Uint8Array>()
+  const mending: KvOperation[] = []
   for await (const entries of kv.iterate(allOf(CHAIN))) {
     for (const [key, record] of entries) {
       const value = checkRecord(key, record)
-      if (value === undefined) damage.push({ what: 'chain record: checksum does not match', member: key.slice(1) })
-      else members.set(((value[0] as number) << 8) | (value[1] as number), key.slice(1))
+      if (value !== undefined) members.set(((value[0] as number) << 8) | (value[1] as number), key.slice(1))
+      else {
+        damage.push({ what: 'chain record: checksum does not match', member: key.slice(1) })
+        mending.push(del(key))
+      }
     }
   }
-  const orphans: KvOperation[] = []
-  for await (const entries of kv.iterate(allOf(HEAD))) {
-    for (const [key] of entries) {
-      const id = ((key[1] as number) << 8) | (key[2] as number)
-      if (key.length !== 3 || members.has(id)) continue
-      const member = await memberOf(kv, id)
-      if (member === undefined) continue
-      members.set(id, member)
-      const record = chainKey(member)
-      orphans.push(put(record, sealRecord(record, Uint8Array.of(id >>> 8, id))))
-    }
+  for (let id = await nextIdWithBlocks(kv, 0); id !== undefined; id = await nextIdWithBlocks(kv, id + 1)) {
+    if (members.has(id)) continue
+    const member = await memberOf(kv, id)
+    if (member === undefined) continue
+    members.set(id, member)
+    const key = chainKey(member)
+    mending.push(put(key, sealRecord(key, Uint8Array.of(id >>> 8, id))))
   }
-  if (orphans.length > 0) await kv.batch(orphans, { sync: true })
-  return members
+  return { members, mending }
+}
+
+async function nextIdWithBlocks(kv: Kv, from: number): Promise<number | undefined> {
+  if (from > MAX_CHAIN_ID) return undefined
+  for await (const [first] of kv.iterate({ gte: blockKey(from, 0), lt: allOf(BLOCK).lt, limit: 1 })) {
+    return first === undefined ? undefined : ((first[0][1] as number) << 8) | (first[0][2] as number)
+  }
+  return undefined
 }
 
 async function memberOf(kv: Kv, id: number): Promise<Uint8Array | undefined> {

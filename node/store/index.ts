@@ -1,12 +1,18 @@
 /** The door of the room: the ledger on the disk. */
 
 export type { Acceptance, AcceptOptions } from './acceptance.ts'
+export { type AuditInit, auditStore, type ChainAudit, type ChainFault, type StoreAudit } from './audit.ts'
 export type { VerifySigned } from './chain-check.ts'
 export type { Damage } from './chain-entry.ts'
 export { SIGNATURE_SEARCH } from './chain-reader.ts'
+export { type CheckedFiles, checkFiles, type FileFault } from './files.ts'
 export { del, type Kv, type KvBatchOptions, type KvEntry, type KvOperation, type KvRange, put } from './kv.ts'
+export { ledgerDirectory } from './layout.ts'
 export { LedgerStore, type LedgerStoreInit } from './ledger-store.ts'
 export { type LevelKvOptions, openLevelKv, openMemoryKv } from './level-kv.ts'
+export { type Lock, lockDirectory, lockHolder } from './lock.ts'
+export { type OpenLedgerInit, openLedger } from './open-ledger.ts'
+export { type RepairedChain, type RepairInit, type RepairReport, repairLedger } from './repair.ts'
 export { SCHEMA_VERSION } from './schema.ts'
 export { SideTable } from './side-records.ts'
 export type { SignedRecord } from './signed-record.ts'

@@ -1,8 +1,6 @@
-import { equalBytes, toHex } from '../../protocol/bytes.ts'
+import { equalBytes } from '../../protocol/bytes.ts'
 import type { ChainState } from '../../protocol/chain-state.ts'
 import type { SignedCheckpoint } from '../../protocol/checkpoint.ts'
-import { WattnessError } from '../../protocol/errors.ts'
-import { HASH_BYTES } from '../../protocol/hash.ts'
 import type { NodeReader } from '../../protocol/tree.ts'
 import { type Acceptance, type AcceptOptions, assertFits, newChain, pushBlocks } from './acceptance.ts'
 import { type CheckContext, emptyEntry, loadChain, salvageChain, type VerifySigned } from './chain-check.ts'
@@ -11,9 +9,10 @@ import { loadChainIds } from './chain-ids.ts'
 import { ChainReader } from './chain-reader.ts'
 import { DurableMark } from './durable-mark.ts'
 import { encodeHead } from './head-record.ts'
-import { allOfChain, headKey, metaKey, QUERY, queryKey } from './keys.ts'
+import { allOfChain, headKey, QUERY, queryKey } from './keys.ts'
 import { type Kv, type KvOperation, put } from './kv.ts'
-import { checkRecord, openRecord, sealRecord } from './record.ts'
+import { bindNetwork } from './network-record.ts'
+import { checkRecord } from './record.ts'
 import { migrate } from './schema.ts'
 import { EVIDENCE_KIND, INVITATION_KIND, LABEL_KIND, SideTable } from './side-records.ts'
 import { readSigned, type SignedRecord, signedAfter } from './signed-record.ts'
@@ -31,9 +30,11 @@ export interface LedgerStoreInit {
   /** Checks a head's signature at start-up; without it heads are taken as they are stored. */
   readonly verifySigned?: VerifySigned
   readonly spool?: Partial<SpoolLimits>
+  /** Damage found before the store was opened. */
+  readonly damage?: readonly Damage[]
+  /** Called once when the store has closed. */
+  readonly onClose?: () => Promise<void>
 }
-
-const NETWORK_KEY = metaKey('network')
 
 /** Everything that a node keeps: chains, spool, and the records beside them, behind one atomic writer. */
 export class LedgerStore {
@@ -55,12 +56,16 @@ export class LedgerStore {
   #signed: SignedRecord | undefined
   #mark = new DurableMark(new Map())
   #turn: Promise<unknown> = Promise.resolve()
+  readonly #onClose: () => Promise<void>
+  #closing: Promise<void> | undefined
 
   private constructor(init: LedgerStoreInit) {
     const { kv } = init
     this.networkId = init.networkId
     this.#kv = kv
     this.#ownKey = init.ownKey
+    this.#onClose = init.onClose ?? (() => Promise.resolve())
+    this.damage.push(...(init.damage ?? []))
     this.#writer = new StoreWriter(kv)
     this.#context = {
       kv,
@@ -75,6 +80,7 @@ export class LedgerStore {
     this.labels = new SideTable(kv, this.#writer, LABEL_KIND)
     this.invitations = new SideTable(kv, this.#writer, INVITATION_KIND)
     this.spool = new Spool(kv, this.#writer, init.spool)
+    this.spool.onDamage = (damage) => this.#note(damage)
     this.#writer.onSettled(() => this.#load())
   }
 
@@ -85,18 +91,7 @@ export class LedgerStore {
   static async open(init: LedgerStoreInit): Promise<LedgerStore> {
     const { kv, networkId } = init
     await migrate(kv)
-    const record = await kv.get(NETWORK_KEY)
-    if (record === undefined) await kv.batch([put(NETWORK_KEY, sealRecord(NETWORK_KEY, networkId))], { sync: true })
-    else if (!equalBytes(openRecord(NETWORK_KEY, record, 'network id'), networkId)) {
-      throw new WattnessError(
-        'STORE_OTHER_NETWORK',
-        `store belongs to network ${toHex(record.subarray(0, HASH_BYTES))}, not ${toHex(networkId)}`,
-        {
-          found: toHex(record.subarray(0, HASH_BYTES)),
-          expected: toHex(networkId),
-        },
-      )
-    }
+    await bindNetwork(kv, networkId)
     const store = new LedgerStore(init)
     await store.#load()
     await kv.batch([store.#mark.operation()], { sync: true })
@@ -106,7 +101,8 @@ export class LedgerStore {
   async #load(): Promise<void> {
     const damage: Damage[] = []
     const marks = await DurableMark.read(this.#kv)
-    const members = await loadChainIds(this.#kv, damage)
+    const { members, mending } = await loadChainIds(this.#kv, damage)
+    if (mending.length > 0) await this.#kv.batch(mending, { sync: true })
     const loaded = new Map<string, ChainEntry>()
     for (const [id, member] of members) {
       loaded.set(memberText(member), await loadChain(this.#context, id, member, marks.get(id) ?? 0, damage))
@@ -308,11 +304,17 @@ export class LedgerStore {
   }
 
   /** Waits for what is in flight, then closes. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     await this.#turn
     await this.spool.close()
     await this.#writer.drained()
     await this.#kv.close()
+    await this.#onClose()
   }
 }
 
