@@ -1,5 +1,4 @@
 import type { GossipSub, GossipSubComponents } from '@chainsafe/libp2p-gossipsub'
-import { noise } from '@chainsafe/libp2p-noise'
 import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { dcutr } from '@libp2p/dcutr'
 import { identify } from '@libp2p/identify'
@@ -10,6 +9,7 @@ import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import type { Libp2pOptions, ServiceFactoryMap } from 'libp2p'
 import { CHANNEL_WINDOW_BYTES, DIAL_TIMEOUT_MS, MAX_GUESTS, MAX_LINKS, PING_TIMEOUT_MS } from './limits.ts'
+import { packedNoise } from './packed-noise.ts'
 
 /** How a node takes part in the network beyond plain TCP. All off unless asked for. */
 export interface Reach {
@@ -71,7 +71,7 @@ export function libp2pOptions(
       tcp({ inboundSocketInactivityTimeout: 0, outboundSocketInactivityTimeout: 0 }),
       ...(reach.relay ? [circuitRelayTransport()] : []),
     ],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [packedNoise()],
     streamMuxers: [
       yamux({
         maxInboundStreams: MAX_STREAMS,
