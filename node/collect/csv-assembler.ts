@@ -55,8 +55,9 @@ export class CsvAssembler {
     if (time === undefined) return empty ? [] : [this.#misplaced(times, where)]
     const items: SourceItem[] = []
     if (this.#open === undefined || time > this.#open.time) {
-      const gap = this.#open === undefined ? [] : this.#gap(this.#open, time, where)
-      items.push(...this.#close(), ...gap)
+      // In this order: the row before the gap counts into the totals that stand still during it.
+      items.push(...this.#close())
+      if (this.#open !== undefined) items.push(...this.#gap(this.#open, time, where))
       this.#open = { time, values: new Map() }
     }
     items.push(...this.#fill(this.#open, row, where))

@@ -1,6 +1,6 @@
 import { parse } from 'csv-parse/sync'
 import { type FaultItem, fault } from './source.ts'
-import { type TextLine, textLines } from './text-lines.ts'
+import { textLines } from './text-lines.ts'
 
 /**
  * A CSV file as records with their line numbers. Lines are put together where a quoted field holds line breaks, and can be
@@ -59,45 +59,37 @@ export async function* csvRecords(bytes: AsyncIterable<Uint8Array>, form: CsvFor
 }
 
 async function* rawRecords(bytes: AsyncIterable<Uint8Array>, form: CsvForm): AsyncGenerator<RawRecord | FaultItem> {
-  const skip = form.skipLines ?? 0
   const keep = form.keep ?? ((): boolean => true)
   let header = true
-  let open: TextLine[] = []
-  const encoding = form.encoding ?? 'utf-8'
-  for await (const next of textLines(bytes, { maxChars: MAX_LINE_CHARS, encoding })) {
-    if (next.number <= skip) continue
-    open.push(next)
-    while (open.length > 0) {
-      const first = open[0] as TextLine
-      const broken = open.find(({ text }) => text === undefined)
-      if (broken !== undefined) {
-        yield fault(
-          'CSV_LINE_TOO_LONG',
-          `line ${broken.number} is longer than ${MAX_LINE_CHARS} characters`,
-          `line ${broken.number}`,
-        )
-        open = open.slice(open.indexOf(broken) + 1)
-        continue
-      }
-      const text = open.length === 1 ? (first.text as string) : open.map((line) => line.text).join('\n')
-      if (balanced(text)) {
+  let open: RawRecord[] = []
+  for await (const { number, text } of textLines(bytes, { maxChars: MAX_LINE_CHARS, encoding: form.encoding ?? 'utf-8' })) {
+    if (number <= (form.skipLines ?? 0)) continue
+    if (text === undefined) {
+      yield fault('CSV_LINE_TOO_LONG', `line ${number} is longer than ${MAX_LINE_CHARS} characters`, `line ${number}`)
+      continue
+    }
+    // Lines of a field that never ended are looked at again, each as the beginning of a record.
+    const work: RawRecord[] = [{ line: number, text }]
+    for (let next = work.shift(); next !== undefined; next = work.shift()) {
+      open.push(next)
+      const first = open[0] as RawRecord
+      const record = open.map((line) => line.text).join('\n')
+      if (balanced(record)) {
         open = []
-        if (text.trim() !== '' && (header || keep(text))) yield { line: first.number, text }
+        if (record.trim() !== '' && (header || keep(record))) yield { line: first.line, text: record }
         header = false
       } else if (open.length >= MAX_JOINED_LINES) {
-        yield fault(
-          'CSV_QUOTE_UNCLOSED',
-          `line ${first.number}: a quote is not closed within ${MAX_JOINED_LINES} lines`,
-          `line ${first.number}`,
-        )
-        open = open.slice(1)
-      } else {
-        break
+        yield unclosed(first)
+        work.unshift(...open.slice(1))
+        open = []
       }
     }
   }
-  for (const { number } of open.slice(0, 1))
-    yield fault('CSV_QUOTE_UNCLOSED', `line ${number}: a quote is not closed before the file ends`, `line ${number}`)
+  if (open[0] !== undefined) yield unclosed(open[0])
+}
+
+function unclosed({ line }: RawRecord): FaultItem {
+  return fault('CSV_QUOTE_UNCLOSED', `line ${line}: a quote is not closed within ${MAX_JOINED_LINES} lines`, `line ${line}`)
 }
 
 function balanced(text: string): boolean {
