@@ -2,7 +2,7 @@ import { type Bytes, Reader, Writer } from './bytes.ts'
 import { KEY_BYTES } from './ed25519.ts'
 import { WattnessError } from './errors.ts'
 import { HASH_BYTES, leafHash, sha256 } from './hash.ts'
-import { MAX_BODY_BYTES, MAX_HEADER_BYTES, SALT_BYTES } from './limits.ts'
+import { MAX_BODY_BYTES, MAX_CHAIN_SIZE, MAX_HEADER_BYTES, MAX_SEALED_AT_MS, SALT_BYTES } from './limits.ts'
 
 /** Kinds of body. Unknown kinds are stored, relayed and attested, not interpreted (rule B5). */
 export const KIND_READINGS = 0
@@ -31,8 +31,16 @@ export interface Block {
   readonly bytes: Bytes
 }
 
-/** Rule B1. */
+/** Rules B1 to B3, both ways: what would be refused on arrival is never written. Throws OUT_OF_RANGE, OVERSIZED_BODY. */
 export function encodeHeader(header: Header): Bytes {
+  assertLength(header.member, KEY_BYTES, 'member key')
+  assertLength(header.previous, HASH_BYTES, 'previous')
+  assertLength(header.bodyHash, HASH_BYTES, 'body hash')
+  assertUpTo(header.kind, 0xff, 'kind')
+  assertUpTo(header.height, MAX_CHAIN_SIZE - 1, 'height')
+  assertUpTo(header.sealedAt, MAX_SEALED_AT_MS, 'time of sealing')
+  assertUpTo(header.registrarSize, MAX_CHAIN_SIZE, 'registrar size')
+  assertBodyLength(header.bodyLength, header.height)
   return new Writer(MAX_HEADER_BYTES)
     .u8(BLOCK_VERSION)
     .u8(header.kind)
@@ -46,6 +54,26 @@ export function encodeHeader(header: Header): Bytes {
     .finish()
 }
 
+function assertLength(bytes: Bytes, expected: number, what: string): void {
+  if (bytes.length === expected) return
+  throw new WattnessError('OUT_OF_RANGE', `${what} of ${bytes.length} bytes, expected ${expected}`, { what, found: bytes.length })
+}
+
+function assertUpTo(value: number, most: number, what: string): void {
+  if (Number.isSafeInteger(value) && value >= 0 && value <= most) return
+  throw new WattnessError('OUT_OF_RANGE', `${what} ${value}, expected 0 to ${most}`, { what, found: value })
+}
+
+/** Rule B3: a body holds its salt at least, and 65,535 bytes at most. */
+function assertBodyLength(bodyLength: number, height: number): void {
+  if (bodyLength >= SALT_BYTES && bodyLength <= MAX_BODY_BYTES) return
+  throw new WattnessError(
+    bodyLength > MAX_BODY_BYTES ? 'OVERSIZED_BODY' : 'OUT_OF_RANGE',
+    `body of ${bodyLength} bytes, expected ${SALT_BYTES} to ${MAX_BODY_BYTES} (height ${height})`,
+    { bodyLength, height },
+  )
+}
+
 function readHeader(reader: Reader): Header {
   const version = reader.u8()
   // Rule B2: one version; a later one is another protocol.
@@ -54,19 +82,12 @@ function readHeader(reader: Reader): Header {
   }
   const kind = reader.u8()
   const member = reader.bytes(KEY_BYTES)
-  const height = reader.varint()
+  const height = reader.varint(MAX_CHAIN_SIZE - 1)
   const previous = reader.bytes(HASH_BYTES)
-  const sealedAt = reader.varint()
-  const registrarSize = reader.varint()
+  const sealedAt = reader.varint(MAX_SEALED_AT_MS)
+  const registrarSize = reader.varint(MAX_CHAIN_SIZE)
   const bodyLength = reader.varint()
-  // Rule B3: a body holds its salt at least and 65,535 bytes at most.
-  if (bodyLength < SALT_BYTES || bodyLength > MAX_BODY_BYTES) {
-    throw new WattnessError(
-      'OVERSIZED_BODY',
-      `body of ${bodyLength} bytes, expected ${SALT_BYTES} to ${MAX_BODY_BYTES} (height ${height})`,
-      { bodyLength, height },
-    )
-  }
+  assertBodyLength(bodyLength, height)
   const bodyHash = reader.bytes(HASH_BYTES)
   return { kind, member, height, previous, sealedAt, registrarSize, bodyLength, bodyHash }
 }
@@ -145,11 +166,6 @@ export function makeBlock(init: NewBlock): Block {
     registrarSize: init.registrarSize,
     bodyLength: body.length,
     bodyHash: bodyHash(body),
-  }
-  if (body.length > MAX_BODY_BYTES) {
-    throw new WattnessError('OVERSIZED_BODY', `body of ${body.length} bytes, at most ${MAX_BODY_BYTES}`, {
-      bodyLength: body.length,
-    })
   }
   const headerBytes = encodeHeader(header)
   const bytes = new Uint8Array(headerBytes.length + body.length)

@@ -12,8 +12,12 @@ export const SALT_BYTES = 16
 /** Largest body unless genesis says less. One libp2p Noise frame is 65,535 bytes too. */
 export const MAX_BODY_BYTES = 65_535
 
-/** version, kind, member, previous, body hash and four varints of at most 8 bytes. */
-export const MAX_HEADER_BYTES = 2 + 3 * 32 + 4 * 8
+/** Blocks of one chain, and UTC milliseconds of sealing: 48 bits, so that stores can give them a fixed width. */
+export const MAX_CHAIN_SIZE = 2 ** 48 - 1
+export const MAX_SEALED_AT_MS = 2 ** 48 - 1
+
+/** version, kind, member, previous, body hash, three varints of 48 bits and the body's length. */
+export const MAX_HEADER_BYTES = 2 + 3 * 32 + 3 * 7 + 3
 export const MAX_BLOCK_BYTES = MAX_HEADER_BYTES + MAX_BODY_BYTES
 
 /** Blocks in one run: a batch that one signature covers. */
