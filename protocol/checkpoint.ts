@@ -97,7 +97,8 @@ function originBytes(networkId: Uint8Array, member: Uint8Array): Uint8Array {
     )
   }
   const bytes = toUtf8(`${checkpointOrigin(networkId, member)}\n`)
-  prefixes[slot] = { networkId: networkId.slice(), member: member.slice(), bytes }
+  // Copies: a Buffer's slice() would be a view, which holds a whole run and changes with what it is reused for.
+  prefixes[slot] = { networkId: new Uint8Array(networkId), member: new Uint8Array(member), bytes }
   return bytes
 }
 

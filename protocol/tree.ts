@@ -63,7 +63,7 @@ export class CompactRange {
   /** Reads what `encode` wrote; the bytes are copied. Throws WRONG_TREE_EDGE for any other length. */
   static decode(size: number, bytes: Uint8Array): CompactRange {
     const hashes: Uint8Array[] = []
-    for (let at = 0; at < bytes.length; at += HASH_BYTES) hashes.push(bytes.slice(at, at + HASH_BYTES))
+    for (let at = 0; at < bytes.length; at += HASH_BYTES) hashes.push(new Uint8Array(bytes.subarray(at, at + HASH_BYTES)))
     return CompactRange.from(size, hashes)
   }
 
