@@ -1,12 +1,13 @@
-import { type Block, blockHash, bodyContent, bodyHash, KIND_EVENT, KIND_MEMBERSHIP, KIND_READINGS } from './block.ts'
-import { type Bytes, equalBytes } from './bytes.ts'
+import { type Block, blockHash, bodyContent, bodyHash, type Header, KIND_EVENT, KIND_MEMBERSHIP, KIND_READINGS } from './block.ts'
+import { type Bytes, equalBytes, toHex } from './bytes.ts'
 import type { ChainState } from './chain-state.ts'
 import { type SignedCheckpoint, verifyCheckpoint } from './checkpoint.ts'
 import type { VerifySignature } from './ed25519.ts'
 import { WattnessError } from './errors.ts'
 import { decodeEvents } from './event-body.ts'
 import type { Genesis } from './genesis.ts'
-import { type Membership, mayWrite } from './membership.ts'
+import { ZERO_HASH } from './hash.ts'
+import { agreesWithEnd, type Membership, mayWrite } from './membership.ts'
 import { decodeMembershipBody } from './membership-body.ts'
 import { decodeTables } from './readings-body.ts'
 import { decodeRun, type Run } from './run.ts'
@@ -17,17 +18,28 @@ import { type ValidationCode, type Verdict, verdictOf } from './verdict.ts'
 export interface DoorContext {
   readonly genesis: Genesis
   readonly membership: Membership
-  /** The chain as this node holds it; of size 0 where it holds none. */
+  /** The chain as this node holds it; EMPTY_CHAIN where it holds none. */
   readonly chain: ChainState
   readonly quarantined: boolean
   /** UTC milliseconds. */
   readonly nowMs: number
   readonly verify: VerifySignature
-  /** Root and last block hash of the held chain at the run's end, where the chain reaches that far. */
-  readonly known?: { readonly root: Bytes; readonly lastHash: Bytes } | undefined
+  /**
+   * Root and last block hash of the held chain at the run's end, where the chain goes on beyond it. Undefined there: the run
+   * counts as held. (At the end of the held chain itself the door looks into `chain`.)
+   */
+  readonly known?: KnownEnd | undefined
 }
 
-/** A run that passed: its new blocks (those already held are cut off), their hashes, and the chain state after them. */
+export interface KnownEnd {
+  readonly root: Bytes
+  readonly lastHash: Bytes
+}
+
+/**
+ * A run that passed: its new blocks (those already held are cut off), their hashes, and the chain state after them. The
+ * blocks are views of the run's bytes, everything else is a copy: what is kept does not hold on to a buffer of a megabyte.
+ */
 export interface Accepted {
   readonly verdict: 'accept'
   readonly member: Bytes
@@ -39,7 +51,7 @@ export interface Accepted {
 
 /**
  * A run that did not. `announced` is an authentic checkpoint that came with it: of a gap to be synced (UNKNOWN_PARENT), or
- * of a history that may contradict the held one (CONFLICT, FORK).
+ * of a history that may contradict the held one (CONFLICT, FORK). It accuses nobody: only evidence does.
  */
 export interface Refused {
   readonly verdict: Exclude<Verdict, 'accept'>
@@ -69,7 +81,7 @@ export function refusalOf(error: unknown): Refused {
   return announced === undefined ? { verdict, code, message, data } : { verdict, code, message, data, announced }
 }
 
-/** The one door: own, gossiped and synced blocks all pass here (section V of the specification). */
+/** The one door: own, gossiped and synced blocks all pass here (section V of the specification). Never throws. */
 export function validateRun(bytes: Bytes, context: DoorContext): DoorResult {
   try {
     return checkRun(decodeRun(bytes), context)
@@ -87,64 +99,53 @@ export function validateDecodedRun(run: Run, context: DoorContext): DoorResult {
   }
 }
 
-function checkRun(run: Run, context: DoorContext): Accepted {
-  const first = run.blocks[0] as Block
-  const member = first.header.member
-  const from = first.header.height
-  const end = from + run.blocks.length
-  const { chain } = context
+/** A run at the door, with what every check asks of it. */
+interface Visit {
+  readonly run: Run
+  readonly context: DoorContext
+  readonly member: Bytes
+  /** Height of the run's first block, and one past its last. */
+  readonly from: number
+  readonly end: number
+  /** The checkpoint that vouches for the run; views of the run's bytes. */
+  readonly signed: SignedCheckpoint
+  /** Whether its signature holds; undefined until that is asked: once a run at most. */
+  authentic: boolean | undefined
+}
 
-  checkForm(run, context)
-  checkMember(run, context)
+function checkRun(run: Run, context: DoorContext): Accepted {
+  const { member, height: from } = (run.blocks[0] as Block).header
+  const end = from + run.blocks.length
+  const size = run.end.type === 'signed' ? end : run.end.size
+  const signed = { member, size, root: run.end.root, signature: run.end.signature }
+  const visit: Visit = { run, context, member, from, end, signed, authentic: undefined }
+  checkForm(visit)
+  checkMember(visit)
   // Rule V5: a quarantined chain is dropped before any signature is looked at.
   if (context.quarantined) throw new Refusal('QUARANTINED', `chain ${short(member)} is quarantined`, { height: from })
-
-  const signed = signedCheckpoint(run, member, end)
-  const authentic = once(() => isAuthentic(signed, context))
-
-  if (end <= chain.size) checkKnown(run, context, end, signed, authentic)
-  checkClock(run, context)
-
-  // Rule V8: without the parent only the checkpoint can be authentic; the blocks beside it are dropped.
-  if (from > chain.size) {
-    requireAuthentic(authentic, signed)
-    throw new Refusal(
-      'UNKNOWN_PARENT',
-      `block ${from} of ${short(member)}: ${chain.size} held`,
-      { height: from, held: chain.size },
-      signed,
-    )
+  if (end <= context.chain.size) checkKnown(visit)
+  checkClock(visit)
+  // Rule V9: without the parent only the checkpoint can be authentic; the blocks beside it are dropped.
+  if (from > context.chain.size) {
+    const held = context.chain.size
+    throw announcing(visit, 'UNKNOWN_PARENT', `block ${from} of ${short(member)}: ${held} held`, { height: from, held })
   }
-  // Rule V9: one live block pays for its signature before its hashes; in a run hashing comes first, it is the cheaper part.
-  if (run.blocks.length === 1) requireAuthentic(authentic, signed)
-
-  const blocks = from === chain.size ? run.blocks : run.blocks.slice(chain.size - from)
-  const parent = blocks[0] as Block
-  // Rule V10: another parent than the held one. Who is to blame is not known yet: the checkpoint, if authentic, decides.
-  if (!equalBytes(parent.header.previous, chain.lastHash)) {
-    requireAuthentic(authentic, signed)
-    throw new Refusal(
-      'FORK',
-      `block ${parent.header.height} of ${short(member)} names another parent than the held block ${chain.size - 1}`,
-      { height: parent.header.height },
-      signed,
-    )
-  }
-  return checkChain(blocks, run, context, signed, authentic)
+  // Rule V10: one live block pays for its signature before its hashes; in a run hashing comes first, it is the cheaper part.
+  if (run.blocks.length === 1) requireAuthentic(visit)
+  return checkChain(visit)
 }
 
 /** Rules V2 and V3: what one look at the bytes and the genesis decides. */
-function checkForm(run: Run, context: DoorContext): void {
+function checkForm({ run, context, member, from, end, signed }: Visit): void {
   const { maxBodyBytes } = context.genesis.limits
-  const first = (run.blocks[0] as Block).header
   for (let i = 0; i < run.blocks.length; i++) {
     const { header } = run.blocks[i] as Block
     // Rule V2: a run is one chain's consecutive blocks.
-    if (i > 0 && !equalBytes(header.member, first.member)) {
-      throw new Refusal('MIXED_RUN', `run of ${short(first.member)} holds a block of ${short(header.member)}`, { position: i })
+    if (i > 0 && !equalBytes(header.member, member)) {
+      throw new Refusal('MIXED_RUN', `run of ${short(member)} holds a block of ${short(header.member)}`, { position: i })
     }
-    if (header.height !== first.height + i) {
-      throw new Refusal('MIXED_RUN', `run from ${first.height}: height ${header.height} at position ${i}`, { position: i })
+    if (header.height !== from + i) {
+      throw new Refusal('MIXED_RUN', `run from ${from}: height ${header.height} at position ${i}`, { position: i })
     }
     // Rule V3: genesis may allow less than the protocol.
     if (header.bodyLength > maxBodyBytes) {
@@ -154,10 +155,18 @@ function checkForm(run: Run, context: DoorContext): void {
       })
     }
   }
+  // Rule V2: a chain's first block has no parent, whoever looks at it.
+  if (from === 0 && !equalBytes((run.blocks[0] as Block).header.previous, ZERO_HASH)) {
+    throw new Refusal('BROKEN_LINK', `block 0 of ${short(member)} names a parent`, { height: 0 })
+  }
+  // Rule V2: a checkpoint that covers a run lies above its end; one of the end itself is written without a proof.
+  if (run.end.type === 'covered' && signed.size <= end) {
+    throw new Refusal('WRONG_PROOF', `run up to ${end} covered by a checkpoint of size ${signed.size}`, { size: signed.size })
+  }
 }
 
 /** Rule V4: only members write, under a registrar's chain that this node holds, and not beyond the end of a revoked chain. */
-function checkMember(run: Run, context: DoorContext): void {
+function checkMember({ run, context }: Visit): void {
   for (const { header } of run.blocks) {
     const code = mayWrite(context.membership, header.member, header.registrarSize, header.height)
     if (code !== undefined) {
@@ -169,165 +178,172 @@ function checkMember(run: Run, context: DoorContext): void {
   }
 }
 
-/** Rule V6: what is held already is compared by root; another root under a right signature is a second story. */
-function checkKnown(run: Run, context: DoorContext, end: number, signed: SignedCheckpoint, authentic: () => boolean): never {
-  const { known } = context
-  const last = run.blocks.at(-1) as Block
+/** Rules V6 and V7: all of the run's heights are held, so its end is compared with the held chain's. */
+function checkKnown(visit: Visit): never {
+  const { run, context, member, end, signed } = visit
+  const { chain } = context
+  const known: KnownEnd | undefined = end === chain.size ? chain : context.known
   const where = { height: end - 1 }
-  if (signed.size !== end || known === undefined || equalBytes(known.root, signed.root)) {
-    // Rule V7: a genuine root with another block attached is the sender's doing, never the author's.
-    if (known !== undefined && !equalBytes(blockHash(last.headerBytes), known.lastHash) && signed.size === end) {
-      throw new Refusal('WRONG_ROOT', `another block ${end - 1} under the held root`, where)
-    }
-    throw new Refusal('DUPLICATE', `block ${end - 1} of ${short(last.header.member)} is held`, where)
+  const isHeld = known === undefined || equalBytes(blockHash((run.blocks.at(-1) as Block).headerBytes), known.lastHash)
+  const sameRoot = known === undefined || (run.end.type === 'signed' && equalBytes(signed.root, known.root))
+  // Rule V6: another root of a held size under the author's signature is a second story; so may be a larger checkpoint over
+  // another block.
+  if (run.end.type === 'signed' && !sameRoot) {
+    throw announcing(visit, 'CONFLICT', `a second root of size ${end} signed by ${short(member)}`, where)
   }
-  requireAuthentic(authentic, signed)
-  throw new Refusal('CONFLICT', `a second root of size ${end} signed by ${short(last.header.member)}`, where, signed)
+  if (isHeld) throw new Refusal('DUPLICATE', `block ${end - 1} of ${short(member)} is held`, where)
+  // Rule V7: a genuine root with another block attached is the sender's doing, never the author's.
+  if (sameRoot) throw new Refusal('WRONG_ROOT', `another block ${end - 1} under the held root`, where)
+  throw announcing(visit, 'FORK', `another block ${end - 1} of ${short(member)} than the held one`, where)
 }
 
-/** Rule V11: a clock ahead of this node's by more than the drift allowed: ignored, since this clock may be the wrong one. */
-function checkClock(run: Run, context: DoorContext): void {
+/** Rule V8: a clock ahead of this node's by more than the drift allowed: ignored, since this clock may be the wrong one. */
+function checkClock({ run, context }: Visit): void {
   const latest = context.nowMs + context.genesis.limits.maxClockDriftMs
   for (const { header } of run.blocks) {
-    if (header.sealedAt > latest) {
-      throw new Refusal(
-        'CLOCK_AHEAD',
-        `block ${header.height} sealed ${header.sealedAt - context.nowMs} ms ahead of this clock`,
-        {
-          height: header.height,
-          aheadMs: header.sealedAt - context.nowMs,
-        },
-      )
-    }
+    if (header.sealedAt <= latest) continue
+    const aheadMs = header.sealedAt - context.nowMs
+    throw new Refusal('CLOCK_AHEAD', `block ${header.height} sealed ${aheadMs} ms ahead of this clock`, {
+      height: header.height,
+      aheadMs,
+    })
   }
 }
 
-/** Rules V12 to V18: links, times, bodies, tree, and at the end the one signature. */
-function checkChain(
-  blocks: readonly Block[],
-  run: Run,
-  context: DoorContext,
-  signed: SignedCheckpoint,
-  authentic: () => boolean,
-): Accepted {
+/** Rules V11 to V19: links, times, bodies, tree, the one signature, and at the very end the contents. */
+function checkChain(visit: Visit): Accepted {
+  const { run, context, member, from, end, signed } = visit
   const { chain, genesis } = context
-  const first = blocks[0] as Block
-  const member = first.header.member
   const isRegistrar = equalBytes(member, genesis.registrar)
   const range = chain.range.clone()
   const hashes: Bytes[] = []
-  let { lastHash, sealedAt, registrarSize } = chain
-  for (const block of blocks) {
+  // Blocks that are held already are checked too: who passes a run on answers for all of it.
+  let before: Parent | undefined = from === chain.size ? chain : undefined
+  let lastHash: Bytes | undefined
+  for (const block of run.blocks) {
     const { header } = block
-    const refuse = (code: ValidationCode, detail: string): never => {
-      throw new Refusal(code, `block ${header.height} of ${short(member)}: ${detail}`, { height: header.height })
+    // Rule V11: each block names the hash of the one before it.
+    if (lastHash !== undefined && !equalBytes(header.previous, lastHash)) {
+      refuseBlock('BROKEN_LINK', header, 'previous is not the hash of the block before')
     }
-    // Rule V12: each block names the hash of the one before it.
-    if (!equalBytes(header.previous, lastHash)) refuse('BROKEN_LINK', 'previous is not the hash of the block before')
-    // Rule V13: sealed-at never decreases, and keeps the network's smallest interval.
-    if (header.height > 0 && header.sealedAt < sealedAt + genesis.limits.minBlockIntervalMs) {
-      if (header.sealedAt < sealedAt) refuse('TIME_REVERSED', `sealed ${sealedAt - header.sealedAt} ms before its parent`)
-      refuse(
-        'TOO_SOON',
-        `sealed ${header.sealedAt - sealedAt} ms after its parent, at least ${genesis.limits.minBlockIntervalMs}`,
-      )
+    // Rule V12: another parent than the held one. Who is to blame is not known yet: the checkpoint, if authentic, decides.
+    if (header.height === chain.size && !equalBytes(header.previous, chain.lastHash)) {
+      const detail = `block ${header.height} of ${short(member)} names another parent than the held block ${chain.size - 1}`
+      throw announcing(visit, 'FORK', detail, { height: header.height })
     }
-    // Rule V14: the registrar's chain counts itself; every other chain never goes back to an older membership.
-    if (isRegistrar ? header.registrarSize !== header.height : header.registrarSize < registrarSize) {
-      refuse('WRONG_REGISTRAR_SIZE', `names registrar size ${header.registrarSize}`)
-    }
+    checkHeader(header, before, isRegistrar, genesis)
     // Rule V15: the header commits to the body.
-    if (!equalBytes(bodyHash(block.body), header.bodyHash)) refuse('BODY_HASH_MISMATCH', 'another body than the header names')
-    checkContent(block, isRegistrar)
+    if (!equalBytes(bodyHash(block.body), header.bodyHash)) {
+      refuseBlock('BODY_HASH_MISMATCH', header, 'another body than the header names')
+    }
+    before = header
     lastHash = blockHash(block.headerBytes)
-    sealedAt = header.sealedAt
-    registrarSize = header.registrarSize
+    if (header.height < chain.size) continue
     hashes.push(lastHash)
     range.append(lastHash)
   }
   const root = range.root()
-  checkEnd(run, range.size, root, signed, context, authentic)
-  // Copies: what is kept must not hold on to the buffer that the run came in.
-  const checkpoint: SignedCheckpoint = {
-    member: member.slice(),
-    size: signed.size,
-    root: signed.root.slice(),
-    signature: signed.signature.slice(),
-  }
-  const state: ChainState = { size: range.size, range, root, lastHash, sealedAt, registrarSize, checkpoint }
-  return { verdict: 'accept', member: checkpoint.member, from: first.header.height, blocks, hashes, state }
+  checkEnd(visit, root)
+  const { sealedAt, registrarSize } = before as Parent
+  const blocks = from === chain.size ? run.blocks : run.blocks.slice(chain.size - from)
+  // Rule V18: contents come last. Run lengths let few bytes stand for many cells, and by now the author vouches for them.
+  for (const block of blocks) checkContent(block, isRegistrar)
+  const checkpoint = copyOf(signed)
+  const state: ChainState = { size: end, range, root, lastHash: lastHash as Bytes, sealedAt, registrarSize, checkpoint }
+  return { verdict: 'accept', member: checkpoint.member, from: chain.size, blocks, hashes, state }
 }
 
-/** Rule V16: bodies of known kinds are canonical; membership is the registrar's alone. */
-function checkContent(block: Block, isRegistrar: boolean): void {
-  const { kind } = block.header
-  if (kind === KIND_READINGS) decodeTables(bodyContent(block.body))
-  else if (kind === KIND_EVENT) decodeEvents(bodyContent(block.body))
+/** What a block is compared with: the header before it, or the held chain's end. */
+type Parent = Pick<ChainState, 'sealedAt' | 'registrarSize'>
+
+function refuseBlock(code: ValidationCode, { height, member }: Header, detail: string): never {
+  throw new Refusal(code, `block ${height} of ${short(member)}: ${detail}`, { height })
+}
+
+/** Rules V13 and V14; `before` is undefined for a block that is held and whose parent did not come with it. */
+function checkHeader(header: Header, before: Parent | undefined, isRegistrar: boolean, genesis: Genesis): void {
+  const { height, sealedAt, registrarSize } = header
+  const { minBlockIntervalMs } = genesis.limits
+  // Rule V13: sealed-at never decreases, and keeps the network's smallest interval.
+  if (before !== undefined && height > 0 && sealedAt < before.sealedAt + minBlockIntervalMs) {
+    const afterMs = sealedAt - before.sealedAt
+    if (afterMs < 0) refuseBlock('TIME_REVERSED', header, `sealed ${-afterMs} ms before its parent`)
+    refuseBlock('TOO_SOON', header, `sealed ${afterMs} ms after its parent, at least ${minBlockIntervalMs}`)
+  }
+  // Rule V14: the registrar's chain counts itself; every other chain never goes back to an older membership.
+  if (isRegistrar ? registrarSize !== height : before !== undefined && registrarSize < before.registrarSize) {
+    refuseBlock('WRONG_REGISTRAR_SIZE', header, `names registrar size ${registrarSize}`)
+  }
+}
+
+/** Rules V16, V17 and V19: the tree ends in the signed root, or in a prefix of it, and the signature is the member's. */
+function checkEnd(visit: Visit, root: Bytes): void {
+  const { run, context, member, end, signed } = visit
+  const isRight =
+    run.end.type === 'signed'
+      ? equalBytes(root, signed.root)
+      : verifyConsistency(end, root, signed.size, signed.root, run.end.proof)
+  if (!isRight) {
+    assertSound(context.chain)
+    const where = { size: end }
+    if (run.end.type === 'signed') {
+      throw new Refusal('WRONG_ROOT', `blocks up to ${end - 1} of ${short(member)} do not make the signed root`, where)
+    }
+    throw new Refusal('WRONG_PROOF', `blocks up to ${end - 1} are no prefix of the checkpoint of size ${signed.size}`, where)
+  }
+  requireAuthentic(visit)
+  // Rule V19: the branch that a revocation ends is the one that stays.
+  const writer = context.membership.member(member)
+  if (writer !== undefined && !agreesWithEnd(writer, end, root)) {
+    throw new Refusal('REVOKED', `${short(member)} was revoked at size ${end} under another root`, { height: end - 1 })
+  }
+}
+
+/** A root that does not fit costs the sender: so this node's own half of it must be whole. Throws a plain error (UNEXPECTED). */
+function assertSound({ size, range, root }: ChainState): void {
+  if (range.size !== size || !equalBytes(range.root(), root)) throw new Error(`held state of size ${size} is damaged`)
+}
+
+/** Rule V18: bodies of known kinds are canonical; membership is the registrar's alone. */
+function checkContent({ header, body }: Block, isRegistrar: boolean): void {
+  const { kind } = header
+  if (kind === KIND_READINGS) decodeTables(bodyContent(body))
+  else if (kind === KIND_EVENT) decodeEvents(bodyContent(body))
   else if (kind === KIND_MEMBERSHIP) {
-    if (!isRegistrar) {
-      throw new Refusal('WRONG_KIND', `membership block ${block.header.height} in a chain that is not the registrar's`)
-    }
-    decodeMembershipBody(bodyContent(block.body))
+    if (!isRegistrar) refuseBlock('WRONG_KIND', header, "membership in a chain that is not the registrar's")
+    decodeMembershipBody(bodyContent(body))
   }
 }
 
-/** Rules V17 and V18: the tree ends in the signed root, or in a prefix of it, and the signature is the member's. */
-function checkEnd(
-  run: Run,
-  size: number,
-  root: Bytes,
-  signed: SignedCheckpoint,
-  context: DoorContext,
-  authentic: () => boolean,
-): void {
-  if (run.end.type === 'signed') {
-    if (!equalBytes(root, signed.root)) {
-      throw new Refusal('WRONG_ROOT', `blocks up to ${size - 1} of ${short(signed.member)} do not make the signed root`, { size })
-    }
-  } else if (signed.size <= size || !verifyConsistency(size, root, signed.size, signed.root, run.end.proof)) {
-    throw new Refusal('WRONG_PROOF', `blocks up to ${size - 1} are no prefix of the checkpoint of size ${signed.size}`, { size })
-  }
+/** Rule V17. A checkpoint that was checked when it came is not checked again: a catch-up names one in every batch. */
+function isAuthentic({ context, signed }: Visit): boolean {
   const held = context.chain.checkpoint
-  // A checkpoint that was checked when it came is not checked again: a catch-up names the same one in every batch.
-  const checked =
+  const isChecked =
     held !== undefined &&
     held.size === signed.size &&
     equalBytes(held.root, signed.root) &&
     equalBytes(held.signature, signed.signature)
-  if (!checked) requireAuthentic(authentic, signed)
+  return isChecked || verifyCheckpoint(context.verify, context.genesis.networkId, signed)
 }
 
-function signedCheckpoint(run: Run, member: Bytes, end: number): SignedCheckpoint {
-  const size = run.end.type === 'signed' ? end : run.end.size
-  return { member, size, root: run.end.root, signature: run.end.signature }
+function requireAuthentic(visit: Visit): void {
+  visit.authentic ??= isAuthentic(visit)
+  if (visit.authentic) return
+  const { size, member } = visit.signed
+  throw new Refusal('BAD_SIGNATURE', `checkpoint of size ${size}: not signed by ${short(member)} for this network`, { size })
 }
 
-function isAuthentic(signed: SignedCheckpoint, context: DoorContext): boolean {
-  return verifyCheckpoint(context.verify, context.genesis.networkId, signed)
+/** A refusal that passes the run's checkpoint on, which must be authentic. */
+function announcing(visit: Visit, code: ValidationCode, message: string, data: Record<string, unknown>): Refusal {
+  requireAuthentic(visit)
+  return new Refusal(code, message, data, copyOf(visit.signed))
 }
 
-function requireAuthentic(authentic: () => boolean, signed: SignedCheckpoint): void {
-  if (!authentic()) {
-    throw new Refusal(
-      'BAD_SIGNATURE',
-      `checkpoint of size ${signed.size}: not signed by ${short(signed.member)} for this network`,
-      {
-        size: signed.size,
-      },
-    )
-  }
-}
-
-function once(decide: () => boolean): () => boolean {
-  let answer: boolean | undefined
-  return () => {
-    answer ??= decide()
-    return answer
-  }
+/** In bytes of its own, also where the run came in a Buffer, whose slice() is a view. */
+function copyOf({ member, size, root, signature }: SignedCheckpoint): SignedCheckpoint {
+  return { member: new Uint8Array(member), size, root: new Uint8Array(root), signature: new Uint8Array(signature) }
 }
 
 function short(key: Bytes): string {
-  let text = ''
-  for (let i = 0; i < 4; i++) text += (key[i] as number).toString(16).padStart(2, '0')
-  return text
+  return toHex(key.subarray(0, 4))
 }
