@@ -29,6 +29,8 @@ export class SealSchedule {
   #timer: Timer | undefined
   #running = false
   #working = false
+  /** The round under way; it never rejects. */
+  #current: Promise<unknown> | undefined
 
   constructor(init: ScheduleInit) {
     this.#init = init
@@ -46,17 +48,18 @@ export class SealSchedule {
     this.#running = false
     if (this.#timer !== undefined) this.#init.platform.timers.clear(this.#timer)
     this.#timer = undefined
-    while (this.#working) await this.#init.platform.turn()
+    await this.#current
   }
 
   /** Called whenever readings were spooled. */
   readingsCame(): void {
-    if (this.#running && this.#init.waitingRows() >= this.#init.rowsAtOnce) void this.#round(false)
+    if (this.#working || !this.#running) return
+    if (this.#init.waitingRows() >= this.#init.rowsAtOnce) this.#current = this.#round(false)
   }
 
   #plan(delayMs: number): void {
     this.#timer = this.#init.platform.timers.set(delayMs, () => {
-      void this.#round(true).then((sealed) => {
+      this.#current = this.#round(true).then((sealed) => {
         if (this.#running) this.#plan(sealed ? this.#msToNext() : Math.min(RETRY_MS, this.#msToNext()))
       })
     })

@@ -74,6 +74,8 @@ export class Door {
   /** Counts failed writes: a check that began before one is made again. */
   #epoch = 0
   #stopped = false
+  #unanswered = 0
+  #whenAnswered: (() => void)[] = []
 
   constructor(init: DoorInit, maxWaitingBytes = MAX_WAITING_BYTES) {
     this.#init = init
@@ -93,11 +95,17 @@ export class Door {
     } catch (error) {
       return Promise.resolve(refusalOf(error))
     }
-    return new Promise((resolve) => {
+    return new Promise((answer) => {
+      const resolve = (outcome: Outcome): void => {
+        this.#unanswered--
+        answer(outcome)
+        if (this.#unanswered === 0) for (const told of this.#whenAnswered.splice(0)) told()
+      }
       if (!this.#lanes.add(memberHex, { bytes, own, resolve })) {
-        resolve(busy(`${this.#lanes.bytes} bytes wait to be checked`))
+        answer(busy(`${this.#lanes.bytes} bytes wait to be checked`))
         return
       }
+      this.#unanswered++
       if (!this.#working) {
         this.#working = true
         queueMicrotask(() => void this.#work())
@@ -108,7 +116,7 @@ export class Door {
   /** Lets what waits come to its end; later submissions are refused. */
   async stop(): Promise<void> {
     this.#stopped = true
-    while (!this.#lanes.isIdle || this.#writing || this.#working) await this.#init.turn()
+    while (this.#unanswered > 0) await new Promise<void>((resolve) => this.#whenAnswered.push(resolve))
   }
 
   async #work(): Promise<void> {
@@ -210,12 +218,11 @@ export class Door {
     try {
       // A crash before this line resolves leaves the store without any of the batch; after it, with all of it. Nothing of
       // it is published or answered earlier.
-      await store.accept(acceptances, { sync, extra: spoolIds.length > 0 ? store.spool.removal(spoolIds) : [] })
+      await store.accept(acceptances, spoolIds.length > 0 ? { sync, spoolTaken: spoolIds } : { sync })
     } catch (error) {
       this.#fail(batch, error)
       return
     }
-    if (spoolIds.length > 0) store.spool.removed(spoolIds)
     for (const { lane, job, run } of batch) {
       if (run.verdict !== 'accept') continue
       lane.unwritten--
