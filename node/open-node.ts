@@ -10,7 +10,6 @@ import {
 import {
   type DirectoryFiles,
   filesOf,
-  lockDirectory,
   readEntry,
   readGenesisFile,
   readKeyFile,
@@ -24,15 +23,13 @@ import { LedgerNode } from './node.ts'
 import { type Platform, systemPlatform } from './platform.ts'
 import { DEFAULT_SETTINGS, type NodeSettings } from './settings.ts'
 import { createSigner, useNativeHash, verifySignature } from './signature.ts'
-import { type Kv, LedgerStore, openLevelKv } from './store/index.ts'
+import { type Kv, LedgerStore, type LedgerStoreInit, lockDirectory, openLedger } from './store/index.ts'
 
 /** A port of the system's choice on this machine alone: what a node takes that is not told otherwise. */
 export const DEFAULT_LISTEN: readonly string[] = ['/ip4/127.0.0.1/tcp/0']
 
 export interface OpenStoreInit {
   readonly dir: string
-  /** Named to another process that wants the directory meanwhile. */
-  readonly purpose?: string
   readonly verify?: VerifySignature
   /** In place of LevelDB in `dir`/ledger. */
   readonly kv?: Kv
@@ -72,7 +69,7 @@ export interface OpenedNode extends Omit<OpenedStore, 'membership'> {
 
 /**
  * Opens what stands in a node's directory without a network: what a command does with a stopped node. Throws the codes of
- * the directory (NO_NETWORK, NO_KEY, KEY_EXPOSED, DIRECTORY_IN_USE, …) and of LedgerStore.open.
+ * the directory (NO_NETWORK, NO_KEY, KEY_EXPOSED, …) and of openLedger (STORE_LOCKED naming the holder, …).
  */
 export async function openStore(init: OpenStoreInit): Promise<OpenedStore> {
   useNativeHash()
@@ -80,23 +77,16 @@ export async function openStore(init: OpenStoreInit): Promise<OpenedStore> {
   const genesis = await readGenesisFile(files)
   const signer = createSigner(await readKeyFile(files))
   const verify = init.verify ?? verifySignature
-  const lock = await lockDirectory(files, init.purpose ?? 'library')
-  let kv = init.kv
-  let store: LedgerStore | undefined
+  const store = await openLedgerOf(init, {
+    networkId: genesis.networkId,
+    ownKey: signer.publicKey,
+    verifySigned: (checkpoint) => verifyCheckpoint(verify, genesis.networkId, checkpoint),
+  })
   try {
-    kv ??= await openKv(files)
-    store = await LedgerStore.open({
-      kv,
-      networkId: genesis.networkId,
-      ownKey: signer.publicKey,
-      verifySigned: (checkpoint) => verifyCheckpoint(verify, genesis.networkId, checkpoint),
-    })
-    const opened = store
-    const { membership } = await Roster.load(genesis, opened)
-    const close = once(() => inOrder([() => opened.close(), () => lock.release()]))
-    return { files, genesis, signer, store: opened, membership, close }
+    const { membership } = await Roster.load(genesis, store)
+    return { files, genesis, signer, store, membership, close: () => store.close() }
   } catch (error) {
-    await inOrder([() => (store ?? kv)?.close(), () => lock.release()]).catch(() => undefined)
+    await store.close().catch(() => undefined)
     throw error
   }
 }
@@ -130,14 +120,14 @@ export async function openNode(init: OpenNodeInit): Promise<OpenedNode> {
   }
 }
 
-async function openKv(files: DirectoryFiles): Promise<Kv> {
+async function openLedgerOf({ dir, kv }: OpenStoreInit, init: Omit<LedgerStoreInit, 'kv'>): Promise<LedgerStore> {
+  if (kv === undefined) return openLedger({ directory: dir, ...init })
+  const lock = await lockDirectory(dir)
   try {
-    return await openLevelKv(files.ledger)
+    return await LedgerStore.open({ ...init, kv, onClose: () => lock.release() })
   } catch (error) {
-    if (!(error instanceof WattnessError) || error.code !== 'STORE_LOCKED') throw error
-    // Our own lock was free: whoever holds LevelDB's cannot be seen from here, as from another container.
-    const message = `${files.dir} is in use by a process that cannot be seen from here: ${files.ledger} is locked`
-    throw new WattnessError('DIRECTORY_IN_USE', message, { dir: files.dir }, { cause: error })
+    await lock.release()
+    throw error
   }
 }
 

@@ -4,4 +4,3 @@ export { readAddresses, rememberAddresses, rememberedListen } from './addresses.
 export { type Entry, readEntry, writeEntry } from './entry.ts'
 export { createKeyFile, keyFileExists, readKeyFile } from './key-file.ts'
 export { assertGenesisSame, createGenesisFile, type DirectoryFiles, filesOf, makeDirectory, readGenesisFile } from './layout.ts'
-export { type DirectoryLock, lockDirectory, lockHolder } from './lock.ts'

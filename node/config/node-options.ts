@@ -1,0 +1,65 @@
+import type { SamplingPolicy } from '../collect/index.ts'
+import type { Reach } from '../net/index.ts'
+import { DEFAULT_SETTINGS, type NodeSettings } from '../settings.ts'
+import { parseDuration } from './duration.ts'
+import type { Config } from './resolve.ts'
+
+/** The configuration as the parts of a node take it. */
+export interface NodeOptions {
+  readonly settings: NodeSettings
+  readonly listen: readonly string[]
+  readonly announce: readonly string[]
+  readonly reach: Reach
+  readonly sampling: SamplingPolicy
+  readonly sources: readonly string[]
+  readonly silentAfterMs: number
+  readonly keepFramesMs: number
+  readonly keepSeenMs: number
+}
+
+/** `networkId` in hex names what mDNS looks for: two networks in one house do not meet. */
+export function nodeOptionsOf(config: Config, networkIdHex: string): NodeOptions {
+  const { listen, announce, sources } = config
+  const { gossip, bootstrap, rowsAtOnce, maxRows, sealAlone, verifyThreads, announceDelay } = config
+  return {
+    settings: {
+      ...DEFAULT_SETTINGS,
+      intervalMs: msOf(config.interval),
+      rowsAtOnce,
+      maxRows,
+      announceDelayMs: announceDelay === 'auto' ? undefined : msOf(announceDelay),
+      crossCheckMs: msOf(config.crossCheck),
+      gossip,
+      sealAlone,
+      bootstrap,
+      verifyThreads,
+    },
+    listen,
+    announce,
+    reach: {
+      mdns: config.mdns && !listen.every(isLoopback),
+      mdnsTag: `_wattness-${networkIdHex.slice(0, 12)}._udp.local`,
+      relay: config.relay,
+      relayServer: config.relayServer,
+    },
+    sampling: {
+      mode: config.sampling,
+      intervalMs: msOf(config.samplingInterval),
+      others: config.sampleOthers ? 'boundary' : 'drop',
+      intervalData: config.sampleIntervalData,
+    },
+    sources,
+    silentAfterMs: msOf(config.silentAfter),
+    keepFramesMs: msOf(config.keepFrames),
+    keepSeenMs: msOf(config.keepSeen),
+  }
+}
+
+/** The schema has let durations through only. */
+function msOf(text: string): number {
+  return parseDuration(text) ?? 0
+}
+
+function isLoopback(address: string): boolean {
+  return /^\/(ip4\/127\.|ip6\/::1\/)/.test(address)
+}
