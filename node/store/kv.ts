@@ -41,7 +41,7 @@ export interface Kv {
   /**
    * All or nothing, in order. After a rejection it is unknown whether the batch will be there: `recover` makes it known,
    * and until then every further batch is refused, since a log that broke off must not be written behind the break.
-   * Keys and values may be reused by the caller once the call has returned its promise.
+   * Keys and values stay as they are until the promise settles.
    */
   batch(operations: readonly KvOperation[], options?: KvBatchOptions): Promise<void>
   /** A consistent view as of the call, in chunks of at most ITERATE_CHUNK entries. */

@@ -12,7 +12,7 @@ import { encodeHead } from './head-record.ts'
 import { allOfChain, headKey, QUERY, queryKey } from './keys.ts'
 import { type Kv, type KvOperation, put } from './kv.ts'
 import { bindNetwork } from './network-record.ts'
-import { checkRecord } from './record.ts'
+import { checkRecord, sealRecord } from './record.ts'
 import { migrate } from './schema.ts'
 import { EVIDENCE_KIND, INVITATION_KIND, LABEL_KIND, SideTable } from './side-records.ts'
 import { readSigned, type SignedRecord, signedAfter } from './signed-record.ts'
@@ -177,6 +177,10 @@ export class LedgerStore {
       }
       assertFits(entry, acceptance)
       pushBlocks(entry.id, acceptance, operations)
+      for (const { key: rest, value } of acceptance.query ?? []) {
+        const key = queryKey(entry.id, rest)
+        operations.push(put(key, sealRecord(key, value)))
+      }
       const edge = extendTiles(entry.edge, entry.id, entry.state.range, acceptance.hashes, operations)
       changed.set(text, { id: entry.id, member: entry.member, state, edge })
       if (this.#ownKey !== undefined && equalBytes(member, this.#ownKey)) {

@@ -161,13 +161,12 @@ export class Spool {
     await Promise.resolve()
     while (this.#pending.length > 0) {
       const group = this.#takeGroup()
-      try {
-        await this.#store(group)
-      } catch (error) {
-        for (const each of group) each.reject(error)
-      } finally {
-        for (const each of group) this.#pendingRows -= each.items.length
-      }
+      const settle = await this.#store(group).then(
+        (appended) => () => group.forEach((each, i) => each.resolve(appended[i] as Appended)),
+        (error: unknown) => () => group.forEach((each) => each.reject(error)),
+      )
+      for (const each of group) this.#pendingRows -= each.items.length
+      settle()
     }
     this.#pump = undefined
   }
@@ -183,7 +182,8 @@ export class Spool {
     return this.#pending.splice(0, count)
   }
 
-  async #store(group: readonly Pending[]): Promise<void> {
+  /** How much of each append was new. */
+  async #store(group: readonly Pending[]): Promise<Appended[]> {
     await this.#writer.ready()
     const items = group.flatMap((each) => each.items)
     const fresh = await this.#seen.judge(items.map((each) => each.sighting))
@@ -203,15 +203,15 @@ export class Spool {
     this.#size += next - this.#next
     this.#next = next
     let at = 0
-    for (const each of group) {
+    return group.map((each) => {
       let taken = 0
       for (const { sighting } of each.items) {
         if (fresh[at++] !== true) continue
         this.#seen.added(sighting)
         taken++
       }
-      each.resolve({ taken, duplicates: each.items.length - taken })
-    }
+      return { taken, duplicates: each.items.length - taken }
+    })
   }
 
   /**
