@@ -60,32 +60,51 @@ export async function* csvRecords(bytes: AsyncIterable<Uint8Array>, form: CsvFor
 
 async function* rawRecords(bytes: AsyncIterable<Uint8Array>, form: CsvForm): AsyncGenerator<RawRecord | FaultItem> {
   const keep = form.keep ?? ((): boolean => true)
+  const joiner = new RecordJoiner()
   let header = true
-  let open: RawRecord[] = []
+  const kept = (found: RawRecord | FaultItem): boolean => {
+    if ('type' in found) return true
+    const blank = found.text.trim() === ''
+    const wanted = !blank && (header || keep(found.text))
+    if (!blank) header = false
+    return wanted
+  }
   for await (const { number, text } of textLines(bytes, { maxChars: MAX_LINE_CHARS, encoding: form.encoding ?? 'utf-8' })) {
     if (number <= (form.skipLines ?? 0)) continue
-    if (text === undefined) {
+    if (text === undefined)
       yield fault('CSV_LINE_TOO_LONG', `line ${number} is longer than ${MAX_LINE_CHARS} characters`, `line ${number}`)
-      continue
-    }
-    // Lines of a field that never ended are looked at again, each as the beginning of a record.
-    const work: RawRecord[] = [{ line: number, text }]
-    for (let next = work.shift(); next !== undefined; next = work.shift()) {
-      open.push(next)
-      const first = open[0] as RawRecord
-      const record = open.map((line) => line.text).join('\n')
-      if (balanced(record)) {
-        open = []
-        if (record.trim() !== '' && (header || keep(record))) yield { line: first.line, text: record }
-        header = false
-      } else if (open.length >= MAX_JOINED_LINES) {
-        yield unclosed(first)
-        work.unshift(...open.slice(1))
-        open = []
-      }
-    }
+    else yield* joiner.push({ line: number, text }).filter(kept)
   }
-  if (open[0] !== undefined) yield unclosed(open[0])
+  yield* joiner.end().filter(kept)
+}
+
+/** Puts lines together until their quotes close. */
+class RecordJoiner {
+  #open: RawRecord[] = []
+
+  push(line: RawRecord): (RawRecord | FaultItem)[] {
+    this.#open.push(line)
+    const first = this.#open[0] as RawRecord
+    const text = this.#open.length === 1 ? line.text : this.#open.map((one) => one.text).join('\n')
+    if (balanced(text)) {
+      this.#open = []
+      return [{ line: first.line, text }]
+    }
+    return this.#open.length < MAX_JOINED_LINES ? [] : this.#giveUp()
+  }
+
+  end(): (RawRecord | FaultItem)[] {
+    const found: (RawRecord | FaultItem)[] = []
+    while (this.#open.length > 0) found.push(...this.#giveUp())
+    return found
+  }
+
+  /** The first line's quote is not closed: a fault, and the lines behind it are looked at again, each as a beginning. */
+  #giveUp(): (RawRecord | FaultItem)[] {
+    const [first, ...rest] = this.#open
+    this.#open = []
+    return [unclosed(first as RawRecord), ...rest.flatMap((line) => this.push(line))]
+  }
 }
 
 function unclosed({ line }: RawRecord): FaultItem {

@@ -174,7 +174,9 @@ describe('interval CSV', () => {
     const items = await read(rows(...many.with(5, '"2025-01-01 01:15,0.1')), LONG)
     expect(faultsOf(items).map(({ code, where }) => `${code} ${where}`)).to.deep.equal(['CSV_QUOTE_UNCLOSED line 7'])
     expect(intervals(items).filter((line) => !line.includes('missing'))).to.have.length(39)
-    expect(codesOf(await read(rows('"2025-01-01 00:00,0.1'), LONG))).to.deep.equal(['CSV_QUOTE_UNCLOSED'])
+    const last = await read(rows('"2025-01-01 00:00,0.1', '2025-01-01 00:15,0.2'), LONG)
+    expect(faultsOf(last).map(({ code, where }) => `${code} ${where}`)).to.deep.equal(['CSV_QUOTE_UNCLOSED line 2'])
+    expect(readingsOf(last)).to.have.length(1)
   })
 
   it('CSV_LINE_TOO_LONG: a line without end is left out', async () => {
