@@ -1,9 +1,14 @@
-import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises'
+import { constants, copyFile, link, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { WattnessError } from '../../protocol/errors.ts'
 
 const LOCK_FILE = 'lock'
 const ATTEMPTS = 5
+
+const WITHOUT_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
+
+/** Tells apart the files made aside by one process. */
+let locksTried = 0
 
 export interface Lock {
   release(): Promise<void>
@@ -18,7 +23,7 @@ export async function lockDirectory(directory: string): Promise<Lock> {
   const file = path.join(directory, LOCK_FILE)
   const own = await identityOf(process.pid)
   // Made aside and linked into place, so that nobody ever reads half an identity.
-  const aside = `${file}.${process.pid}`
+  const aside = `${file}.${process.pid}.${++locksTried}`
   await writeFile(aside, `${own}\n`, { mode: 0o600 })
   try {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -26,7 +31,7 @@ export async function lockDirectory(directory: string): Promise<Lock> {
       await removeStale(directory, file)
     }
   } finally {
-    await unlink(aside)
+    await rm(aside, { force: true })
   }
   throw new WattnessError('STORE_LOCKED', `${directory}: several processes are trying to open it at once`, { directory })
 }
@@ -60,8 +65,14 @@ async function tryLink(from: string, to: string): Promise<boolean> {
     await link(from, to)
     return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return false
+    // Not every file system of a small box has links.
+    if (code === undefined || !WITHOUT_LINKS.has(code)) throw error
+    return copyFile(from, to, constants.COPYFILE_EXCL).then(
+      () => true,
+      () => false,
+    )
   }
 }
 
