@@ -14,7 +14,7 @@ const LONG: CsvMapping = {
 }
 
 async function read(text: string | Uint8Array, mapping: CsvMapping, home?: string): Promise<SourceItem[]> {
-  return await withFiles({ 'a.csv': text, 'm.json': JSON.stringify(mapping) }, (dir) =>
+  return withFiles({ 'a.csv': text, 'm.json': JSON.stringify(mapping) }, (dir) =>
     itemsOf(`csv:${dir}/a.csv?map=${dir}/m.json${home === undefined ? '' : `#${home}`}`),
   )
 }
@@ -208,7 +208,8 @@ describe('interval CSV', () => {
       quality: { column: 'state', estimated: ['E'], missing: ['X'] },
     }
     const text =
-      'time,what,kWh,state\n2025-01-01 00:00,in,0.1,\n2025-01-01 00:00,out,0.2,E\n2025-01-01 00:15,in,0.3,X\n2025-01-01 00:15,gas,1,\n'
+      'time,what,kWh,state\n2025-01-01 00:00,in,0.1,\n2025-01-01 00:00,out,0.2,E\n' +
+      '2025-01-01 00:15,in,0.3,X\n2025-01-01 00:15,gas,1,\n'
     const items = await read(text, mapping)
     expect(shown(items).map((line) => line.slice(11))).to.deep.equal([
       '23:15:00Z 1-0:1.29.0 0.1 kWh',

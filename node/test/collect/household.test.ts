@@ -113,7 +113,7 @@ describe('household source', () => {
 
   it('goes by the clock: one reading at each boundary, and stops when told to', async () => {
     const time = new VirtualTime({ startMs: Date.UTC(2025, 0, 1, 0, 7) })
-    const deps = { ...time, clock: time.clock, timers: time.timers, random: seededRandom(1) }
+    const deps = { clock: time.clock, timers: time.timers, random: seededRandom(1) }
     const stop = new AbortController()
     const found: SourceItem[] = []
     const reading = (async () => {

@@ -57,7 +57,7 @@ export function shown(items: readonly SourceItem[]): string[] {
 }
 
 export async function itemsOf(spec: string, deps: SourceDeps = systemPlatform, most?: number): Promise<SourceItem[]> {
-  return await all(openSource(spec, deps).items(new AbortController().signal), most)
+  return all(openSource(spec, deps).items(new AbortController().signal), most)
 }
 
 /** Runs with files of these contents in a directory of their own. */

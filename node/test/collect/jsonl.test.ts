@@ -5,7 +5,7 @@ import type { SourceItem } from '../../collect/source.ts'
 import { all, bytes, codesOf, faultsOf, itemsOf, linesOf, pieces, readingsOf, shown, stream, withFiles } from './inputs.ts'
 
 async function read(text: string, size = 1_000): Promise<SourceItem[]> {
-  return await all(jsonItems(stream(pieces(bytes(text), size))))
+  return all(jsonItems(stream(pieces(bytes(text), size))))
 }
 
 const GOOD = '{"time":"2025-01-01T12:00:00Z","values":{"1-0:1.8.0":"1234.567 kWh","1-0:32.7.0":"230.1 V"}}'
@@ -45,7 +45,11 @@ describe('JSON lines', () => {
 
   it('what wattness read prints is read back as it was', async () => {
     const first = await read(
-      `${GOOD}\n{"time":"2025-01-01T12:15:00Z","intervalMs":900000,"values":{"1-0:1.29.0":{"value":null,"unit":"kWh"}}}\n${GOOD.replace('12:00', '12:30')}`,
+      [
+        GOOD,
+        '{"time":"2025-01-01T12:15:00Z","intervalMs":900000,"values":{"1-0:1.29.0":{"value":null,"unit":"kWh"}}}',
+        GOOD.replace('12:00', '12:30'),
+      ].join('\n'),
     )
     const printed = linesOf(first)
       .map((line) => JSON.stringify(line))

@@ -47,7 +47,7 @@ describe('CSV files of real homes', () => {
     }
   })
 
-  it('a home with daylight saving: the zeros of the spring hour are no intervals, the second pass in autumn is missing', async () => {
+  it('a home with summer time: the zeros of the spring hour are no intervals, the second pass in autumn is missing', async () => {
     if (load === undefined) return
     const items = await itemsOf(`csv:${load}/ausgrid_customer12_2011-2012.csv.gz`)
     const readings = readingsOf(items).map(({ reading }) => reading)

@@ -16,7 +16,7 @@ function telegram(...lines: string[]): Uint8Array {
 }
 
 async function read(input: Uint8Array, live = true, size = input.length): Promise<SourceItem[]> {
-  return await all(p1Items(stream(pieces(input, size)), { zone, live, now: () => NOW }))
+  return all(p1Items(stream(pieces(input, size)), { zone, live, now: () => NOW }))
 }
 
 const CLOCK = '0-0:1.0.0(250115120000W)'
