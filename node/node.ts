@@ -2,14 +2,16 @@ import {
   type Bytes,
   type ChainState,
   EMPTY_CHAIN,
-  equalBytes,
   type Evidence,
+  equalBytes,
   type Genesis,
   type Holdings,
   type JoinAnswer,
   type JoinRequest,
+  type LabelRecord,
   type Membership,
   type MembershipOperation,
+  type Roles,
   type Signer,
   toHex,
   type VerifySignature,
@@ -20,9 +22,9 @@ import { Gossip, gossipsBlocks } from './gossip/index.ts'
 import type { Logger } from './logger.ts'
 import { admission, JoinService, Roster } from './membership/index.ts'
 import { Dialer, type Link, type Network } from './net/index.ts'
-import type { Platform } from './platform.ts'
 import { PeerBook } from './peer-book.ts'
-import { SealGate, SealSchedule, type Sealed, Sealer } from './seal/index.ts'
+import type { Platform } from './platform.ts'
+import { type Sealed, Sealer, SealGate, SealSchedule } from './seal/index.ts'
 import { announceDelayOf, type NodeSettings } from './settings.ts'
 import type { Appended, LedgerStore, SpoolItem } from './store/index.ts'
 import { Sync } from './sync/index.ts'
@@ -133,7 +135,8 @@ export class LedgerNode {
     this.#gate = new SealGate({
       head,
       signedRecord: () => store.signedRecord(),
-      otherMembers: () => membership().members.filter((member) => member.revoked === undefined && !equalBytes(member.key, this.key)).length,
+      otherMembers: () =>
+        membership().members.filter((member) => member.revoked === undefined && !equalBytes(member.key, this.key)).length,
       sealAlone: settings.sealAlone,
       maxClockDriftMs: genesis.limits.maxClockDriftMs,
       clockOffsetsMs: () => this.sync.clockOffsetsMs(),
@@ -294,6 +297,11 @@ export class LedgerNode {
   /** The registrar's answer to a request that its operator vouches for. */
   admit(request: JoinRequest): Promise<JoinAnswer> {
     return this.#joins.admit(request, 'optional')
+  }
+
+  /** Admits a key that its owner has told the operator; the answer is the registrar's size from which it counts. */
+  admitKey(key: Bytes, roles: Roles, label: LabelRecord): Promise<number> {
+    return this.#joins.admitKey(key, roles, label)
   }
 
   /** Writes operations into the registrar's chain. */

@@ -7,7 +7,10 @@ import {
   type Genesis,
   type JoinAnswer,
   type JoinRequest,
+  type LabelRecord,
+  labelHash,
   type MembershipOperation,
+  type Roles,
   type VerifySignature,
   validateJoinRequest,
 } from '../../protocol/index.ts'
@@ -47,6 +50,18 @@ export class JoinService {
     // Who asks over the network asks for itself: the connection proves that it holds the key.
     if (!equalBytes(request.member, from)) return { type: 'refused', code: 'BAD_SIGNATURE' }
     return this.admit(request, 'required')
+  }
+
+  /** Admits a key on its operator's word alone; the answer is the registrar's size from which it counts. */
+  admitKey(key: Bytes, roles: Roles, label: LabelRecord): Promise<number> {
+    const next = this.#turn.then(async () => {
+      const { roster, seal } = this.#init
+      await seal([{ type: 'admit', key, roles, labelHash: labelHash(label) }])
+      await roster.learnLabel(key, label)
+      return roster.membership.size
+    })
+    this.#turn = next.catch(() => undefined)
+    return next
   }
 
   /** Admits, or says why not. `optional`: the operator has looked at the request, no invitation is needed. */

@@ -1,0 +1,169 @@
+import {
+  bodyContent,
+  decodeEvents,
+  decodeMembershipBody,
+  decodeReadings,
+  formatEventCode,
+  formatRoles,
+  KIND_EVENT,
+  KIND_MEMBERSHIP,
+  KIND_READINGS,
+  type Member,
+  type MembershipOperation,
+  toHex,
+  WattnessError,
+} from '../../protocol/index.ts'
+import { type ReadLine, readLines } from '../collect/index.ts'
+import type { StoredBlock } from '../store/index.ts'
+import { findMember, nameOf } from './member-name.ts'
+import type { LedgerView } from './status.ts'
+
+/** One block for people and programs: its header, and what its body says. */
+export interface BlockLine {
+  readonly member: number
+  readonly label: string | null
+  readonly key: string
+  readonly height: number
+  readonly kind: 'readings' | 'event' | 'membership' | number
+  readonly hash: string
+  readonly previous: string
+  readonly sealedAt: string
+  readonly registrarSize: number
+  readonly bytes: number
+  /** Whether a signature of exactly this block is kept; the next one's covers it as well. */
+  readonly signed: boolean
+  readonly readings?: readonly ReadLine[]
+  readonly events?: readonly { readonly time: string; readonly event: string; readonly detail: string }[]
+  readonly operations?: readonly OperationLine[]
+}
+
+export interface OperationLine {
+  readonly operation: 'admit' | 'revoke'
+  readonly key: string
+  readonly roles?: string
+  readonly endSize?: number
+}
+
+export interface BlockQuery {
+  /** Label, key prefix or index; every member's chain unless given. */
+  readonly member?: string
+  readonly from?: number
+  /** Blocks of each chain. */
+  readonly limit?: number
+}
+
+export const MAX_BLOCK_LIMIT = 1_000_000_000
+
+/** Blocks read at once. */
+const BATCH_BLOCKS = 256
+const BATCH_BYTES = 1_048_576
+
+/** Each chain from `from` upwards, in order of members. Throws MEMBER_UNKNOWN, MEMBER_AMBIGUOUS, STORE_DAMAGED. */
+export async function* readBlockLines(view: LedgerView, query: BlockQuery): AsyncGenerator<BlockLine> {
+  const { membership, store } = view
+  const members = query.member === undefined ? membership.members : [findMember(membership, query.member)]
+  const from = query.from ?? 0
+  for (const member of members) {
+    let left = query.limit ?? MAX_BLOCK_LIMIT
+    for (let at = from; left > 0; ) {
+      const blocks = await store.readBlocks(member.key, at, Math.min(left, BATCH_BLOCKS), BATCH_BYTES)
+      if (blocks.length === 0) break
+      for (const block of blocks) yield blockLine(member, block)
+      at += blocks.length
+      left -= blocks.length
+    }
+  }
+}
+
+function blockLine(member: Member, block: StoredBlock): BlockLine {
+  const { header } = block
+  return {
+    member: member.index,
+    label: member.label ?? null,
+    key: member.keyHex,
+    height: header.height,
+    kind: KIND_NAMES.get(header.kind) ?? header.kind,
+    hash: toHex(block.hash),
+    previous: toHex(header.previous),
+    sealedAt: new Date(header.sealedAt).toISOString(),
+    registrarSize: header.registrarSize,
+    bytes: block.bytes.length,
+    signed: block.signed !== undefined,
+    ...contentOf(header.kind, bodyContent(block.body)),
+  }
+}
+
+const KIND_NAMES: ReadonlyMap<number, 'readings' | 'event' | 'membership'> = new Map([
+  [KIND_READINGS, 'readings'],
+  [KIND_EVENT, 'event'],
+  [KIND_MEMBERSHIP, 'membership'],
+])
+
+function contentOf(kind: number, content: Uint8Array): Pick<BlockLine, 'readings' | 'events' | 'operations'> {
+  if (kind === KIND_READINGS) {
+    return { readings: decodeReadings(content).readings.flatMap((reading) => [...readLines({ type: 'reading', reading })]) }
+  }
+  if (kind === KIND_EVENT) {
+    return {
+      events: decodeEvents(content).map(({ time, code, detail }) => ({ time: iso(time), event: formatEventCode(code), detail })),
+    }
+  }
+  if (kind === KIND_MEMBERSHIP) return { operations: decodeMembershipBody(content).map(operationLine) }
+  // Kept, proven and passed on, but of a later version of the protocol.
+  return {}
+}
+
+function operationLine(operation: MembershipOperation): OperationLine {
+  const key = toHex(operation.key)
+  if (operation.type === 'admit') return { operation: 'admit', key, roles: formatRoles(operation.roles) }
+  return { operation: 'revoke', key, endSize: operation.endSize }
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString()
+}
+
+/** A line for the block and one, indented, for each thing that it says. */
+export function formatBlockLine(line: BlockLine): string {
+  const { label, key, height, kind, hash, sealedAt, bytes, readings = [], events = [], operations = [] } = line
+  const name = label ?? nameOf({ keyHex: key })
+  const rows = [
+    `${name} ${height}  ${hash.slice(0, 16)}  ${sealedAt}  ${typeof kind === 'number' ? `kind ${kind}` : kind}  ${bytes} bytes`,
+  ]
+  for (const { time, register, value, unit, quality, intervalMs } of readings) {
+    const over = intervalMs === undefined ? '' : `  over ${intervalMs / 1_000} s`
+    rows.push(`    ${time}  ${register}  ${value ?? '-'} ${unit}${over}${quality === 'good' ? '' : `  ${quality}`}`)
+  }
+  for (const { time, event, detail } of events) rows.push(`    ${time}  ${event}${detail === '' ? '' : `: ${detail}`}`)
+  for (const { operation, key: whom, roles, endSize } of operations) {
+    rows.push(
+      `    ${operation} ${whom}${roles === undefined ? '' : ` as ${roles}`}${endSize === undefined ? '' : ` after ${endSize} blocks`}`,
+    )
+  }
+  return rows.join('\n')
+}
+
+/** The query of a URL or of flags. Throws QUERY_INVALID. */
+export function blockQueryOf(given: {
+  member?: string | undefined
+  from?: string | undefined
+  limit?: string | undefined
+}): BlockQuery {
+  const from = countOf('from', given.from)
+  const limit = countOf('limit', given.limit)
+  return {
+    ...(given.member === undefined ? {} : { member: given.member }),
+    ...(from === undefined ? {} : { from }),
+    ...(limit === undefined ? {} : { limit }),
+  }
+}
+
+function countOf(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const count = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+  if (Number.isSafeInteger(count)) return count
+  throw new WattnessError('QUERY_INVALID', `${name}: found ${JSON.stringify(text)}, expected a whole number from 0`, {
+    name,
+    found: text,
+  })
+}

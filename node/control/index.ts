@@ -1,0 +1,18 @@
+/** The room where a running node answers its operator: over a socket in its directory, in the words of the command line. */
+export { type BlockLine, type BlockQuery, formatBlockLine, MAX_BLOCK_LIMIT, readBlockLines } from './block-lines.ts'
+export { askControl, type ControlAnswer, streamControl } from './client.ts'
+export { findMember, nameOf } from './member-name.ts'
+export { type AdmitOrder, type AdmitResult, admitMember, type RevokeResult, revokeMember } from './membership-desk.ts'
+export { type ControlInit, ControlServer } from './server.ts'
+export {
+  type ChainLine,
+  type ControlledNode,
+  describeMembers,
+  describeStatus,
+  formatStatus,
+  type LedgerView,
+  type MemberLine,
+  type PeerLine,
+  type RunningNode,
+  type Status,
+} from './status.ts'

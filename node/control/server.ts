@@ -1,0 +1,159 @@
+import { once } from 'node:events'
+import { chmod } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { isWattnessError, WattnessError } from '../../protocol/index.ts'
+import type { Random } from '../platform.ts'
+import { blockQueryOf, readBlockLines } from './block-lines.ts'
+import { type AdmitOrder, admitMember, revokeMember } from './membership-desk.ts'
+import { placeSocket, type SocketPlace } from './socket-path.ts'
+import { type ControlledNode, describeMembers, describeRunning, describeStatus, type RunningNode } from './status.ts'
+
+/** Operators at once; a screen that refreshes and a few commands. */
+const MAX_CONNECTIONS = 16
+/** A pasted request, as JSON. */
+const MAX_BODY_BYTES = 65_536
+const BODY_MS = 10_000
+
+export interface ControlInit {
+  /** DIR/control.sock. */
+  readonly socket: string
+  readonly node: ControlledNode
+  readonly random: Random
+  readonly sources: () => RunningNode['sources']
+  /** What was no fault of the asker. */
+  readonly onError: (error: unknown) => void
+}
+
+type Answer = object | AsyncIterable<object>
+type Route = (url: URL, body: () => Promise<Readonly<Record<string, unknown>>>) => Promise<Answer> | Answer
+
+/**
+ * Answers the commands of the one user that may open the socket, by HTTP/1.1: JSON for one thing, a line of JSON for each of
+ * many. Errors carry `{"code","message","data"}`.
+ */
+export class ControlServer {
+  readonly #init: ControlInit
+  readonly #routes: ReadonlyMap<string, Route>
+  #server: Server | undefined
+  #place: SocketPlace | undefined
+
+  constructor(init: ControlInit) {
+    this.#init = init
+    const { node, random } = init
+    this.#routes = new Map<string, Route>([
+      ['GET /status', () => describeStatus(node, describeRunning(node, init.sources()))],
+      ['GET /members', () => describeMembers(node.membership)],
+      ['GET /blocks', (url) => readBlockLines(node, blockQueryOf(parametersOf(url)))],
+      ['POST /members/admit', async (_, body) => admitMember(node, random, orderOf(await body()))],
+      ['POST /members/revoke', async (_, body) => revokeMember(node, textOf(await body(), 'member'))],
+    ])
+  }
+
+  /** The process must hold the directory's lock. Throws SOCKET_PATH_TOO_LONG, and what listening throws. */
+  async start(): Promise<void> {
+    this.#place = await placeSocket(this.#init.socket)
+    const server = createServer({ requestTimeout: BODY_MS, headersTimeout: BODY_MS }, (request, response) => {
+      void this.#answer(request, response)
+    })
+    server.maxConnections = MAX_CONNECTIONS
+    this.#server = server
+    // The socket appears with the right mode: made first and closed to others later, it would be open for a moment.
+    const mask = process.umask(0o177)
+    try {
+      server.listen(this.#place.path)
+    } finally {
+      process.umask(mask)
+    }
+    await once(server, 'listening')
+    await chmod(this.#place.path, 0o600)
+  }
+
+  async stop(): Promise<void> {
+    const server = this.#server
+    this.#server = undefined
+    if (server !== undefined) {
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      })
+    }
+    await this.#place?.remove()
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const url = new URL(request.url ?? '/', 'http://control')
+      const route = this.#routes.get(`${request.method} ${url.pathname}`)
+      if (route === undefined)
+        throw new WattnessError('NO_SUCH_ROUTE', `${request.method} ${url.pathname}: nothing answers there`)
+      const answer = await route(url, () => readBody(request))
+      if (Symbol.asyncIterator in answer) await sendLines(response, answer)
+      else send(response, 200, answer)
+    } catch (error) {
+      this.#refuse(response, error)
+    }
+  }
+
+  #refuse(response: ServerResponse, error: unknown): void {
+    if (!isWattnessError(error)) this.#init.onError(error)
+    const code = isWattnessError(error) ? error.code : 'UNEXPECTED'
+    const message = error instanceof Error ? error.message : String(error)
+    const data = isWattnessError(error) ? error.data : {}
+    if (!response.headersSent)
+      return send(response, code === 'NO_SUCH_ROUTE' ? 404 : code === 'UNEXPECTED' ? 500 : 400, { code, message, data })
+    // In the middle of the lines: the last one says why there are no more.
+    response.end(`${JSON.stringify({ error: { code, message, data } })}\n`)
+  }
+}
+
+function send(response: ServerResponse, status: number, value: object): void {
+  response.writeHead(status, { 'content-type': 'application/json' })
+  response.end(`${JSON.stringify(value)}\n`)
+}
+
+/** Waits while the asker is slow; ends when it has gone. */
+async function sendLines(response: ServerResponse, lines: AsyncIterable<object>): Promise<void> {
+  let begun = false
+  for await (const line of lines) {
+    // Only now: what is wrong with the question shows at the first line, and is answered as such.
+    if (!begun) response.writeHead(200, { 'content-type': 'application/x-ndjson' })
+    begun = true
+    if (!response.write(`${JSON.stringify(line)}\n`)) await Promise.race([once(response, 'drain'), once(response, 'close')])
+    if (response.destroyed) return
+  }
+  if (!begun) response.writeHead(200, { 'content-type': 'application/x-ndjson' })
+  response.end()
+}
+
+async function readBody(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
+  const parts: Buffer[] = []
+  let length = 0
+  for await (const part of request as AsyncIterable<Buffer>) {
+    length += part.length
+    if (length > MAX_BODY_BYTES) throw new WattnessError('QUERY_INVALID', `the question is longer than ${MAX_BODY_BYTES} bytes`)
+    parts.push(part)
+  }
+  try {
+    const value: unknown = JSON.parse(Buffer.concat(parts).toString('utf8'))
+    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>
+  } catch {
+    // Said below: there is one thing to expect.
+  }
+  throw new WattnessError('QUERY_INVALID', 'the question is not a JSON object')
+}
+
+function parametersOf({ searchParams }: URL): { member?: string; from?: string; limit?: string } {
+  return Object.fromEntries([...searchParams].filter(([name]) => ['member', 'from', 'limit'].includes(name)))
+}
+
+function textOf(body: Readonly<Record<string, unknown>>, name: string): string {
+  const value = body[name]
+  if (typeof value === 'string') return value
+  throw new WattnessError('QUERY_INVALID', `${name}: expected text`, { name })
+}
+
+function orderOf(body: Readonly<Record<string, unknown>>): AdmitOrder {
+  const optional = (name: 'label' | 'roles'): Partial<AdmitOrder> =>
+    body[name] === undefined ? {} : { [name]: textOf(body, name) }
+  return { who: textOf(body, 'who'), ...optional('label'), ...optional('roles') }
+}

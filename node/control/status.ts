@@ -1,0 +1,220 @@
+import {
+  EMPTY_CHAIN,
+  formatRoles,
+  type Genesis,
+  headLeafSize,
+  headsRoot,
+  type JoinAnswer,
+  type JoinRequest,
+  type LabelRecord,
+  type Member,
+  type Membership,
+  type MembershipOperation,
+  type Roles,
+  toHex,
+} from '../../protocol/index.ts'
+import type { Link } from '../net/index.ts'
+import type { Damage, LedgerStore } from '../store/index.ts'
+import type { Agreement } from '../sync/index.ts'
+import { nameOf } from './member-name.ts'
+
+/** What a directory holds, whether or not a node runs on it. */
+export interface LedgerView {
+  readonly genesis: Genesis
+  readonly key: Uint8Array
+  readonly store: LedgerStore
+  readonly membership: Membership
+}
+
+/** The running node as this room needs it. */
+export interface ControlledNode extends LedgerView {
+  readonly network: { links(): Link[]; addresses(): string[] }
+  readonly sync: {
+    readonly sessions: Iterable<{ readonly peerHex: string; readonly agreement: Agreement }>
+    readonly isCaughtUp: boolean
+  }
+  readonly gossipsBlocks: boolean
+  heldBack(): string | undefined
+  admit(request: JoinRequest): Promise<JoinAnswer>
+  admitKey(key: Uint8Array, roles: Roles, label: LabelRecord): Promise<number>
+  changeMembership(operations: readonly MembershipOperation[]): Promise<unknown>
+}
+
+/** What only a running node knows. */
+export interface RunningNode {
+  readonly pid: number
+  readonly addresses: readonly string[]
+  readonly peers: readonly PeerLine[]
+  /** No neighbour is known to hold more than this node. */
+  readonly caughtUp: boolean
+  readonly gossip: boolean
+  /** Why no block is sealed at present. */
+  readonly heldBack: string | null
+  readonly sources: readonly { readonly source: string; readonly state: string }[]
+}
+
+export interface PeerLine {
+  readonly key: string
+  readonly name: string
+  readonly address: string
+  readonly direction: string
+  readonly agreement: Agreement
+}
+
+export interface MemberLine {
+  readonly index: number
+  readonly key: string
+  readonly label: string | null
+  readonly roles: string
+  readonly admittedAt: number
+  readonly revoked: { readonly atSize: number; readonly endSize: number } | null
+}
+
+export interface ChainLine extends MemberLine {
+  /** Blocks held; those that count may be fewer (revoked). */
+  readonly size: number
+  /** Hash of the newest block, hex; null without one. */
+  readonly head: string | null
+  readonly sealedAt: string | null
+  readonly quarantined: boolean
+}
+
+export interface Status {
+  readonly network: { readonly name: string; readonly id: string }
+  readonly self: { readonly key: string; readonly index: number | null; readonly label: string | null; readonly roles: string }
+  readonly running: RunningNode | null
+  readonly chains: readonly ChainLine[]
+  readonly frontier: readonly number[]
+  readonly headsRoot: string
+  readonly waiting: number
+  /** Damaged spool entries that wait for somebody to look at them. */
+  readonly setAside: number
+  readonly damage: readonly string[]
+}
+
+/** Damage told at once; `verify` tells all. */
+const DAMAGE_SHOWN = 16
+
+export function describeMembers(membership: Membership): MemberLine[] {
+  return membership.members.map(memberLine)
+}
+
+function memberLine({ index, keyHex, label, roles, admittedAt, revoked }: Member): MemberLine {
+  return {
+    index,
+    key: keyHex,
+    label: label ?? null,
+    roles: formatRoles(roles),
+    admittedAt,
+    revoked: revoked === undefined ? null : { atSize: revoked.atSize, endSize: revoked.endSize },
+  }
+}
+
+export function describeStatus(view: LedgerView, running: RunningNode | null): Status {
+  const { genesis, key, store, membership } = view
+  const self = membership.member(key)
+  const leaves = membership.members.map((member) => {
+    const head = store.head(member.key) ?? EMPTY_CHAIN
+    const size = headLeafSize(member, head.size)
+    const root = size === head.size || member.revoked === undefined ? head.root : member.revoked.endRoot
+    return { member: member.key, size, root }
+  })
+  return {
+    network: { name: genesis.name, id: toHex(genesis.networkId) },
+    self: { key: toHex(key), index: self?.index ?? null, label: self?.label ?? null, roles: formatRoles(self?.roles ?? 0) },
+    running,
+    chains: membership.members.map((member) => chainLine(store, member)),
+    frontier: leaves.map(({ size }) => size),
+    headsRoot: toHex(headsRoot(leaves)),
+    waiting: store.spool.size,
+    setAside: store.spool.setAside,
+    damage: store.damage.slice(-DAMAGE_SHOWN).map(damageText),
+  }
+}
+
+function chainLine(store: LedgerStore, member: Member): ChainLine {
+  const head = store.head(member.key)
+  return {
+    ...memberLine(member),
+    size: head?.size ?? 0,
+    head: head === undefined ? null : toHex(head.lastHash),
+    sealedAt: head === undefined ? null : new Date(head.sealedAt).toISOString(),
+    quarantined: store.quarantined(member.key),
+  }
+}
+
+function damageText({ what, member, height }: Damage): string {
+  const whose =
+    member === undefined ? '' : ` (member ${toHex(member).slice(0, 12)}${height === undefined ? '' : `, height ${height}`})`
+  return `${what}${whose}`
+}
+
+export function describeRunning(node: ControlledNode, sources: RunningNode['sources']): RunningNode {
+  const agreements = new Map([...node.sync.sessions].map(({ peerHex, agreement }) => [peerHex, agreement]))
+  const peers = node.network.links().map(({ key, keyHex, address, direction }) => {
+    const member = node.membership.member(key)
+    const name = member === undefined ? keyHex.slice(0, 12) : nameOf(member)
+    return { key: keyHex, name, address, direction, agreement: agreements.get(keyHex) ?? 'unknown' }
+  })
+  return {
+    pid: process.pid,
+    addresses: node.network.addresses(),
+    peers,
+    caughtUp: node.sync.isCaughtUp,
+    gossip: node.gossipsBlocks,
+    heldBack: node.heldBack() ?? null,
+    sources,
+  }
+}
+
+/** For people, within 100 columns where names are short. */
+export function formatStatus(status: Status): string {
+  const { network, self, running, chains, frontier, headsRoot: root, waiting, setAside, damage } = status
+  const who = self.index === null ? 'no member' : `member ${self.index} "${self.label ?? '?'}" (${self.roles})`
+  const lines = [
+    `network    ${network.name} ${network.id.slice(0, 16)}`,
+    `node       ${self.key.slice(0, 16)} ${who}`,
+    `state      ${running === null ? 'stopped' : stateText(running)}`,
+    `heads root ${root}`,
+    `waiting    ${waiting} reading${waiting === 1 ? '' : 's'}${setAside > 0 ? `, ${setAside} damaged and set aside` : ''}`,
+    '',
+    ...table([
+      ['member', 'label', 'roles', 'blocks', 'counted', 'head', 'sealed', ''],
+      ...chains.map((chain, at) => [
+        String(chain.index),
+        chain.label ?? chain.key.slice(0, 12),
+        chain.roles,
+        String(chain.size),
+        String(frontier[at] ?? 0),
+        chain.head?.slice(0, 12) ?? '-',
+        chain.sealedAt ?? '-',
+        [chain.quarantined ? 'QUARANTINED' : '', chain.revoked === null ? '' : 'revoked'].filter((text) => text !== '').join(' '),
+      ]),
+    ]),
+  ]
+  if (running !== null && running.peers.length > 0) {
+    const rows = running.peers.map(({ name, agreement, direction, address }) => [name, agreement, direction, address])
+    lines.push('', ...table([['peer', 'heads root', 'came', 'address'], ...rows]))
+  }
+  if (running !== null && running.sources.length > 0) {
+    lines.push('', ...table([['source', 'state'], ...running.sources.map(({ source, state }) => [source, state])]))
+  }
+  for (const text of damage) lines.push(`damage     ${text}`)
+  return lines.join('\n')
+}
+
+function stateText({ pid, peers, heldBack, caughtUp }: RunningNode): string {
+  const held = heldBack === null ? '' : `; seals nothing: ${heldBack}`
+  return `running (process ${pid}), ${peers.length} peer${peers.length === 1 ? '' : 's'}, ${caughtUp ? 'caught up' : 'catching up'}${held}`
+}
+
+/** Columns wide enough for what is in them. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
+}
