@@ -4,7 +4,7 @@ import { MAX_GOSSIP_BYTES, SEEN_PAYLOAD_MS } from './limits.ts'
 /** The versions gossipsub speaks, newest first; floodsub is off. */
 export const gossipProtocols: ReadonlySet<string> = new Set(['/meshsub/1.2.0', '/meshsub/1.1.0', '/meshsub/1.0.0'])
 
-/** Rejects in a row that get a peer's gossip dropped unread (the ledger halves them every ten minutes). */
+/** Rejects in quick succession that get a peer's gossip dropped unread (the ledger halves them every ten minutes). */
 export const REJECTS_TO_GREYLIST = 8
 
 const GREYLIST_SCORE = -80
@@ -62,7 +62,8 @@ export function gossipOptions(degree: number, hooks: GossipHooks): Partial<Gossi
     scoreParams: {
       // Rejects, from the ledger; nothing else gossip-specific is scored, so an ignore costs nothing.
       appSpecificScore: (peer) => -hooks.penaltyOf(peer),
-      appSpecificWeight: -GREYLIST_SCORE / REJECTS_TO_GREYLIST,
+      // The ledger forgets a little at every moment: half a reject of margin.
+      appSpecificWeight: -GREYLIST_SCORE / (REJECTS_TO_GREYLIST - 0.5),
       // On by default it silences meshes of 16 and more peers behind one address, without any error.
       IPColocationFactorWeight: 0,
       // Promises that a loaded but honest neighbour breaks must not grey-list it: count from the seventh in a second.

@@ -39,7 +39,9 @@ export class Gossip {
   readonly #isMember: (connection: Connection) => boolean
   readonly #ledger: RejectLedger
   readonly #topics = new Map<string, Topic>()
-  readonly #topologies: Topology[] = []
+  /** The connection that gossip with a peer goes over. */
+  readonly #attached = new Map<string, Connection>()
+  #topology: Topology | undefined
   #router: (GossipSub & GossipWorkings) | undefined
   #running = false
   #lastData: Uint8Array | undefined
@@ -100,40 +102,56 @@ export class Gossip {
   }
 
   /**
-   * Gossipsub opens its stream once, at the first connection, and never again: after the loss of one of two connections,
-   * or of the stream alone, it would stay silent towards that peer until it reconnects.
+   * Gossips with a member over one of its connections, the one that carries the channel: both sides know which that is.
+   * Left to itself gossipsub takes any connection, opens its stream once, and after the loss of one of two connections
+   * forgets a peer that goes on thinking it is known.
    */
+  attach(peer: PeerId, connection: Connection): void {
+    const name = peer.toString()
+    const attached = this.#attached.get(name)
+    if (!this.#running || attached === connection) return
+    if (attached !== undefined) this.detach(peer, attached)
+    this.#attached.set(name, connection)
+    void this.#topology?.onConnect?.(peer, connection)
+  }
+
+  detach(peer: PeerId, connection: Connection): void {
+    const name = peer.toString()
+    if (this.#attached.get(name) !== connection) return
+    this.#attached.delete(name)
+    void this.#topology?.onDisconnect?.(peer)
+  }
+
+  /** Opens the stream again where it was lost: a neighbour that did not read for too long, for one. */
   mend(peer: PeerId, connection: Connection): void {
-    if (!this.#running || connection.status !== 'open') return
+    if (!this.#running || this.#attached.get(peer.toString()) !== connection || connection.status !== 'open') return
     const speaks = connection.streams.some(
       ({ direction, protocol, writeStatus }) =>
         direction === 'outbound' && writeStatus === 'writable' && gossipProtocols.has(protocol),
     )
-    if (speaks) return
-    for (const topology of this.#topologies.slice(0, 1)) void topology.onConnect?.(peer, connection)
+    if (!speaks) void this.#topology?.onConnect?.(peer, connection)
   }
 
-  /** Keeps everyone but members away from the router. */
+  /** The router hears of peers from us alone. */
   #guard(registrar: GossipSubComponents['registrar']): GossipSubComponents['registrar'] {
     const guarded: Pick<typeof registrar, 'handle' | 'unhandle' | 'register' | 'unregister'> = {
       handle: (protocol, handler, options) =>
         registrar.handle(
           protocol,
           (stream, connection) => {
-            if (this.#isMember(connection)) return handler(stream, connection)
-            stream.abort(new Error('gossip is for members'))
+            const attached = this.#attached.get(connection.remotePeer.toString())
+            if (attached === undefined && this.#isMember(connection)) this.attach(connection.remotePeer, connection)
+            else if (attached !== connection) return stream.abort(new Error('no gossip on this connection'))
+            return handler(stream, connection)
           },
           options,
         ),
       unhandle: (protocol, options) => registrar.unhandle(protocol, options),
-      register: (protocol, topology, options) => {
-        this.#topologies.push(topology)
-        const onConnect = (peer: PeerId, connection: Connection): void => {
-          if (this.#isMember(connection)) void topology.onConnect?.(peer, connection)
-        }
-        return registrar.register(protocol, { ...topology, onConnect }, options)
+      register: async (protocol, topology) => {
+        this.#topology = topology
+        return protocol
       },
-      unregister: (id) => registrar.unregister(id),
+      unregister: () => undefined,
     }
     return guarded as typeof registrar
   }

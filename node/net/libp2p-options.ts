@@ -60,7 +60,9 @@ export function libp2pOptions(
     gossip,
   }
   if (reach.relay) services['dcutr'] = dcutr()
-  if (reach.relayServer) services['relay'] = circuitRelayServer()
+  // Only members get past the gater: no need to cut them off after two minutes or 128 KiB.
+  if (reach.relayServer)
+    services['relay'] = circuitRelayServer({ reservations: { applyDefaultLimit: false, maxReservations: MAX_LINKS } })
   return {
     privateKey,
     start: false,

@@ -164,7 +164,7 @@ class Libp2pNetwork implements Network {
     if (request.length > MAX_REQUEST_BYTES) {
       throw new WattnessError('REQUEST_TOO_LARGE', `a request has at most ${MAX_REQUEST_BYTES} bytes, got ${request.length}`)
     }
-    const connection = await this.#connect(address, signal)
+    const connection = this.#guestAt(address) ?? (await this.#connect(address, signal))
     const guest = this.#guests.get(connection)
     if (guest !== undefined) guest.uses++
     try {
@@ -173,6 +173,15 @@ class Libp2pNetwork implements Network {
       // A guest's connection lives as long as its requests.
       if (guest !== undefined && --guest.uses === 0) void closeQuietly(connection)
     }
+  }
+
+  /** A guest's connection that stands: good enough for another request. */
+  #guestAt(address: string): Connection | undefined {
+    const key = keyOfAddress(address)
+    if (key === undefined) return undefined
+    const keyHex = toHex(key)
+    for (const [connection, guest] of this.#guests) if (guest.keyHex === keyHex && connection.status === 'open') return connection
+    return undefined
   }
 
   async #connect(address: string, parent: AbortSignal | undefined): Promise<Connection> {
@@ -192,7 +201,7 @@ class Libp2pNetwork implements Network {
       parent,
     )
     try {
-      // A guest's connection does not count: it may be a member's by now.
+      // By force: a guest's connection does not count here, since the guest may be a member by now.
       const connection = await this.#node.dial(multiaddr(address), { signal: limit.signal, force: true })
       await this.#unconfirmed.get(connection)
       const peer = this.#peers.get(keyHexOf(connection))
@@ -271,7 +280,8 @@ class Libp2pNetwork implements Network {
         handlers.onUnlink(key)
       },
       onChannel: (channel) => handlers.onChannel(channel),
-      onAlive: ({ id }, alive) => this.#gossip.mend(id, alive),
+      onChosen: (chosen) => this.#gossip.attach(chosen.remotePeer, chosen),
+      onAlive: (alive) => this.#gossip.mend(alive.remotePeer, alive),
     })
     this.#peers.set(keyHex, peer)
     return peer
@@ -281,6 +291,7 @@ class Libp2pNetwork implements Network {
     const guest = this.#guests.get(connection)
     if (guest !== undefined) this.#init.platform.timers.clear(guest.timer)
     this.#guests.delete(connection)
+    this.#gossip.detach(connection.remotePeer, connection)
     this.#peers.get(keyHexOf(connection))?.closed(connection)
   }
 
@@ -288,7 +299,7 @@ class Libp2pNetwork implements Network {
     // A stream from the other side proves as much as a ping.
     if (this.#unconfirmed.has(connection)) this.#confirm(connection)
     const peer = this.#peers.get(keyHexOf(connection))
-    if (peer?.has(connection)) peer.accept(stream)
+    if (peer?.has(connection)) peer.accept(stream, connection)
     else stream.abort(new Error('the channel is for members'))
   }
 

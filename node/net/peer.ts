@@ -22,8 +22,9 @@ export interface PeerInit {
   onLink(link: Link): void
   onUnlink(key: Uint8Array): void
   onChannel(channel: Channel): void
-  /** A member connection was proved alive, or is the one left of two. */
-  onAlive(peer: Peer, connection: Connection): void
+  /** The connection that carries the channel from now on. */
+  onChosen(connection: Connection): void
+  onAlive(connection: Connection): void
 }
 
 /** A member that we are connected with: its connections (two when both sides dialled at once), its link, its channel. */
@@ -70,7 +71,7 @@ export class Peer {
   confirm(connection: Connection): void {
     if (connection.status !== 'open' || this.#connections.has(connection)) return
     const { platform, pingIntervalMs, pingTimeoutMs } = this.#init
-    const onAlive = (): void => this.#init.onAlive(this, connection)
+    const onAlive = (): void => this.#init.onAlive(connection)
     const liveness = new Liveness(connection, platform, pingIntervalMs, pingTimeoutMs, onAlive)
     const older = [...this.#connections]
     this.#connections.set(connection, liveness)
@@ -100,11 +101,6 @@ export class Peer {
     if (liveness === undefined) return
     liveness.stop()
     this.#connections.delete(connection)
-    const left = this.connection
-    if (left !== undefined) {
-      this.#init.onAlive(this, left)
-      return
-    }
     if (this.#connections.size > 0 || this.#link === undefined) return
     this.#link = undefined
     if (this.#retry !== undefined) this.#init.platform.timers.clear(this.#retry)
@@ -114,14 +110,14 @@ export class Peer {
   }
 
   /** The other side opened the channel's stream. */
-  accept(stream: Stream): void {
+  accept(stream: Stream, connection: Connection): void {
     if (this.#opens || this.#link === undefined) return stream.abort(new Error('the channel is opened by the lower key'))
     // The other side would not open a second one if it still had the first.
     this.#channel?.end(new WattnessError('CHANNEL_RESET', `${this.keyHex} opened the channel afresh`, { peer: this.keyHex }))
-    this.#adopt(stream)
+    this.#adopt(stream, connection)
   }
 
-  #adopt(stream: Stream): void {
+  #adopt(stream: Stream, connection: Connection): void {
     const openedMs = this.#init.platform.clock.monotonicMs()
     const channel = new StreamChannel(this.key, this.keyHex, stream, this.#init.platform.timers, (ended) => {
       if (this.#channel === ended) this.#channel = undefined
@@ -129,6 +125,7 @@ export class Peer {
       this.#openLater()
     })
     this.#channel = channel
+    this.#init.onChosen(connection)
     this.#init.onChannel(channel)
   }
 
@@ -154,7 +151,7 @@ export class Peer {
     try {
       const stream = await connection.newStream(SYNC_PROTOCOL, { signal: limit.signal, runOnLimitedConnection: true })
       if (this.#link === undefined || this.#channel !== undefined) stream.abort(new Error('no longer wanted'))
-      else this.#adopt(stream)
+      else this.#adopt(stream, connection)
     } catch {
       // Not served yet, refused, or broken: tried again below.
     } finally {
