@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import type { CsvMapping } from '../../collect/csv-mapping.ts'
 import { openSource } from '../../collect/formats.ts'
 import type { ReadLine } from '../../collect/read.ts'
 import { readLines } from '../../collect/read.ts'
@@ -91,4 +92,11 @@ export async function thrownCode(run: () => unknown): Promise<string> {
     return (error as { code?: string }).code ?? String(error)
   }
   return 'nothing thrown'
+}
+
+/** A CSV text read through a mapping file. */
+export async function readCsv(text: string | Uint8Array, mapping: CsvMapping, home?: string): Promise<SourceItem[]> {
+  return withFiles({ 'a.csv': text, 'm.json': JSON.stringify(mapping) }, (dir) =>
+    itemsOf(`csv:${dir}/a.csv?map=${dir}/m.json${home === undefined ? '' : `#${home}`}`),
+  )
 }
