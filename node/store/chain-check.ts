@@ -184,7 +184,8 @@ export async function salvageChain(
   if (newest !== undefined && newest.size < size) return salvageChain(context, id, member, { limit: newest.size })
   const covered = checkpoint ?? newest
   if (size === 0 || covered === undefined) {
-    await context.write([del(headKey(id))], true)
+    // Without its first block what is left of the chain is no chain, and is not looked at again.
+    await context.write([del(headKey(id)), del(blockKey(id, 0))], true)
     return emptyEntry(id, member)
   }
   const kept: ChainEntry = { ...entry, state: { ...entry.state, checkpoint: covered } }

@@ -1,4 +1,4 @@
-import { mkdir, statfs } from 'node:fs/promises'
+import { mkdir, readdir, statfs } from 'node:fs/promises'
 import { ClassicLevel } from 'classic-level'
 import { MemoryLevel } from 'memory-level'
 import { WattnessError } from '../../protocol/errors.ts'
@@ -44,12 +44,25 @@ export async function openLevelKv(location: string, options: LevelKvOptions = {}
     return level
   }
   if (createIfMissing) await mkdir(location, { recursive: true })
+  await assertNotHeadless(location)
   const needed = options.reopenFreeBytes ?? REOPEN_FREE_BYTES
   const hasRoom = async (): Promise<boolean> => {
     const disk = await statfs(location)
     return disk.bavail * disk.bsize >= needed
   }
   return new LevelKv(location, await open(), open, hasRoom)
+}
+
+const DATA_FILE = /^(?:MANIFEST-\d+|\d+\.(?:log|ldb|sst))$/
+
+/** Where CURRENT is gone, LevelDB would make a new store and delete the files of the old one. Throws STORE_DAMAGED. */
+async function assertNotHeadless(location: string): Promise<void> {
+  const names: string[] = await readdir(location).catch(() => [])
+  if (names.includes('CURRENT') || !names.some((name) => DATA_FILE.test(name))) return
+  throw new WattnessError('STORE_DAMAGED', `${location}/CURRENT: missing beside the files of a store`, {
+    location,
+    file: 'CURRENT',
+  })
 }
 
 /** The same port in memory: for tests and simulations. */

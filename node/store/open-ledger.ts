@@ -1,8 +1,8 @@
-import { access, copyFile, mkdir, open, rename } from 'node:fs/promises'
+import { access, copyFile, mkdir, open, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { isWattnessError, WattnessError } from '../../protocol/errors.ts'
 import { checkFiles, type FileFault } from './files.ts'
-import { damagedDirectory, damagedLogFile, ledgerDirectory, rebuiltDirectory } from './layout.ts'
+import { damagedDirectory, damagedLogFile, ledgerDirectory, rebuiltDirectory, salvageDirectory } from './layout.ts'
 import { LedgerStore, type LedgerStoreInit } from './ledger-store.ts'
 import { type LevelKvOptions, openLevelKv } from './level-kv.ts'
 import { lockDirectory } from './lock.ts'
@@ -56,11 +56,20 @@ function explain(error: unknown, directory: string): unknown {
   )
 }
 
-/** A torn end is what every crash leaves; damage before it is kept for a look, and what it cost shows in the chains. */
+/**
+ * A torn end is what every crash leaves. Damage before it is kept for a look, and what it cost shows in the chains. Without
+ * a whole manifest nobody can say which files are the store: throws STORE_DAMAGED.
+ */
 async function keepDamagedLogs(directory: string): Promise<{ what: string; file: string; offset: number }[]> {
   const ledger = ledgerDirectory(directory)
   if (!(await exists(ledger))) return []
-  const faults = (await checkFiles(ledger, 'logs')).faults.filter((fault) => fault.torn !== true && !isIndexFile(fault))
+  const found = (await checkFiles(ledger, 'logs')).faults.filter((fault) => fault.torn !== true)
+  const index = found.find((fault) => !isLog(fault))
+  if (index !== undefined) {
+    const { file, offset, what } = index
+    throw new WattnessError('STORE_DAMAGED', `${ledger}/${file}: ${what} (byte ${offset})`, { file, offset, what })
+  }
+  const faults = found.filter(isLog)
   for (const file of new Set(faults.map((fault) => fault.file))) {
     for (let number = 1; number <= DAMAGED_LOGS_KEPT; number++) {
       const copy = damagedLogFile(directory, number)
@@ -72,8 +81,7 @@ async function keepDamagedLogs(directory: string): Promise<{ what: string; file:
   return faults.map(({ file, offset, what }) => ({ file, offset, what }))
 }
 
-/** LevelDB checks these itself and refuses to open. */
-const isIndexFile = ({ file }: FileFault): boolean => !file.endsWith('.log')
+const isLog = ({ file }: FileFault): boolean => file.endsWith('.log')
 
 /** Puts a rebuilt store in its place. Its name appears only once it is whole, so this can be begun again at any point. */
 export async function finishRepair(
@@ -93,6 +101,7 @@ export async function finishRepair(
   await rename(rebuilt, ledger)
   await syncDirectory(directory)
   onStep('rebuilt store put in its place')
+  await rm(salvageDirectory(directory), { recursive: true, force: true })
   return aside
 }
 

@@ -125,8 +125,6 @@ async function rebuild(init: RepairInit, onStep: (step: string) => void): Promis
   await rename(rebuilding, rebuiltDirectory(directory))
   await syncDirectory(directory)
   onStep('rebuilt store named')
-  await rm(salvage, { recursive: true, force: true })
-  onStep('copy removed')
 }
 
 /** Tables are never changed in place, only deleted: a link keeps them. The other files are appended to: copies. */
