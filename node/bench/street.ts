@@ -21,9 +21,12 @@ import {
   ZERO_HASH,
 } from '../../protocol/index.ts'
 import { createSigner } from '../signature.ts'
+import type { Acceptance } from '../store/index.ts'
+import { seedNamed } from './bench-node.ts'
 
 const MINUTE_MS = 60_000
-const START_MS = Date.UTC(2026, 0, 1)
+// Long ago enough for 500 days of blocks: none may be ahead of the clock.
+const START_MS = Date.UTC(2020, 0, 1)
 
 /** One block as it travels alone, and the parts that a bare signature check needs. */
 export interface SealedBlock {
@@ -31,6 +34,8 @@ export interface SealedBlock {
   readonly run: Bytes
   readonly root: Bytes
   readonly signature: Bytes
+  /** What the door would hand to the store. */
+  readonly acceptance: Acceptance
 }
 
 interface Chain {
@@ -82,8 +87,24 @@ export class Street {
     chain.previous = blockHash(block.headerBytes)
     chain.height++
     chain.range.append(chain.previous)
-    const { root, signature } = signCheckpoint(signer, this.genesis.networkId, chain.height, chain.range.root())
-    return { bytes: block.bytes, run: encodeRun([block.bytes], { type: 'signed', root, signature }), root, signature }
+    const checkpoint = signCheckpoint(signer, this.genesis.networkId, chain.height, chain.range.root())
+    const { root, signature } = checkpoint
+    const acceptance: Acceptance = {
+      member: signer.publicKey,
+      from: chain.height - 1,
+      blocks: [block.bytes],
+      hashes: [chain.previous],
+      state: {
+        size: chain.height,
+        range: chain.range.clone(),
+        root,
+        lastHash: chain.previous,
+        sealedAt: start + rows * 15 * MINUTE_MS,
+        registrarSize: 0,
+        checkpoint,
+      },
+    }
+    return { bytes: block.bytes, run: encodeRun([block.bytes], { type: 'signed', root, signature }), root, signature, acceptance }
   }
 }
 
@@ -97,7 +118,8 @@ export const FOUR_REGISTERS: readonly Register[] = [
   { obis: { a: 1, b: 0, c: 31, d: 7, e: 0, f: 255 }, unit: 33, scaler: -2 },
 ]
 
-function readingAt(time: number, meter: number, registers: readonly Register[]): Reading {
+/** A household's registers at one instant. */
+export function readingAt(time: number, meter: number, registers: readonly Register[]): Reading {
   const quarter = time / (15 * MINUTE_MS)
   // A small deterministic wobble: neighbouring meters and hours differ as homes do.
   const wobble = (Math.imul(quarter + meter * 7919, 0x9e3779b1) >>> 0) % 400
@@ -109,5 +131,5 @@ function readingAt(time: number, meter: number, registers: readonly Register[]):
 }
 
 export function signerNamed(name: string): Signer {
-  return createSigner(sha256(toUtf8(`bench ${name}`)))
+  return createSigner(seedNamed(name))
 }
