@@ -1,11 +1,11 @@
 import { type Block, blockHash, KIND_EVENT, makeBlock, type NewBlock } from '../block.ts'
-import { type Bytes, equalBytes, toUtf8 } from '../bytes.ts'
+import { type Bytes, toUtf8 } from '../bytes.ts'
 import { type ChainState, EMPTY_CHAIN } from '../chain-state.ts'
 import { type SignedCheckpoint, signCheckpoint } from '../checkpoint.ts'
 import type { Signer } from '../ed25519.ts'
 import { encodeEvents } from '../event-body.ts'
 import { sha256 } from '../hash.ts'
-import { encodeRun } from '../run.ts'
+import { encodeRun, type RunEnd } from '../run.ts'
 import { consistencyProof, type NodeReader } from '../tree.ts'
 
 export const FIRST_SEALED_MS = 1_767_225_600_000
@@ -104,11 +104,15 @@ export class ChainAuthor {
     return encodeRun(this.bytes(from, end), { type: 'signed', root, signature })
   }
 
+  /** The checkpoint of `size` blocks, and how the first `end` lead to it. */
+  async coveredEnd(end: number, size = this.size): Promise<RunEnd & { type: 'covered' }> {
+    const { root, signature } = this.checkpoint(size)
+    return { type: 'covered', size, root, signature, proof: await consistencyProof(this.read, end, size) }
+  }
+
   /** The run [from, end) under the checkpoint of `size` blocks. */
   async coveredRun(from: number, end: number, size = this.size): Promise<Bytes> {
-    const { root, signature } = this.checkpoint(size)
-    const proof = await consistencyProof(this.read, end, size)
-    return encodeRun(this.bytes(from, end), { type: 'covered', size, root, signature, proof })
+    return encodeRun(this.bytes(from, end), await this.coveredEnd(end, size))
   }
 
   /** Root and last hash of the first `size` blocks, as a store that holds them knows. */
@@ -116,21 +120,6 @@ export class ChainAuthor {
     const { root, lastHash } = this.state(size)
     return { root, lastHash }
   }
-}
-
-/** A copy of `bytes` in which the only place where `part` stands holds `other` instead. */
-export function replaced(bytes: Bytes, part: Bytes, other: Bytes): Bytes {
-  const at = placeOf(bytes, part)
-  const out = bytes.slice()
-  out.set(other, at)
-  return out
-}
-
-function placeOf(bytes: Bytes, part: Bytes): number {
-  for (let at = 0; at + part.length <= bytes.length; at++) {
-    if (equalBytes(bytes.subarray(at, at + part.length), part)) return at
-  }
-  throw new Error('the part is not in the bytes')
 }
 
 /** A copy in which one bit of byte `at` (from the end where negative) is the other way round. */
