@@ -37,6 +37,13 @@ export class ChainMaker {
     this.state = { size: 0, range, root: EMPTY_ROOT, lastHash: ZERO_HASH, sealedAt: 0, registrarSize: 0, checkpoint: undefined }
   }
 
+  /** Bytes of a block made before, header ‖ body. */
+  bytesAt(height: number): Uint8Array {
+    const block = this.blocks[height]
+    if (block === undefined) throw new RangeError(`block ${height} was not made`)
+    return block.bytes
+  }
+
   /** The next `count` blocks as one accepted run whose end is signed, or covered by `checkpoint` if one is given. */
   next(count = 1, contentBytes = 40, checkpoint?: SignedCheckpoint): Acceptance {
     const from = this.state.size

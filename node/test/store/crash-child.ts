@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs'
-import { LedgerStore, openLedger } from '../../store/index.ts'
+import { type LedgerStore, openLedger } from '../../store/index.ts'
 import { ChainMaker, NETWORK_ID, verifyFake } from './chain-maker.ts'
 import { sampleItem } from './sample-readings.ts'
 

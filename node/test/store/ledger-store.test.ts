@@ -189,7 +189,7 @@ describe('ledger store', () => {
 
     it('STORE_DAMAGED: any flipped byte of a block is found when it is read, with its height', async () => {
       const key = blockKey(0, 310)
-      const length = (maker.blocks[310]?.bytes as Uint8Array).length
+      const length = maker.bytesAt(310).length
       for (let at = 0; at < length; at++) {
         await flip(key, at)
         const error = await store
@@ -211,7 +211,7 @@ describe('ledger store', () => {
           store.findByTime(maker.member, (maker.blocks[310] as { header: { sealedAt: number } }).header.sealedAt),
         ),
       ).to.equal('STORE_DAMAGED')
-      const end = (maker.blocks[299]?.bytes as Uint8Array).length
+      const end = maker.bytesAt(299).length
       await flip(blockKey(0, 299), end + 3)
       expect(await refusalCode(store.signatureAtOrBelow(maker.member, 299))).to.equal('STORE_DAMAGED')
     })
@@ -267,7 +267,7 @@ describe('ledger store', () => {
     })
 
     it('a damaged signature of the head', async () => {
-      await flip(blockKey(0, 319), (maker.blocks[319]?.bytes as Uint8Array).length + 40)
+      await flip(blockKey(0, 319), maker.bytesAt(319).length + 40)
       await afterDamage(300)
     })
 

@@ -1,0 +1,109 @@
+import { expect } from 'chai'
+import { DurableMark } from '../../store/durable-mark.ts'
+import { type Kv, LedgerStore, openMemoryKv, put } from '../../store/index.ts'
+import { allOf, keysUnder, MAX_U48, readU48, spoolKey } from '../../store/keys.ts'
+import { WRITE_BUFFER_BYTES } from '../../store/level-kv.ts'
+import { LruMap } from '../../store/lru-map.ts'
+import { StoreWriter } from '../../store/writer.ts'
+import { ChainMaker, NETWORK_ID } from './chain-maker.ts'
+import { refusalCode } from './temporary-directories.ts'
+
+describe('bounds of the store', () => {
+  it('a cache forgets what was not asked for the longest', () => {
+    const map = new LruMap<number, string>(2)
+    map.set(1, 'a')
+    map.set(2, 'b')
+    map.get(1)
+    map.set(3, 'c')
+    expect([map.get(1), map.get(2), map.get(3), map.size]).to.deep.equal(['a', undefined, 'c', 2])
+    map.clear()
+    expect(map.size).to.equal(0)
+  })
+
+  it('OUT_OF_RANGE: a number that no key holds', async () => {
+    expect(readU48(spoolKey(MAX_U48), 1)).to.equal(MAX_U48)
+    expect(readU48(spoolKey(0x8000_0000), 1)).to.equal(0x8000_0000)
+    for (const number of [-1, 1.5, MAX_U48 + 1, Number.NaN]) {
+      expect(await refusalCode(Promise.resolve().then(() => spoolKey(number)))).to.equal('OUT_OF_RANGE')
+    }
+  })
+
+  it('the keys under a prefix end before the next one', async () => {
+    expect(keysUnder(Uint8Array.of(1, 0xff))).to.deep.equal({ gte: Uint8Array.of(1, 0xff), lt: Uint8Array.of(2) })
+    expect(await refusalCode(Promise.resolve().then(() => allOf(0xff)))).to.equal('OUT_OF_RANGE')
+  })
+
+  it('STORE_BUSY: one writer more than may wait', async () => {
+    const writer = new StoreWriter(await openMemoryKv())
+    const writes = Array.from({ length: 1_026 }, (_, i) =>
+      refusalCode(writer.write([put(Uint8Array.of(1), Uint8Array.of(i))], false)),
+    )
+    const codes = await Promise.all(writes)
+    // The first goes at once, 1,024 gather behind it.
+    expect(codes.filter((code) => code === 'STORE_BUSY').length).to.equal(1)
+    expect(codes.at(-1)).to.equal('STORE_BUSY')
+  })
+
+  it('all who wait share one write, on the disk if one of them asked for it', async () => {
+    const memory = await openMemoryKv()
+    const batches: { count: number; sync: boolean }[] = []
+    const kv: Kv = {
+      get: (key) => memory.get(key),
+      getMany: (keys) => memory.getMany(keys),
+      iterate: (range) => memory.iterate(range),
+      recover: () => memory.recover(),
+      close: () => memory.close(),
+      batch: (operations, options) => {
+        batches.push({ count: operations.length, sync: options?.sync === true })
+        return memory.batch(operations, options)
+      },
+    }
+    const writer = new StoreWriter(kv)
+    const value = Uint8Array.of(1)
+    await Promise.all([1, 2, 3, 4].map((n) => writer.write([put(Uint8Array.of(n), value)], n === 3)))
+    expect(batches).to.deep.equal([
+      { count: 1, sync: false },
+      { count: 3, sync: true },
+    ])
+    expect(writer.bytesWritten).to.equal(8)
+  })
+
+  it('the durable mark moves up four write buffers behind what is written', () => {
+    const mark = new DurableMark(new Map([[0, 5]]))
+    expect(mark.next(4 * WRITE_BUFFER_BYTES - 1, () => new Map([[0, 6]]))).to.equal(undefined)
+    const first = mark.next(4 * WRITE_BUFFER_BYTES, () => new Map([[0, 7]]))
+    expect(first?.type === 'put' && [...first.value.subarray(0, 2)]).to.deep.equal([0, 5])
+    expect(mark.next(4 * WRITE_BUFFER_BYTES + 1, () => new Map())).to.equal(undefined)
+    const second = mark.next(8 * WRITE_BUFFER_BYTES, () => new Map())
+    expect(second?.type === 'put' && [...second.value.subarray(0, 2)]).to.deep.equal([0, 7])
+  })
+
+  it('the mark is written along with batches, and a start reads on from it', async () => {
+    const kv = await openMemoryKv()
+    let read = 0
+    const counting: Kv = {
+      get: (key) => kv.get(key),
+      getMany: (keys) => kv.getMany(keys),
+      batch: (operations, options) => kv.batch(operations, options),
+      recover: () => kv.recover(),
+      close: () => kv.close(),
+      async *iterate(range) {
+        for await (const entries of kv.iterate(range)) {
+          if (range.gte[0] === 0x04) read += entries.length
+          yield entries
+        }
+      },
+    }
+    const store = await LedgerStore.open({ kv: counting, networkId: NETWORK_ID })
+    const maker = new ChainMaker(1)
+    for (let i = 0; i < 10; i++) await store.accept([maker.next(100, 60_000)])
+    expect((await DurableMark.read(kv)).get(0)).to.equal(600)
+    read = 0
+    const again = await LedgerStore.open({ kv: counting, networkId: NETWORK_ID })
+    expect(again.damage).to.deep.equal([])
+    expect(read).to.be.within(400, 410)
+    read = 0
+    await LedgerStore.open({ kv: counting, networkId: NETWORK_ID })
+    expect(read).to.be.at.most(256)
+  })
+})
