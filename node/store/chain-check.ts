@@ -1,7 +1,7 @@
 import { equalBytes } from '../../protocol/bytes.ts'
 import type { ChainState } from '../../protocol/chain-state.ts'
 import type { SignedCheckpoint } from '../../protocol/checkpoint.ts'
-import { isWattnessError } from '../../protocol/errors.ts'
+import { WattnessError } from '../../protocol/errors.ts'
 import { EMPTY_ROOT, HASH_BYTES, ZERO_HASH } from '../../protocol/hash.ts'
 import { CompactRange } from '../../protocol/tree.ts'
 import { type ChainEntry, type Damage, damaged } from './chain-entry.ts'
@@ -73,11 +73,13 @@ export async function loadChain(
   }
 }
 
-/** Damage is handled; any other error (a full disk, a failing one) must not be taken for it. */
+/** Only damage is mended: a disk that fails or is full, or a fault of this program, must not be taken for it. */
 function reasonOf(error: unknown): string {
-  if (isWattnessError(error) && ['DISK_FULL', 'STORE_FAILED', 'STORE_LOCKED', 'STORE_CLOSED'].includes(error.code)) throw error
-  return error instanceof Error ? error.message : String(error)
+  if (!(error instanceof WattnessError) || NO_DAMAGE.has(error.code)) throw error
+  return error.message
 }
+
+const NO_DAMAGE = new Set(['DISK_FULL', 'STORE_FAILED', 'STORE_LOCKED', 'STORE_CLOSED'])
 
 async function intactChain(
   context: CheckContext,

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { equalBytes } from '../../../protocol/bytes.ts'
+import { WattnessError } from '../../../protocol/errors.ts'
 import { verifyConsistency, verifyInclusion } from '../../../protocol/tree.ts'
 import { type Kv, LedgerStore, openMemoryKv, put } from '../../store/index.ts'
 import { blockKey, chainKey, headKey, tileKey } from '../../store/keys.ts'
@@ -292,6 +293,22 @@ describe('ledger store', () => {
       expect(opened.damage.length).to.equal(1)
       expect(opened.head(maker.member)?.size).to.equal(320)
       expect((await reopen(kv)).damage).to.deep.equal([])
+    })
+
+    it('a disk that fails is not taken for damage: nothing is cut', async () => {
+      const failing: Kv = {
+        get: (key) => kv.get(key),
+        getMany: (keys) => kv.getMany(keys),
+        batch: (operations, options) => kv.batch(operations, options),
+        recover: () => kv.recover(),
+        close: () => kv.close(),
+        iterate: (range) => {
+          if (range.gte[0] === 0x04 && range.limit === undefined) throw new WattnessError('STORE_FAILED', 'Input/output error')
+          return kv.iterate(range)
+        },
+      }
+      expect(await refusalCode(reopen(failing))).to.equal('STORE_FAILED')
+      expect((await reopen(kv)).head(maker.member)?.size).to.equal(320)
     })
 
     it('cutBack takes a chain back while the node runs', async () => {

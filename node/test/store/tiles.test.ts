@@ -1,0 +1,76 @@
+import { expect } from 'chai'
+import { leafHash } from '../../../protocol/hash.ts'
+import { CompactRange, verifyConsistency } from '../../../protocol/tree.ts'
+import { emptyState } from '../../store/chain-check.ts'
+import type { ChainEntry } from '../../store/chain-entry.ts'
+import { type Kv, type KvOperation, openMemoryKv } from '../../store/index.ts'
+import { tileKey } from '../../store/keys.ts'
+import { EMPTY_EDGE, extendTiles, TILE_WIDTH, type TileEdge } from '../../store/tiles.ts'
+import { TreeReader } from '../../store/tree-reader.ts'
+import { memberKey } from './chain-maker.ts'
+import { refusalCode } from './temporary-directories.ts'
+
+const SIZE = TILE_WIDTH * TILE_WIDTH + 700
+const leaf = (index: number): Uint8Array => leafHash(Uint8Array.of(index >> 24, index >> 16, index >> 8, index))
+
+describe('tiles', () => {
+  let kv: Kv
+  let entry: ChainEntry
+  const roots = new Map<number, Uint8Array>()
+  const damaged: string[] = []
+  const reader = (): TreeReader => new TreeReader(kv, (_entry, level, index) => damaged.push(`${level}/${index}`))
+
+  before(async () => {
+    kv = await openMemoryKv()
+    const range = CompactRange.empty()
+    let edge: TileEdge = EMPTY_EDGE
+    // Runs of every length: within a tile, up to its end, over several, with a tile of the second level among them.
+    const lengths = [1, 254, 1, 255, 1, 700, 256, 3, 5_000, 60_000]
+    for (let at = 0; at < SIZE; ) {
+      const length = Math.min(lengths.shift() ?? 256, SIZE - at)
+      const hashes = Array.from({ length }, (_, i) => leaf(at + i))
+      const operations: KvOperation[] = []
+      edge = extendTiles(edge, 3, range, hashes, operations)
+      await kv.batch(operations)
+      range.appendAll(hashes)
+      at += length
+      roots.set(at, range.root())
+    }
+    entry = { id: 3, member: memberKey(1), state: { ...emptyState(), size: SIZE, range, root: range.root() }, edge }
+  }).timeout(20_000)
+
+  it('three levels hold every root and every proof', async () => {
+    const tree = reader()
+    for (const [size, root] of roots) {
+      expect(await tree.rootAt(entry, size)).to.deep.equal(root)
+      const proof = await tree.consistencyProof(entry, size, SIZE)
+      expect(verifyConsistency(size, root, SIZE, entry.state.root, proof)).to.equal(true)
+    }
+    expect((await tree.rangeAt(entry, SIZE)).root()).to.deep.equal(entry.state.root)
+    expect(damaged).to.deep.equal([])
+  })
+
+  it('full tiles stand in the store, partial ones of a higher level too, those of level 0 do not', async () => {
+    expect((await kv.get(tileKey(3, 0, 257)))?.length).to.equal(TILE_WIDTH * 32 + 4)
+    expect(await kv.get(tileKey(3, 0, 258))).to.equal(undefined)
+    expect((await kv.get(tileKey(3, 1, 0)))?.length).to.equal(TILE_WIDTH * 32 + 4)
+    expect((await kv.get(tileKey(3, 1, 1)))?.length).to.equal(2 * 32 + 4)
+    expect((await kv.get(tileKey(3, 2, 0)))?.length).to.equal(32 + 4)
+  })
+
+  it('a lost tile of a higher level is made again from those below', async () => {
+    await kv.batch([{ type: 'del', key: tileKey(3, 1, 0) }])
+    const tree = reader()
+    const [size, root] = [...roots][3] as [number, Uint8Array]
+    expect(await tree.rootAt(entry, size)).to.deep.equal(root)
+    expect(damaged).to.deep.equal(['1/0'])
+    expect(await tree.rootAt(entry, size)).to.deep.equal(root)
+    tree.forget()
+    expect(await tree.rootAt(entry, size)).to.deep.equal(root)
+  })
+
+  it('STORE_DAMAGED: a lost tile of level 0 whose blocks are gone as well', async () => {
+    await kv.batch([{ type: 'del', key: tileKey(3, 0, 4) }])
+    expect(await refusalCode(reader().leafAt(entry, 4 * TILE_WIDTH + 1))).to.equal('STORE_DAMAGED')
+  })
+})
