@@ -240,7 +240,8 @@ describe('the door', () => {
     const damaged = { ...meter.state(3), range: CompactRange.from(3, edge) }
     expectIgnored('UNEXPECTED', show(meter.run(3, 4), { chain: damaged }))
     expectIgnored('UNEXPECTED', show(await meter.coveredRun(3, 4), { chain: damaged }))
-    expectIgnored('UNEXPECTED', show(meter.run(3, 4), { chain: { ...meter.state(3), range: meter.state(2).range } }))
+    const ofAnotherSize = CompactRange.from(4, [meter.state(3).root])
+    expectIgnored('UNEXPECTED', show(meter.run(3, 4), { chain: { ...meter.state(3), range: ofAnotherSize } }))
   })
 
   it('V17, BAD_SIGNATURE: a flipped bit, another member, another network, for a block and for a run', async () => {
@@ -273,6 +274,12 @@ describe('the door', () => {
     const lower = show(await meter.coveredRun(2, 3, 4), { chain: first.state })
     expectAccepted(lower)
     expect(lower.signatures).to.equal(1)
+  })
+
+  it('V17, BAD_SIGNATURE: the held checkpoint under blocks of another size', () => {
+    const chain = meter.state(2)
+    expectRejected('BAD_SIGNATURE', show(meter.run(4, 5, meter.checkpoint(2)), { chain }))
+    expectRejected('BAD_SIGNATURE', show(meter.run(2, 3, meter.checkpoint(2)), { chain }))
   })
 
   it('V18: contents of the three known kinds are canonical, and nothing follows them', () => {
