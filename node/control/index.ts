@@ -1,5 +1,5 @@
 /** The room where a running node answers its operator: over a socket in its directory, in the words of the command line. */
-export { type BlockLine, type BlockQuery, formatBlockLine, MAX_BLOCK_LIMIT, readBlockLines } from './block-lines.ts'
+export { type BlockLine, type BlockQuery, blockQueryOf, formatBlockLine, MAX_BLOCK_LIMIT, readBlockLines } from './block-lines.ts'
 export { askControl, type ControlAnswer, streamControl } from './client.ts'
 export { findMember, nameOf } from './member-name.ts'
 export { type AdmitOrder, type AdmitResult, admitMember, type RevokeResult, revokeMember } from './membership-desk.ts'

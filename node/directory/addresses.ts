@@ -1,9 +1,12 @@
 import { createServer } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import { publicKeyFromRaw } from '@libp2p/crypto/keys'
+import { peerIdFromPublicKey } from '@libp2p/peer-id'
 import { readJsonFile, textsOf, writeJsonFile } from './json-file.ts'
 import type { DirectoryFiles } from './layout.ts'
 
 /**
- * The addresses under which this node was last reached. A port that the system chose is asked for again, so that a ticket
+ * The addresses under which this node was last reached, or will be. A port that the system chose is asked for again, so that a ticket
  * outlives a restart.
  */
 
@@ -48,5 +51,49 @@ function isFree(port: number, host: string): Promise<boolean> {
     const server = createServer()
     server.once('error', () => resolve(false))
     server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)))
+  })
+}
+
+/**
+ * Where the node of `key` will be reached once it listens on `listen`, remembered so that it does: what stands in a ticket
+ * that is made before the first start.
+ */
+export async function promiseAddresses(
+  files: DirectoryFiles,
+  listen: readonly string[],
+  key: Uint8Array,
+): Promise<readonly string[]> {
+  const id = peerIdFromPublicKey(publicKeyFromRaw(key)).toString()
+  const promised: string[] = []
+  for (const address of await rememberedListen(files, listen)) {
+    const [, family, host, port] = TCP_ADDRESS.exec(address) ?? []
+    if (family === undefined || host === undefined || port === undefined) continue
+    const chosen = port === '0' ? await freePort(host) : Number(port)
+    for (const each of hostsOf(host)) promised.push(`/${family}/${each}/tcp/${chosen}/p2p/${id}`)
+  }
+  if (promised.length > 0) await rememberAddresses(files, promised)
+  return promised
+}
+
+const TCP_ADDRESS = /^\/(ip[46])\/([^/]+)\/tcp\/(\d+)$/
+
+/** The machine's own addresses in place of "all of them". */
+function hostsOf(host: string): readonly string[] {
+  if (host !== '0.0.0.0' && host !== '::') return [host]
+  const family = host === '::' ? 'IPv6' : 'IPv4'
+  return Object.values(networkInterfaces())
+    .flatMap((each) => each ?? [])
+    .filter((each) => each.family === family && !each.address.startsWith('fe80'))
+    .map(({ address }) => address)
+}
+
+function freePort(host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen({ port: 0, host, exclusive: true }, () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
+    })
   })
 }

@@ -1,6 +1,6 @@
 /** The room of a node's directory: what stands in it, who may use it, and how its small files are written. */
 
-export { readAddresses, rememberAddresses, rememberedListen } from './addresses.ts'
+export { promiseAddresses, readAddresses, rememberAddresses, rememberedListen } from './addresses.ts'
 export { type Entry, readEntry, writeEntry } from './entry.ts'
 export { createKeyFile, keyFileExists, readKeyFile } from './key-file.ts'
 export { assertGenesisSame, createGenesisFile, type DirectoryFiles, filesOf, makeDirectory, readGenesisFile } from './layout.ts'

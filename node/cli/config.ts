@@ -1,0 +1,56 @@
+import type { Command } from 'commander'
+import { isWattnessError, WattnessError } from '../../protocol/index.ts'
+import { openSource } from '../collect/index.ts'
+import { type Resolved, resolveConfig } from '../config/index.ts'
+import { filesOf } from '../directory/index.ts'
+import { addCommand, addDir, type Context, FOUND_WRONG, type SharedOptions } from './context.ts'
+import type { Io } from './io.ts'
+
+export function registerConfig(program: Command, context: Context): void {
+  const config = program.command('config').description('check and show the configuration')
+  addDir(
+    addCommand(config, 'check', 'say whether config.json and the environment are valid', 'wattness config check --dir meter-01'),
+  ).action((options: SharedOptions) => check(context, options))
+  addDir(addCommand(config, 'show', 'print every setting and where it came from', 'wattness config show --dir meter-01')).action(
+    (options: SharedOptions) => show(context, options),
+  )
+}
+
+/** The configuration of a directory; sources are looked at as far as that goes without reading them. Throws CONFIG_INVALID. */
+export function configOf(io: Io, dir: string, flags: Readonly<Record<string, unknown>> = {}): Resolved {
+  const resolved = resolveConfig({ file: filesOf(dir).config, environment: io.environment, flags })
+  const faults: string[] = []
+  for (const source of resolved.config.sources) {
+    try {
+      openSource(source, io.platform)
+    } catch (error) {
+      if (!isWattnessError(error)) throw error
+      faults.push(`${resolved.origins.sources}: ${error.message}`)
+    }
+  }
+  if (faults.length === 0) return resolved
+  const lines = faults.map((fault) => `\n  ${fault}`).join('')
+  throw new WattnessError('CONFIG_INVALID', `the configuration is not valid:${lines}`, { faults })
+}
+
+async function check(context: Context, options: SharedOptions): Promise<void> {
+  const dir = context.dirOf(options)
+  try {
+    configOf(context.io, dir)
+    await context.print(options, { ok: true, faults: [] }, `${filesOf(dir).config}: fine`)
+  } catch (error) {
+    if (!isWattnessError(error, 'CONFIG_INVALID')) throw error
+    context.status = FOUND_WRONG
+    await context.print(options, { ok: false, faults: error.data['faults'] }, error.message)
+  }
+}
+
+async function show(context: Context, options: SharedOptions): Promise<void> {
+  const { config, origins } = configOf(context.io, context.dirOf(options))
+  const keys = Object.keys(config) as (keyof typeof config)[]
+  const values = keys.map((key) => ({ key, value: JSON.stringify(config[key]), from: origins[key] }))
+  const width = (of: 'key' | 'value'): number => Math.max(...values.map((each) => each[of].length))
+  const lines = values.map(({ key, value, from }) => `${key.padEnd(width('key'))}  ${value.padEnd(width('value'))}  ${from}`)
+  const settings = Object.fromEntries(keys.map((key) => [key, { value: config[key], from: origins[key] }]))
+  await context.print(options, settings, lines.join('\n'))
+}

@@ -1,0 +1,31 @@
+import type { LedgerView } from '../control/index.ts'
+import { filesOf } from '../directory/index.ts'
+import { type OpenedNode, type OpenedStore, openNode, openStore } from '../index.ts'
+import { createMemoryHub } from '../net/index.ts'
+import { systemPlatform } from '../platform.ts'
+
+/** How commands reach a directory's ledger when no node runs on it. */
+
+export const socketOf = (dir: string): string => filesOf(dir).controlSocket
+
+/** Reads a stopped node's store. */
+export async function withStore<T>(dir: string, work: (view: LedgerView, opened: OpenedStore) => Promise<T>): Promise<T> {
+  const opened = await openStore({ dir })
+  try {
+    const { genesis, signer, store, membership } = opened
+    return await work({ genesis, key: signer.publicKey, store, membership }, opened)
+  } finally {
+    await opened.close()
+  }
+}
+
+/** Writes into a stopped node's chain: the node itself, on a network of its own. */
+export async function withStoppedNode<T>(dir: string, sealAlone: boolean, work: (opened: OpenedNode) => Promise<T>): Promise<T> {
+  const hub = createMemoryHub(systemPlatform)
+  const opened = await openNode({ dir, settings: { sealAlone, verifyThreads: 0 }, network: (key) => hub.network(key) })
+  try {
+    return await work(opened)
+  } finally {
+    await opened.close()
+  }
+}

@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { registerBlocks } from './blocks.ts'
+import { registerConfig } from './config.ts'
+import { Context, type ExitStatus, type Register } from './context.ts'
+import { reportFailure } from './failure.ts'
+import { type Io, write } from './io.ts'
+import { registerJoin } from './join.ts'
+import { registerMember } from './member.ts'
+import { registerNetwork } from './network.ts'
+import { registerObserve } from './observe.ts'
+import { registerRead } from './read.ts'
+import { registerRun } from './run.ts'
+import { registerStatus } from './status.ts'
+import { registerTicket } from './ticket.ts'
+
+/** In the order of the help. */
+const COMMANDS: readonly Register[] = [
+  registerNetwork,
+  registerTicket,
+  registerJoin,
+  registerRun,
+  registerObserve,
+  registerStatus,
+  registerBlocks,
+  registerMember,
+  registerRead,
+  registerConfig,
+]
+
+/** Runs one command line, the words after the program's name; never throws and never ends the process. */
+export async function main(words: readonly string[], io: Io): Promise<ExitStatus> {
+  const context = new Context(io)
+  context.isVerbose = words.includes('--verbose')
+  const program = createProgram(context)
+  try {
+    await program.parseAsync([...words], { from: 'user' })
+    return context.status
+  } catch (error) {
+    return reportFailure(io, error, { json: words.includes('--json'), isVerbose: context.isVerbose })
+  }
+}
+
+function createProgram(context: Context): Command {
+  const { io } = context
+  const program = new Command('wattness')
+    .description('The ledger that electricity meters keep together, without a server')
+    .version(version(), '--version')
+    .option('--verbose', 'show where unexpected errors came from')
+    .helpOption('-h, --help', 'display help')
+    .addHelpText('after', '\nExit status: 0 fine, 1 found something wrong, 2 wrong usage.')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void write(io.stdout, text),
+      writeErr: (text) => void write(io.stderr, text.replace(/^error: /, 'wattness: ')),
+    })
+    .showHelpAfterError('(wattness COMMAND --help says more)')
+  for (const register of COMMANDS) register(program, context)
+  return program
+}
+
+/** package.json stands two directories above the source and three above what is built. */
+function version(): string {
+  for (const path of ['../../package.json', '../../../package.json']) {
+    try {
+      const { version } = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { version?: unknown }
+      if (typeof version === 'string') return version
+    } catch {
+      // Not here.
+    }
+  }
+  return 'unknown'
+}

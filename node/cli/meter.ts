@@ -1,0 +1,81 @@
+import type { Logger as PinoLogger } from 'pino'
+import { EVENT_CODES } from '../../protocol/index.ts'
+import { Collector, openSource, type SourceState } from '../collect/index.ts'
+import type { NodeOptions } from '../config/index.ts'
+import type { LedgerNode } from '../index.ts'
+import type { Platform, Timer } from '../platform.ts'
+import type { Io } from './io.ts'
+
+const HOUR_MS = 3_600_000
+
+/** The meter's side of a running node: its sources, and what of them is kept how long. */
+export class Meter {
+  readonly #node: LedgerNode
+  readonly #options: NodeOptions
+  readonly #platform: Platform
+  readonly #log: PinoLogger
+  readonly #collector: Collector | undefined
+  #timer: Timer | undefined
+
+  constructor(node: LedgerNode, options: NodeOptions, io: Io, log: PinoLogger) {
+    this.#node = node
+    this.#options = options
+    this.#platform = io.platform
+    this.#log = log
+    this.#collector = options.sources.length === 0 ? undefined : this.#createCollector(io)
+  }
+
+  #createCollector({ platform, stdin }: Io): Collector {
+    const { sources, sampling, silentAfterMs } = this.#options
+    const deps = { ...platform, standardInput: () => stdin as AsyncIterable<Uint8Array> }
+    return new Collector({
+      ...platform,
+      sources: sources.map((source) => openSource(source, deps)),
+      sampling,
+      silentAfterMs,
+      take: async (items) => void (await this.#node.take(items)),
+      onFault: ({ source, code, message, where, count }) => {
+        const times = count === 1 ? '' : ` (${count} times)`
+        this.#log.warn({ event: 'sourceFault', source, code, where, count }, `${source}: ${code} at ${where}: ${message}${times}`)
+      },
+      onEvent: ({ source, time, event, detail }) => {
+        this.#log.info(
+          { event: 'sourceEvent', source, what: event, detail },
+          `${source}: ${event}${detail === '' ? '' : `: ${detail}`}`,
+        )
+        this.#node.take([{ source, event: { time, code: EVENT_CODES[event], detail } }]).catch((error: unknown) => {
+          this.#log.error({ event: 'sourceEvent', source, err: error }, 'an event of the meter could not be kept')
+        })
+      },
+    })
+  }
+
+  get sources(): { source: string; state: SourceState }[] {
+    return [...(this.#collector?.states ?? [])].map(([source, state]) => ({ source, state }))
+  }
+
+  start(): void {
+    this.#collector?.start()
+    if (this.#collector !== undefined) this.#keepHouse()
+  }
+
+  /** What is old goes, now and every hour. */
+  #keepHouse(): void {
+    const { store } = this.#node
+    const { keepFramesMs, keepSeenMs } = this.#options
+    const nowMs = this.#platform.clock.now()
+    const work = async (): Promise<void> => {
+      await store.spool.pruneFrames(nowMs - keepFramesMs)
+      await store.spool.pruneSeen(nowMs - keepSeenMs)
+    }
+    work().catch((error: unknown) => this.#log.error({ event: 'prune', err: error }, 'old records could not be removed'))
+    this.#timer = this.#platform.timers.set(HOUR_MS, () => this.#keepHouse())
+  }
+
+  async stop(): Promise<void> {
+    if (this.#timer !== undefined) this.#platform.timers.clear(this.#timer)
+    const lost = (await this.#collector?.stop()) ?? 0
+    if (lost > 0)
+      this.#log.error({ event: 'stop', lost }, `${lost} readings could not be made durable; their sources will be asked again`)
+  }
+}

@@ -1,0 +1,64 @@
+import type { Logger as PinoLogger } from 'pino'
+import { fromHex } from '../../protocol/index.ts'
+import { nameOf } from '../control/index.ts'
+import type { LedgerNode } from '../index.ts'
+
+/** What is said when a node learns that its own key has signed two histories. */
+export const SELF_EQUIVOCATION = [
+  'THIS KEY HAS SIGNED TWO DIFFERENT HISTORIES.',
+  'Another node runs under the same key, or this directory was restored from an old copy.',
+  'Every honest node has stopped this chain for good, and this node seals nothing more.',
+  'Stop every node with this key. Then join again with an empty directory, under a new key.',
+] as const
+
+/** Puts a node's events into the log; the answer ends that. */
+export function logEvents(node: LedgerNode, log: PinoLogger): () => void {
+  const name = (keyHex: string): string => {
+    const member = node.membership.member(fromHex(keyHex))
+    return member === undefined ? keyHex.slice(0, 12) : nameOf(member)
+  }
+  let wasMember = node.isMember
+  const subscriptions = [
+    node.on('sealed', ({ height, rows }) =>
+      log.info({ event: 'sealed', height, rows }, `sealed block ${height}, ${rows} readings`),
+    ),
+    node.on('stored', ({ member, from, count, own }) => {
+      if (own) return
+      const what = count === 1 ? `block ${from}` : `blocks ${from} to ${from + count - 1}`
+      log.debug({ event: 'stored', member, from, count }, `stored ${what} of ${name(member)}`)
+    }),
+    node.on('link', ({ peer, address }) =>
+      log.info({ event: 'link', peer, address }, `connected to ${name(peer)} at ${address}`),
+    ),
+    node.on('unlink', ({ peer }) => log.info({ event: 'unlink', peer }, `connection to ${name(peer)} ended`)),
+    node.on('agreement', ({ peer, agreement }) => {
+      const level = agreement === 'different' ? 'warn' : 'info'
+      log[level]({ event: 'agreement', peer, agreement }, `heads root of ${name(peer)}: ${agreement}`)
+    }),
+    node.on('membership', ({ size, members }) =>
+      log.info(
+        { event: 'membership', size, members },
+        `the registrar's chain has ${size} blocks, the network ${members} members`,
+      ),
+    ),
+    node.on('heldBack', ({ reason }) => {
+      if (reason === undefined) log.info({ event: 'heldBack' }, 'sealing again')
+      else log.warn({ event: 'heldBack', reason }, `nothing is sealed: ${reason}`)
+    }),
+    node.on('sealFailed', ({ error }) => log.error({ event: 'sealFailed', err: error }, 'a block could not be sealed')),
+    node.on('fault', ({ peer, fault, detail, isLast }) => {
+      const end = isLast ? '; it is cut off' : ''
+      log.warn({ event: 'fault', peer, fault, detail }, `${name(peer)}: ${fault}: ${detail}${end}`)
+    }),
+    node.on('damage', ({ error }) =>
+      log.error({ event: 'damage', err: error }, 'damage in the store: `wattness verify` says what'),
+    ),
+    node.on('evidence', ({ member, self }) => {
+      if (self) for (const line of SELF_EQUIVOCATION) log.fatal({ event: 'evidence', member, self }, line)
+      else log.error({ event: 'evidence', member, self }, `${name(member)} has signed two histories: its chain is quarantined`)
+    }),
+  ]
+  return () => {
+    for (const end of subscriptions) end()
+  }
+}

@@ -1,0 +1,101 @@
+import type { Logger as PinoLogger } from 'pino'
+import { hasRoles, ROLE_METER, ROLE_REGISTRAR, toHex } from '../../protocol/index.ts'
+import { nodeOptionsOf, type Resolved } from '../config/index.ts'
+import { ControlServer } from '../control/index.ts'
+import { filesOf, readGenesisFile } from '../directory/index.ts'
+import { type OpenedNode, openNode } from '../index.ts'
+import { type Context, type ExitStatus, FINE, FOUND_WRONG, type SharedOptions } from './context.ts'
+import type { Io } from './io.ts'
+import { createLog } from './log.ts'
+import { Meter } from './meter.ts'
+import { logEvents } from './node-log.ts'
+
+/** From the signal to the end of the process, whatever is still busy then. */
+const STOP_MS = 5_000
+
+/** Runs the node of a directory until the process is told to stop. */
+export async function runNode(context: Context, flags: SharedOptions, dir: string, { config }: Resolved): Promise<ExitStatus> {
+  const { io } = context
+  const format = flags.json === true || !io.isTerminal ? 'json' : 'text'
+  const log = createLog(io, { level: config.logLevel, format: config.logFormat === 'auto' ? format : config.logFormat })
+  const genesis = await readGenesisFile(filesOf(dir))
+  const options = nodeOptionsOf(config, toHex(genesis.networkId))
+  const { settings, listen, announce, reach } = options
+  const opened = await openNode({ dir, settings, listen, announce, reach, logger: log })
+  const unsubscribe = logEvents(opened.node, log)
+  const stops: (() => Promise<void>)[] = [() => opened.close()]
+  try {
+    const meter = new Meter(opened.node, options, io, log)
+    await opened.start()
+    const control = new ControlServer({
+      socket: opened.files.controlSocket,
+      node: opened.node,
+      random: io.platform.random,
+      sources: () => meter.sources,
+      onError: (error) => log.error({ err: error }, 'a question on the control socket failed'),
+    })
+    stops.unshift(() => control.stop())
+    await control.start()
+    stops.unshift(() => meter.stop())
+    meter.start()
+    logStart(opened, options.sources, log)
+    await untilStopped(io.stopped)
+    log.info({ event: 'stopping' }, 'stopping')
+  } catch (error) {
+    await inTime(io, stops).catch(() => false)
+    throw error
+  }
+  const isClean = await inTime(io, stops)
+  unsubscribe()
+  if (isClean) log.info({ event: 'stopped' }, 'stopped')
+  else
+    log.error(
+      { event: 'stopped' },
+      `not everything came to its end within ${STOP_MS / 1_000} s; what was acknowledged is on disk`,
+    )
+  return isClean ? FINE : FOUND_WRONG
+}
+
+function logStart({ node, genesis }: OpenedNode, sources: readonly string[], log: PinoLogger): void {
+  const addresses = node.network.addresses()
+  const self = node.membership.member(node.key)
+  const who = self === undefined ? 'no member yet' : `member ${self.index}`
+  const key = toHex(node.key)
+  log.info(
+    { event: 'started', network: genesis.name, key, index: self?.index ?? null, addresses },
+    `"${genesis.name}": ${who}, key ${key}`,
+  )
+  for (const address of addresses) log.info({ event: 'listening', address }, `listening on ${address}`)
+  if (sources.length === 0) return
+  if (self === undefined)
+    log.warn({ event: 'notMember' }, 'not a member yet: readings are kept, and sealed once the registrar admits this key')
+  else if (!hasRoles(self.roles, ROLE_METER) && !hasRoles(self.roles, ROLE_REGISTRAR)) {
+    log.warn({ event: 'noMeter' }, 'this member has not the role of a meter: its readings are kept and never sealed')
+  }
+}
+
+function untilStopped(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
+
+/** All steps in order, whichever fail; false where they take too long. Throws the first failure. */
+async function inTime(io: Io, steps: readonly (() => Promise<void>)[]): Promise<boolean> {
+  const { timers } = io.platform
+  const failures: unknown[] = []
+  const all = (async (): Promise<true> => {
+    for (const step of steps) await step().catch((error: unknown) => failures.push(error))
+    return true
+  })()
+  let giveUp: () => void = () => undefined
+  const late = new Promise<false>((resolve) => {
+    const timer = timers.set(STOP_MS, () => resolve(false))
+    giveUp = () => timers.clear(timer)
+  })
+  const isDone = await Promise.race([all, late])
+  giveUp()
+  if (failures.length > 0) throw failures[0]
+  return isDone
+}
