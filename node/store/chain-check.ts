@@ -1,7 +1,7 @@
 import { equalBytes } from '../../protocol/bytes.ts'
 import type { ChainState } from '../../protocol/chain-state.ts'
 import type { SignedCheckpoint } from '../../protocol/checkpoint.ts'
-import { WattnessError } from '../../protocol/errors.ts'
+import { isWattnessError } from '../../protocol/errors.ts'
 import { EMPTY_ROOT, HASH_BYTES, ZERO_HASH } from '../../protocol/hash.ts'
 import { CompactRange } from '../../protocol/tree.ts'
 import { type ChainEntry, type Damage, damaged } from './chain-entry.ts'
@@ -75,7 +75,7 @@ export async function loadChain(
 
 /** Only damage is mended: a disk that fails or is full, or a fault of this program, must not be taken for it. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof WattnessError) || NO_DAMAGE.has(error.code)) throw error
+  if (!isWattnessError(error) || NO_DAMAGE.has(error.code)) throw error
   return error.message
 }
 

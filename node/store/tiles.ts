@@ -68,8 +68,12 @@ export function extendTiles(
   operations: KvOperation[],
 ): TileEdge {
   const { size } = range
-  const levels = edge.slice()
   let place = size % TILE_WIDTH
+  const levels = edge.slice()
+  if (place + hashes.length < TILE_WIDTH) {
+    setHashes(levels, 0, place, hashes)
+    return levels
+  }
   let begin = 0
   let tile = size - place
   let inTile = CompactRange.from(place, range.hashes.slice(range.hashes.length - edgeLength(place)))
@@ -123,5 +127,9 @@ function setHashes(levels: Uint8Array[], level: number, place: number, hashes: r
     tile = new Uint8Array(TILE_BYTES)
     levels[level] = tile
   }
-  for (const [i, hash] of hashes.entries()) tile.set(hash, (place + i) * HASH_BYTES)
+  let at = place * HASH_BYTES
+  for (const hash of hashes) {
+    tile.set(hash, at)
+    at += HASH_BYTES
+  }
 }

@@ -89,7 +89,7 @@ describe('repair', () => {
     await store.close()
   })
 
-  it('cuts each damaged chain at its longest intact prefix, sets damaged spool entries aside, leaves out what is false', async () => {
+  it('cuts damaged chains at their longest intact prefix, sets spool entries aside, leaves out what is false', async () => {
     const directory = await copyOf()
     const kv = await openLevelKv(ledgerDirectory(directory))
     const flip = async (key: Uint8Array, at: number): Promise<void> => {
