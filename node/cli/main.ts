@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { registerBlocks } from './blocks.ts'
 import { registerConfig } from './config.ts'
 import { Context, type ExitStatus, type Register } from './context.ts'
+import { registerDemo } from './demo.ts'
 import { reportFailure } from './failure.ts'
 import { type Io, write } from './io.ts'
 import { registerJoin } from './join.ts'
@@ -16,6 +17,7 @@ import { registerTicket } from './ticket.ts'
 
 /** In the order of the help. */
 const COMMANDS: readonly Register[] = [
+  registerDemo,
   registerNetwork,
   registerTicket,
   registerJoin,

@@ -77,7 +77,7 @@ describe('tidy', () => {
     )
   })
 
-  it('only node/node.ts wires the rooms, and only node/cli stands on the whole node', () => {
+  it('only node/node.ts wires the rooms, and only node/cli and node/demo stand on the whole node', () => {
     hold(
       imports.wiring,
       [
@@ -89,6 +89,7 @@ describe('tidy', () => {
       [
         at('node/node.ts', "import { x } from './store/index.ts'"),
         at('node/index.ts', "export { x } from './store/index.ts'\nexport { y } from './node.ts'"),
+        at('node/demo/a.ts', "import { openNode } from '../open-node.ts'"),
         at('node/cli/a.ts', "import { createNode } from '../index.ts'\nimport { x } from '../store/index.ts'"),
         at('node/seal/a.ts', "import { systemClock } from '../platform.ts'"),
         at('node/events.ts', "import type { Block } from './store/index.ts'"),

@@ -19,8 +19,12 @@ export const ROOMS = [
   'directory',
   'config',
   'control',
+  'demo',
   'cli',
 ] as const
+
+/** Rooms that stand on the whole node: what is typed, and what shows a neighbourhood of many nodes. */
+const ABOVE_THE_NODE = new Set(['cli', 'demo'])
 
 /** Files that stand above the rooms and put them together. */
 const WIRERS = new Set(['node/node.ts', 'node/open-node.ts', 'node/index.ts'])
@@ -104,7 +108,7 @@ export const wiring: Rule = (files) =>
       if (room === undefined && roomOf(target) !== undefined && !typeOnly) {
         return `outside the rooms only ${[...WIRERS].join(', ')} load them`
       }
-      if (room !== undefined && room !== 'cli' && WIRERS.has(target)) return 'a room does not know the whole node'
+      if (room !== undefined && !ABOVE_THE_NODE.has(room) && WIRERS.has(target)) return 'a room does not know the whole node'
       return roomOf(target) === 'cli' && room !== 'cli' ? 'nothing stands on the command line' : undefined
     },
   )

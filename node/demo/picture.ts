@@ -1,0 +1,109 @@
+import type { NodeReport } from './messages.ts'
+
+/** All nodes side by side, at one moment: what is drawn, and what is judged. */
+export interface Picture {
+  readonly rows: readonly NodeRow[]
+  /** By member index: the most blocks that any node has reported. */
+  readonly frontier: readonly number[]
+  /** Blocks that exist. */
+  readonly blocks: number
+  /** Readings in the chains of those who wrote them. */
+  readonly readings: number
+  /** The heads root of those who hold every block; where they differ, of most of them. Undefined while nobody does. */
+  readonly headsRoot: string | undefined
+  /** True where every node lives, holds every block and has the same heads root. */
+  readonly agreed: boolean
+  readonly gossipsBlocks: boolean
+}
+
+/**
+ * `ended`: its process has. `equal` and `different`: it holds every block there is, and its heads root is that of the
+ * others or is not. `behind`: it lacks blocks, so that its heads root says nothing yet.
+ */
+export type RowState = 'starting' | 'behind' | 'equal' | 'different' | 'ended'
+
+export interface NodeRow {
+  readonly name: string
+  readonly state: RowState
+  /** Undefined before its first word. */
+  readonly report: NodeReport | undefined
+  readonly held: number
+  /** Blocks that somebody holds and this node does not. */
+  readonly behind: number
+}
+
+export interface PictureInit {
+  readonly names: readonly string[]
+  readonly reports: ReadonlyMap<string, NodeReport>
+  readonly dead: ReadonlyMap<string, string>
+}
+
+export function pictureOf({ names, reports, dead }: PictureInit): Picture {
+  const known = [...reports.values()]
+  const frontier = largest(known.map((report) => report.frontier))
+  const blocks = sum(frontier)
+  const alive = known.filter(({ name }) => !dead.has(name))
+  const headsRoot = mostCommon(alive.filter((report) => sum(report.frontier) === blocks).map((report) => report.headsRoot))
+  const rows = names.map((name) => rowOf(name, reports.get(name), dead.has(name), blocks, headsRoot))
+  return {
+    rows,
+    frontier,
+    blocks,
+    readings: sum(known.map(({ readings }) => readings)),
+    headsRoot,
+    agreed: rows.length > 0 && rows.every(({ state }) => state === 'equal'),
+    gossipsBlocks: alive.some(({ gossipsBlocks }) => gossipsBlocks),
+  }
+}
+
+function rowOf(
+  name: string,
+  report: NodeReport | undefined,
+  isDead: boolean,
+  blocks: number,
+  headsRoot: string | undefined,
+): NodeRow {
+  const held = report === undefined ? 0 : sum(report.frontier)
+  const behind = blocks - held
+  const row = { name, report, held, behind }
+  if (isDead) return { ...row, state: 'ended' }
+  if (report === undefined) return { ...row, state: 'starting' }
+  if (behind > 0) return { ...row, state: 'behind' }
+  return { ...row, state: report.headsRoot === headsRoot ? 'equal' : 'different' }
+}
+
+/**
+ * True where every node can reach every other one over links between nodes, both ends of which know of it, and none that
+ * is to write is held back.
+ */
+export function isConnected({ rows }: Picture): boolean {
+  const reports = rows.map(({ report }) => report)
+  const byKey = new Map(reports.flatMap((report) => (report === undefined ? [] : [[report.key, report]])))
+  if (byKey.size < rows.length) return false
+  for (const { heldBack } of byKey.values()) if (heldBack !== undefined && byKey.size > 1) return false
+  const [first] = byKey.keys()
+  const reached = new Set(first === undefined ? [] : [first])
+  for (const key of reached) {
+    for (const peer of byKey.get(key)?.peers ?? []) if (byKey.get(peer)?.peers.includes(key) === true) reached.add(peer)
+  }
+  return reached.size === rows.length
+}
+
+function largest(frontiers: readonly (readonly number[])[]): number[] {
+  const most: number[] = []
+  for (const frontier of frontiers) frontier.forEach((size, index) => (most[index] = Math.max(most[index] ?? 0, size)))
+  return most
+}
+
+function mostCommon(roots: readonly string[]): string | undefined {
+  const counts = new Map<string, number>()
+  for (const root of roots) counts.set(root, (counts.get(root) ?? 0) + 1)
+  return [...counts].reduce<readonly [string | undefined, number]>(
+    (best, each) => (each[1] > best[1] ? each : best),
+    [undefined, 0],
+  )[0]
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
+}
