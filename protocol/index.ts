@@ -1,5 +1,6 @@
 /** The protocol: pure functions over bytes, one module per section of the specification (README.md). */
 export * from './block.ts'
+export { assertBodyAllowed, assertContent, assertMayWrite, assertRegistrarSize, assertTime } from './block-rules.ts'
 export * from './bytes.ts'
 export * from './chain-state.ts'
 export * from './checkpoint.ts'

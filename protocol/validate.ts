@@ -1,15 +1,23 @@
-import { type Block, blockHash, bodyContent, bodyHash, type Header, KIND_EVENT, KIND_MEMBERSHIP, KIND_READINGS } from './block.ts'
-import { type Bytes, equalBytes, toHex } from './bytes.ts'
+import { type Block, blockHash } from './block.ts'
+import {
+  assertBody,
+  assertBodyAllowed,
+  assertContent,
+  assertMayWrite,
+  assertRegistrarSize,
+  assertTime,
+  type Parent,
+  refuseBlock,
+  shortKey,
+} from './block-rules.ts'
+import { type Bytes, equalBytes } from './bytes.ts'
 import type { ChainState } from './chain-state.ts'
 import { type SignedCheckpoint, verifyCheckpoint } from './checkpoint.ts'
 import type { VerifySignature } from './ed25519.ts'
 import { WattnessError } from './errors.ts'
-import { decodeEvents } from './event-body.ts'
 import type { Genesis } from './genesis.ts'
 import { ZERO_HASH } from './hash.ts'
-import { agreesWithEnd, type Membership, mayWrite } from './membership.ts'
-import { decodeMembershipBody } from './membership-body.ts'
-import { decodeTables } from './readings-body.ts'
+import { agreesWithEnd, type Membership } from './membership.ts'
 import { decodeRun, type Run } from './run.ts'
 import { verifyConsistency } from './tree.ts'
 import { type ValidationCode, type Verdict, verdictOf } from './verdict.ts'
@@ -120,15 +128,15 @@ function checkRun(run: Run, context: DoorContext): Accepted {
   const signed = { member, size, root: run.end.root, signature: run.end.signature }
   const visit: Visit = { run, context, member, from, end, signed, authentic: undefined }
   checkForm(visit)
-  checkMember(visit)
+  for (const { header } of run.blocks) assertMayWrite(header, context.membership)
   // Rule V5: a quarantined chain is dropped before any signature is looked at.
-  if (context.quarantined) throw new Refusal('QUARANTINED', `chain ${short(member)} is quarantined`, { height: from })
+  if (context.quarantined) throw new Refusal('QUARANTINED', `chain ${shortKey(member)} is quarantined`, { height: from })
   if (end <= context.chain.size) checkKnown(visit)
   checkClock(visit)
   // Rule V9: without the parent only the checkpoint can be authentic; the blocks beside it are dropped.
   if (from > context.chain.size) {
     const held = context.chain.size
-    throw announcing(visit, 'UNKNOWN_PARENT', `block ${from} of ${short(member)}: ${held} held`, { height: from, held })
+    throw announcing(visit, 'UNKNOWN_PARENT', `block ${from} of ${shortKey(member)}: ${held} held`, { height: from, held })
   }
   // Rule V10: one live block pays for its signature before its hashes; in a run hashing comes first, it is the cheaper part.
   if (run.blocks.length === 1) requireAuthentic(visit)
@@ -137,44 +145,24 @@ function checkRun(run: Run, context: DoorContext): Accepted {
 
 /** Rules V2 and V3: what one look at the bytes and the genesis decides. */
 function checkForm({ run, context, member, from, end, signed }: Visit): void {
-  const { maxBodyBytes } = context.genesis.limits
   for (let i = 0; i < run.blocks.length; i++) {
     const { header } = run.blocks[i] as Block
     // Rule V2: a run is one chain's consecutive blocks.
     if (i > 0 && !equalBytes(header.member, member)) {
-      throw new Refusal('MIXED_RUN', `run of ${short(member)} holds a block of ${short(header.member)}`, { position: i })
+      throw new Refusal('MIXED_RUN', `run of ${shortKey(member)} holds a block of ${shortKey(header.member)}`, { position: i })
     }
     if (header.height !== from + i) {
       throw new Refusal('MIXED_RUN', `run from ${from}: height ${header.height} at position ${i}`, { position: i })
     }
-    // Rule V3: genesis may allow less than the protocol.
-    if (header.bodyLength > maxBodyBytes) {
-      throw new Refusal('OVERSIZED_BODY', `body of ${header.bodyLength} bytes, this network allows ${maxBodyBytes}`, {
-        height: header.height,
-        bodyLength: header.bodyLength,
-      })
-    }
+    assertBodyAllowed(header, context.genesis)
   }
   // Rule V2: a chain's first block has no parent, whoever looks at it.
   if (from === 0 && !equalBytes((run.blocks[0] as Block).header.previous, ZERO_HASH)) {
-    throw new Refusal('BROKEN_LINK', `block 0 of ${short(member)} names a parent`, { height: 0 })
+    throw new Refusal('BROKEN_LINK', `block 0 of ${shortKey(member)} names a parent`, { height: 0 })
   }
   // Rule V2: a checkpoint that covers a run lies above its end; one of the end itself is written without a proof.
   if (run.end.type === 'covered' && signed.size <= end) {
     throw new Refusal('WRONG_PROOF', `run up to ${end} covered by a checkpoint of size ${signed.size}`, { size: signed.size })
-  }
-}
-
-/** Rule V4: only members write, under a registrar's chain that this node holds, and not beyond the end of a revoked chain. */
-function checkMember({ run, context }: Visit): void {
-  for (const { header } of run.blocks) {
-    const code = mayWrite(context.membership, header.member, header.registrarSize, header.height)
-    if (code !== undefined) {
-      throw new Refusal(code, `${short(header.member)} may not write block ${header.height}: ${code}`, {
-        height: header.height,
-        registrarSize: header.registrarSize,
-      })
-    }
   }
 }
 
@@ -189,12 +177,12 @@ function checkKnown(visit: Visit): never {
   // Rule V6: another root of a held size under the author's signature is a second story; so may be a larger checkpoint over
   // another block.
   if (run.end.type === 'signed' && !sameRoot) {
-    throw announcing(visit, 'CONFLICT', `a second root of size ${end} signed by ${short(member)}`, where)
+    throw announcing(visit, 'CONFLICT', `a second root of size ${end} signed by ${shortKey(member)}`, where)
   }
-  if (isHeld) throw new Refusal('DUPLICATE', `block ${end - 1} of ${short(member)} is held`, where)
+  if (isHeld) throw new Refusal('DUPLICATE', `block ${end - 1} of ${shortKey(member)} is held`, where)
   // Rule V7: a genuine root with another block attached is the sender's doing, never the author's.
   if (sameRoot) throw new Refusal('WRONG_ROOT', `another block ${end - 1} under the held root`, where)
-  throw announcing(visit, 'FORK', `another block ${end - 1} of ${short(member)} than the held one`, where)
+  throw announcing(visit, 'FORK', `another block ${end - 1} of ${shortKey(member)} than the held one`, where)
 }
 
 /** Rule V8: a clock ahead of this node's by more than the drift allowed: ignored, since this clock may be the wrong one. */
@@ -228,14 +216,13 @@ function checkChain(visit: Visit): Accepted {
     }
     // Rule V12: another parent than the held one. Who is to blame is not known yet: the checkpoint, if authentic, decides.
     if (header.height === chain.size && !equalBytes(header.previous, chain.lastHash)) {
-      const detail = `block ${header.height} of ${short(member)} names another parent than the held block ${chain.size - 1}`
+      const detail = `block ${header.height} of ${shortKey(member)} names another parent than the held block ${chain.size - 1}`
       throw announcing(visit, 'FORK', detail, { height: header.height })
     }
-    checkHeader(header, before, isRegistrar, genesis)
-    // Rule V15: the header commits to the body.
-    if (!equalBytes(bodyHash(block.body), header.bodyHash)) {
-      refuseBlock('BODY_HASH_MISMATCH', header, 'another body than the header names')
-    }
+    // `before` is undefined for a block that is held and whose parent did not come with it.
+    assertTime(header, before, genesis)
+    assertRegistrarSize(header, before, isRegistrar)
+    assertBody(block)
     before = header
     lastHash = blockHash(block.headerBytes)
     if (header.height < chain.size) continue
@@ -247,33 +234,10 @@ function checkChain(visit: Visit): Accepted {
   const { sealedAt, registrarSize } = before as Parent
   const blocks = from === chain.size ? run.blocks : run.blocks.slice(chain.size - from)
   // Rule V18: contents come last. Run lengths let few bytes stand for many cells, and by now the author vouches for them.
-  for (const block of blocks) checkContent(block, isRegistrar)
+  for (const block of blocks) assertContent(block, isRegistrar)
   const checkpoint = copyOf(signed)
   const state: ChainState = { size: end, range, root, lastHash: lastHash as Bytes, sealedAt, registrarSize, checkpoint }
   return { verdict: 'accept', member: checkpoint.member, from: chain.size, blocks, hashes, state }
-}
-
-/** What a block is compared with: the header before it, or the held chain's end. */
-type Parent = Pick<ChainState, 'sealedAt' | 'registrarSize'>
-
-function refuseBlock(code: ValidationCode, { height, member }: Header, detail: string): never {
-  throw new Refusal(code, `block ${height} of ${short(member)}: ${detail}`, { height })
-}
-
-/** Rules V13 and V14; `before` is undefined for a block that is held and whose parent did not come with it. */
-function checkHeader(header: Header, before: Parent | undefined, isRegistrar: boolean, genesis: Genesis): void {
-  const { height, sealedAt, registrarSize } = header
-  const { minBlockIntervalMs } = genesis.limits
-  // Rule V13: sealed-at never decreases, and keeps the network's smallest interval.
-  if (before !== undefined && height > 0 && sealedAt < before.sealedAt + minBlockIntervalMs) {
-    const afterMs = sealedAt - before.sealedAt
-    if (afterMs < 0) refuseBlock('TIME_REVERSED', header, `sealed ${-afterMs} ms before its parent`)
-    refuseBlock('TOO_SOON', header, `sealed ${afterMs} ms after its parent, at least ${minBlockIntervalMs}`)
-  }
-  // Rule V14: the registrar's chain counts itself; every other chain never goes back to an older membership.
-  if (isRegistrar ? registrarSize !== height : before !== undefined && registrarSize < before.registrarSize) {
-    refuseBlock('WRONG_REGISTRAR_SIZE', header, `names registrar size ${registrarSize}`)
-  }
 }
 
 /** Rules V16, V17 and V19: the tree ends in the signed root, or in a prefix of it, and the signature is the member's. */
@@ -287,7 +251,7 @@ function checkEnd(visit: Visit, root: Bytes): void {
     assertSound(context.chain)
     const where = { size: end }
     if (run.end.type === 'signed') {
-      throw new Refusal('WRONG_ROOT', `blocks up to ${end - 1} of ${short(member)} do not make the signed root`, where)
+      throw new Refusal('WRONG_ROOT', `blocks up to ${end - 1} of ${shortKey(member)} do not make the signed root`, where)
     }
     throw new Refusal('WRONG_PROOF', `blocks up to ${end - 1} are no prefix of the checkpoint of size ${signed.size}`, where)
   }
@@ -295,24 +259,13 @@ function checkEnd(visit: Visit, root: Bytes): void {
   // Rule V19: the branch that a revocation ends is the one that stays.
   const writer = context.membership.member(member)
   if (writer !== undefined && !agreesWithEnd(writer, end, root)) {
-    throw new Refusal('REVOKED', `${short(member)} was revoked at size ${end} under another root`, { height: end - 1 })
+    throw new Refusal('REVOKED', `${shortKey(member)} was revoked at size ${end} under another root`, { height: end - 1 })
   }
 }
 
 /** A root that does not fit costs the sender: so this node's own half of it must be whole. Throws a plain error (UNEXPECTED). */
 function assertSound({ size, range, root }: ChainState): void {
   if (range.size !== size || !equalBytes(range.root(), root)) throw new Error(`held state of size ${size} is damaged`)
-}
-
-/** Rule V18: bodies of known kinds are canonical; membership is the registrar's alone. */
-function checkContent({ header, body }: Block, isRegistrar: boolean): void {
-  const { kind } = header
-  if (kind === KIND_READINGS) decodeTables(bodyContent(body))
-  else if (kind === KIND_EVENT) decodeEvents(bodyContent(body))
-  else if (kind === KIND_MEMBERSHIP) {
-    if (!isRegistrar) refuseBlock('WRONG_KIND', header, "membership in a chain that is not the registrar's")
-    decodeMembershipBody(bodyContent(body))
-  }
 }
 
 /** Rule V17. A checkpoint that was checked when it came is not checked again: a catch-up names one in every batch. */
@@ -330,7 +283,7 @@ function requireAuthentic(visit: Visit): void {
   visit.authentic ??= isAuthentic(visit)
   if (visit.authentic) return
   const { size, member } = visit.signed
-  throw new Refusal('BAD_SIGNATURE', `checkpoint of size ${size}: not signed by ${short(member)} for this network`, { size })
+  throw new Refusal('BAD_SIGNATURE', `checkpoint of size ${size}: not signed by ${shortKey(member)} for this network`, { size })
 }
 
 /** A refusal that passes the run's checkpoint on, which must be authentic. */
@@ -342,8 +295,4 @@ function announcing(visit: Visit, code: ValidationCode, message: string, data: R
 /** In bytes of its own, also where the run came in a Buffer, whose slice() is a view. */
 function copyOf({ member, size, root, signature }: SignedCheckpoint): SignedCheckpoint {
   return { member: new Uint8Array(member), size, root: new Uint8Array(root), signature: new Uint8Array(signature) }
-}
-
-function short(key: Bytes): string {
-  return toHex(key.subarray(0, 4))
 }
