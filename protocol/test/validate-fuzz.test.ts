@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { type Bytes, concat, toHex } from '../bytes.ts'
-import { encodeRun } from '../run.ts'
+import { encodeRun, peekRun } from '../run.ts'
 import { VERDICTS } from '../verdict.ts'
 import { branch, meter, show } from './door-setting.ts'
 
@@ -78,16 +78,29 @@ function isTaken(run: Bytes, held: number, holder = meter): boolean {
   expect(blocks.map(({ bytes }) => toHex(bytes))).to.deep.equal(story.bytes(held, size).map(toHex))
   expect({ ...state, checkpoint }).to.deep.equal({ ...story.state(size), checkpoint })
   expect(checkpoint).to.deep.equal(story.checkpoint(checkpoint.size))
+  expectNobodyPays(run)
   return true
 }
 
+/** Rule V21: whatever another honest node holds, it does not reject what one of them passes on. */
+function expectNobodyPays(run: Bytes): void {
+  const { end } = peekRun(run)
+  for (const story of stories) {
+    for (let held = 0; held <= story.size; held++) {
+      const known = end <= held ? story.known(end) : undefined
+      const { result } = show(run, { chain: story.state(held), known })
+      expect(result.verdict, `${held} held`).to.not.equal('reject')
+    }
+  }
+}
+
 describe('the door, made-up input', () => {
-  it('the runs that are changed here are accepted unchanged', () => {
+  it('V21: the runs that are changed here are accepted unchanged', () => {
     const taken = valid.map((run) => stories.some((holder) => [0, 2, 3, 4].some((held) => isTaken(run, held, holder))))
     expect(taken).to.deep.equal(valid.map(() => true))
   })
 
-  it('changed runs are never more than refused, and what is accepted is what the author signed', () => {
+  it('V20, V21: changed runs are never more than refused, and what is accepted is what the author signed', () => {
     const changes = fc.array(anyChange, { minLength: 1, maxLength: 3 })
     fc.assert(
       fc.property(anyRun, anyHeld, anyStory, changes, (run, held, story, changes) => {
@@ -114,7 +127,7 @@ describe('the door, made-up input', () => {
     }
   })
 
-  it('genuine blocks in any order and number under any genuine end', async () => {
+  it('V21: genuine blocks in any order and number under any genuine end', async () => {
     const blocks = [...meter.bytes(0, 5), ...other.bytes(2, 5)]
     const ends = [1, 3, 5].flatMap((size) => stories.map((story) => ({ type: 'signed' as const, ...story.checkpoint(size) })))
     const covered = await Promise.all([1, 2, 4].flatMap((end) => stories.map((story) => story.coveredEnd(end))))
