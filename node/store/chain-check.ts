@@ -1,8 +1,8 @@
 import { equalBytes } from '../../protocol/bytes.ts'
-import type { ChainState } from '../../protocol/chain-state.ts'
+import { type ChainState, EMPTY_CHAIN } from '../../protocol/chain-state.ts'
 import type { SignedCheckpoint } from '../../protocol/checkpoint.ts'
 import { isWattnessError } from '../../protocol/errors.ts'
-import { EMPTY_ROOT, HASH_BYTES, ZERO_HASH } from '../../protocol/hash.ts'
+import { HASH_BYTES, ZERO_HASH } from '../../protocol/hash.ts'
 import { CompactRange } from '../../protocol/tree.ts'
 import { type ChainEntry, type Damage, damaged } from './chain-entry.ts'
 import { decodeHead, encodeHead, type HeadRecord } from './head-record.ts'
@@ -27,19 +27,7 @@ export interface CheckContext {
 const REMEMBERED_SIGNATURES = 64
 const OPERATIONS_PER_WRITE = 512
 
-export function emptyState(): ChainState {
-  return {
-    size: 0,
-    range: CompactRange.empty(),
-    root: EMPTY_ROOT,
-    lastHash: ZERO_HASH,
-    sealedAt: 0,
-    registrarSize: 0,
-    checkpoint: undefined,
-  }
-}
-
-export const emptyEntry = (id: number, member: Uint8Array): ChainEntry => ({ id, member, state: emptyState(), edge: EMPTY_EDGE })
+export const emptyEntry = (id: number, member: Uint8Array): ChainEntry => ({ id, member, state: EMPTY_CHAIN, edge: EMPTY_EDGE })
 
 /**
  * Loads a chain at start-up and checks it against its head: checksum, the blocks from `checkFrom` (never more than the last
@@ -231,7 +219,7 @@ async function walk(
   const signatures: SignedCheckpoint[] = []
   let operations: KvOperation[] = []
   let edge: TileEdge = EMPTY_EDGE
-  let state = emptyState()
+  let state: ChainState = EMPTY_CHAIN
   const end = Math.min(limit, 2 ** 48 - 1)
   scan: for await (const entries of context.kv.iterate({ gte: blockKey(id, 0), lt: blockKey(id, end) })) {
     for (const [key, value] of entries) {

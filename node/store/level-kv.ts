@@ -26,7 +26,7 @@ type Level = ClassicLevel<Uint8Array, Uint8Array>
 
 const ENCODINGS = { keyEncoding: 'view', valueEncoding: 'view' } as const
 
-/** LevelDB in a directory. Uncompressed: hashes and packed columns do not compress, and plain tables can be checked byte by byte. */
+/** LevelDB in a directory. Uncompressed: hashes do not compress, and plain tables can be checked byte by byte. */
 export async function openLevelKv(location: string, options: LevelKvOptions = {}): Promise<Kv> {
   const createIfMissing = options.createIfMissing ?? true
   const open = async (): Promise<Level> => {

@@ -1,9 +1,8 @@
 import { type Block, blockHash, KIND_READINGS, makeBlock } from '../../../protocol/block.ts'
 import { concat, equalBytes } from '../../../protocol/bytes.ts'
-import type { ChainState } from '../../../protocol/chain-state.ts'
+import { type ChainState, EMPTY_CHAIN } from '../../../protocol/chain-state.ts'
 import type { SignedCheckpoint } from '../../../protocol/checkpoint.ts'
-import { EMPTY_ROOT, sha256, ZERO_HASH } from '../../../protocol/hash.ts'
-import { CompactRange } from '../../../protocol/tree.ts'
+import { sha256 } from '../../../protocol/hash.ts'
 import type { Acceptance } from '../../store/index.ts'
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -33,8 +32,7 @@ export class ChainMaker {
   constructor(number: number, salt = 'salt') {
     this.member = memberKey(number)
     this.#salt = salt
-    const range = CompactRange.empty()
-    this.state = { size: 0, range, root: EMPTY_ROOT, lastHash: ZERO_HASH, sealedAt: 0, registrarSize: 0, checkpoint: undefined }
+    this.state = EMPTY_CHAIN
   }
 
   /** Bytes of a block made before, header ‖ body. */

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
+import { EMPTY_CHAIN } from '../../../protocol/chain-state.ts'
 import { leafHash } from '../../../protocol/hash.ts'
 import { CompactRange, verifyConsistency } from '../../../protocol/tree.ts'
-import { emptyState } from '../../store/chain-check.ts'
 import type { ChainEntry } from '../../store/chain-entry.ts'
 import { type Kv, type KvOperation, openMemoryKv } from '../../store/index.ts'
 import { tileKey } from '../../store/keys.ts'
@@ -36,7 +36,7 @@ describe('tiles', () => {
       at += length
       roots.set(at, range.root())
     }
-    entry = { id: 3, member: memberKey(1), state: { ...emptyState(), size: SIZE, range, root: range.root() }, edge }
+    entry = { id: 3, member: memberKey(1), state: { ...EMPTY_CHAIN, size: SIZE, range, root: range.root() }, edge }
   }).timeout(20_000)
 
   it('three levels hold every root and every proof', async () => {
