@@ -11,11 +11,13 @@ import {
   type LabelRecord,
   type Membership,
   type MembershipOperation,
+  mayWrite,
   type Roles,
   type Signer,
   toHex,
   type VerifySignature,
   WattnessError,
+  type WriteRefusal,
 } from '../protocol/index.ts'
 import { NodeEmitter, type NodeEventName, type NodeEvents } from './events.ts'
 import { Gossip, gossipsBlocks } from './gossip/index.ts'
@@ -27,7 +29,7 @@ import type { Platform } from './platform.ts'
 import { type Sealed, Sealer, SealGate, SealSchedule } from './seal/index.ts'
 import { announceDelayOf, type NodeSettings } from './settings.ts'
 import type { Appended, LedgerStore, SpoolItem } from './store/index.ts'
-import { Sync } from './sync/index.ts'
+import { type Session, Sync } from './sync/index.ts'
 import { createVerifyPool, Door, EvidenceDesk, type StoredRun, type VerifyPool } from './validate/index.ts'
 
 /** Everything that a node is made of, each part replaceable. */
@@ -41,6 +43,8 @@ export interface NodeInit {
   readonly logger: Logger
   readonly settings: NodeSettings
 }
+
+const TWO_HISTORIES = 'this key has signed two histories: another node runs under it, or an old copy did'
 
 /** One node of the neighbourhood: a member that seals and replicates, or an observer that only replicates. */
 export class LedgerNode {
@@ -115,16 +119,21 @@ export class LedgerNode {
         verify,
         announceDelayMs: announceDelayOf(settings),
         crossCheckMs: settings.crossCheckMs,
-        isObserver: membership().member(this.key) === undefined,
+        isObserver: () => !this.isMember,
         agent: settings.agent,
         submit: (run) => this.#door.submit(run),
         backlogBytes: () => this.#door.waitingBytes,
-        onEvidence: async (bytes, source) => void (await this.#desk.take(bytes, source)),
-        onHoldings: (_session, holdings) => this.#onHoldings(holdings),
+        onEvidence: (bytes, source) => this.#desk.take(bytes, source),
+        onHoldings: (session, holdings) => this.#onHoldings(session, holdings),
+        onBrokenWord: (session, index) => {
+          if (index === membership().member(this.key)?.index) this.#gate.disregard(session.peerHex)
+        },
         onAgreement: (peer, agreement) => this.#events.emit('agreement', { peer, agreement }),
         onFault: (peer, fault, detail, isLast) => {
           this.#events.emit('fault', { peer, fault, detail, isLast })
-          if (isLast) this.#dialer.ban(peer)
+          if (!isLast) return
+          this.#gate.disregard(peer)
+          this.#dialer.ban(peer)
         },
         onOther: (session, frame) => this.#peers.onFrame(session, frame),
         onGreeted: (session) => this.#peers.greet(session),
@@ -137,6 +146,7 @@ export class LedgerNode {
       signedRecord: () => store.signedRecord(),
       otherMembers: () =>
         membership().members.filter((member) => member.revoked === undefined && !equalBytes(member.key, this.key)).length,
+      writeRefusal: () => this.#writeRefusal(),
       sealAlone: settings.sealAlone,
       maxClockDriftMs: genesis.limits.maxClockDriftMs,
       clockOffsetsMs: () => this.sync.clockOffsetsMs(),
@@ -158,6 +168,7 @@ export class LedgerNode {
       platform,
       submit: (run) => this.#door.submit(run),
       takeEvidence: (bytes, source) => this.#desk.take(bytes, source),
+      onBadEvidence: (peer) => this.sync.noteBadEvidence(peer),
       onRefused: (peer, outcome) => this.sync.noteRefusal(peer, outcome),
     })
     this.#joins = new JoinService({
@@ -172,8 +183,10 @@ export class LedgerNode {
       network,
       roster,
       onAddress: (address) => this.#dialer.addKnown(address),
-      onLabel: () => this.sync.setMembership(this.membership),
+      onLabels: () => this.sync.setMembership(this.membership),
+      onDamage: (error) => this.#events.emit('damage', { error }),
     })
+    if (store.quarantined(this.key)) this.#gate.stop(TWO_HISTORIES)
   }
 
   /** Loads the membership from the store; the node is not started yet. */
@@ -219,6 +232,7 @@ export class LedgerNode {
     }
     await network.start({
       admits: (key, direction) =>
+        !this.#dialer.isBanned(toHex(key)) &&
         admission(
           {
             genesis: this.genesis,
@@ -355,15 +369,24 @@ export class LedgerNode {
     this.#gossip.setBlocks(gossipsBlocks(gossip, this.membership.members.length, intervalMs))
   }
 
-  #onHoldings(holdings: Holdings): void {
+  #onHoldings(session: Session, holdings: Holdings): void {
     const own = this.membership.member(this.key)
-    this.#gate.heard(own === undefined ? 0 : (holdings.frontier[own.index] ?? 0))
+    // Anyone may come to read where observers are open: only who belongs to the network is believed.
+    if (own !== undefined && this.membership.member(session.peer) !== undefined && !equalBytes(session.peer, this.key)) {
+      this.#gate.heard(session.peerHex, holdings.frontier[own.index] ?? 0)
+    }
+    this.#peers.onHoldings(session, holdings)
+  }
+
+  #writeRefusal(): WriteRefusal | undefined {
+    const { membership } = this
+    return mayWrite(membership, this.key, membership.size, this.store.head(this.key)?.size ?? 0)
   }
 
   #onProven(evidence: Evidence, bytes: Bytes, source: string): void {
     const member = evidence.a.member
     const self = equalBytes(member, this.key)
-    if (self) this.#gate.stop('this key has signed two histories: another node runs under it, or an old copy did')
+    if (self) this.#gate.stop(TWO_HISTORIES)
     this.#gossip.publishEvidence(bytes)
     this.sync.spreadEvidence(bytes, source)
     this.sync.onQuarantine()

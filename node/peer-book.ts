@@ -1,4 +1,13 @@
-import { type Bytes, type Frame, MAX_ADDRESSES_PER_PEER, MAX_PEERS_PER_FRAME, type PeerAddresses, toHex } from '../protocol/index.ts'
+import {
+  type Bytes,
+  type Frame,
+  type Holdings,
+  type KeyLabel,
+  MAX_ADDRESSES_PER_PEER,
+  MAX_PEERS_PER_FRAME,
+  type PeerAddresses,
+  toHex,
+} from '../protocol/index.ts'
 import type { Roster } from './membership/index.ts'
 import type { Network } from './net/index.ts'
 import type { Session } from './sync/index.ts'
@@ -10,42 +19,66 @@ export interface PeerBookInit {
   readonly network: Network
   readonly roster: Roster
   readonly onAddress: (address: string) => void
-  /** A label became known. */
-  readonly onLabel: () => void
+  /** Labels became known. */
+  readonly onLabels: () => void
+  readonly onDamage: (error: Error) => void
+}
+
+interface Entry extends PeerAddresses {
+  /** The peer said so itself: hearsay does not replace it. */
+  readonly isFirstHand: boolean
 }
 
 /** What neighbours tell each other about members beside the ledger: where they are found, and what they are called. */
 export class PeerBook {
   readonly #init: PeerBookInit
-  readonly #addresses = new Map<string, PeerAddresses>()
+  readonly #addresses = new Map<string, Entry>()
+  /** By session: member indices whose labels it was told. */
+  readonly #toldLabels = new WeakMap<Session, Set<number>>()
 
   constructor(init: PeerBookInit) {
     this.#init = init
   }
 
-  /** Tells a neighbour that just came what this node knows. */
+  /** Tells a neighbour that just came where others are found. */
   greet(session: Session): void {
-    const { network, roster } = this.#init
+    const { network } = this.#init
     const own: PeerAddresses = { key: network.self, addresses: network.addresses().slice(0, MAX_ADDRESSES_PER_PEER) }
     const peers = [own, ...this.#addresses.values()].filter(({ addresses }) => addresses.length > 0)
     for (let at = 0; at < peers.length; at += MAX_PEERS_PER_FRAME) {
       session.send({ type: 'peers', peers: peers.slice(at, at + MAX_PEERS_PER_FRAME) })
     }
-    // Labels are for members and listed observers, not for whoever an open network lets in to read.
-    if (roster.membership.member(session.peer) !== undefined) void this.#sendLabels(session)
   }
 
-  async #sendLabels(session: Session): Promise<void> {
-    const labels = await this.#init.roster.labelRecords()
+  /**
+   * Tells a neighbour the labels of the members that it knows of, each once. Labels are for members and listed observers, not
+   * for whoever an open network lets in to read.
+   */
+  onHoldings(session: Session, { frontier }: Holdings): void {
+    const { roster, onDamage } = this.#init
+    if (roster.membership.member(session.peer) === undefined) return
+    this.#tellLabels(session, frontier.length).catch(onDamage)
+  }
+
+  async #tellLabels(session: Session, knownMembers: number): Promise<void> {
+    const told = this.#toldLabels.get(session) ?? new Set<number>()
+    this.#toldLabels.set(session, told)
+    const labels: KeyLabel[] = []
+    for (const { index, labelHash, label } of this.#init.roster.membership.members.slice(0, knownMembers)) {
+      if (labelHash === undefined || label === undefined || told.has(index)) continue
+      told.add(index)
+      const record = await this.#init.roster.labelRecord(index)
+      if (record !== undefined) labels.push(record)
+    }
     if (labels.length > 0) session.send({ type: 'labels', labels })
   }
 
-  onFrame(_session: Session, frame: Frame): void {
-    if (frame.type === 'peers') for (const peer of frame.peers) this.#learnAddresses(peer)
-    else if (frame.type === 'labels') for (const { key, record } of frame.labels) void this.#learnLabel(key, record)
+  onFrame(session: Session, frame: Frame): void {
+    if (frame.type === 'peers') for (const peer of frame.peers) this.#learnAddresses(peer, session.peerHex)
+    else if (frame.type === 'labels') void this.#learnLabels(frame.labels)
   }
 
-  #learnAddresses(peer: PeerAddresses): void {
+  #learnAddresses(peer: PeerAddresses, sourceHex: string): void {
     const { network, roster, onAddress } = this.#init
     const keyHex = toHex(peer.key)
     // Hearsay about strangers is not passed on, and an address must name the key that it is said to be of.
@@ -55,16 +88,26 @@ export class PeerBook {
       return key !== undefined && toHex(key) === keyHex
     })
     if (addresses.length === 0) return
-    if (!this.#addresses.has(keyHex) && this.#addresses.size >= MAX_BOOK) return
-    this.#addresses.set(keyHex, { key: peer.key, addresses })
+    const before = this.#addresses.get(keyHex)
+    const isFirstHand = keyHex === sourceHex
+    if (before === undefined ? this.#addresses.size < MAX_BOOK : isFirstHand || !before.isFirstHand) {
+      this.#addresses.set(keyHex, { key: peer.key, addresses, isFirstHand })
+    }
     for (const address of addresses) onAddress(address)
   }
 
-  async #learnLabel(key: Bytes, record: Bytes): Promise<void> {
+  async #learnLabels(labels: readonly KeyLabel[]): Promise<void> {
+    let learned = 0
+    for (const { key, record } of labels) if (await this.#learnLabel(key, record)) learned++
+    if (learned > 0) this.#init.onLabels()
+  }
+
+  async #learnLabel(key: Bytes, record: Bytes): Promise<boolean> {
     try {
-      if (await this.#init.roster.learnLabel(key, record)) this.#init.onLabel()
+      return await this.#init.roster.learnLabel(key, record)
     } catch {
       // A label that is not the one whose hash the registrar wrote down is no label; who sent it may only have an old one.
+      return false
     }
   }
 }

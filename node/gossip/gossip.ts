@@ -1,4 +1,4 @@
-import { type Bytes, encodeRun, MAX_RUN_BYTES, toHex } from '../../protocol/index.ts'
+import { type Bytes, encodeRun, toHex } from '../../protocol/index.ts'
 import type { GossipVerdict, Network } from '../net/index.ts'
 import type { Platform, Timer } from '../platform.ts'
 import type { Sealed } from '../seal/index.ts'
@@ -13,8 +13,8 @@ export const LINGER_MS = 20
 /** Blocks in one gossip payload: what a peer must check before it passes the payload on. */
 export const MAX_GOSSIP_BLOCKS = 64
 
-/** Payload bytes, well below what the network allows in one message. */
-const MAX_PAYLOAD_BYTES = Math.min(262_144, MAX_RUN_BYTES)
+/** Block bytes in one payload: the largest block fits, and with its envelope stays below what the network takes (131,072). */
+export const MAX_PAYLOAD_BYTES = 98_304
 
 export interface GossipInit {
   readonly network: Network
@@ -22,6 +22,8 @@ export interface GossipInit {
   readonly platform: Platform
   readonly submit: (run: Bytes) => Promise<Outcome>
   readonly takeEvidence: (evidence: Bytes, source: string) => Promise<EvidenceOutcome>
+  /** A neighbour has passed on evidence that proves nothing. */
+  readonly onBadEvidence: (peerHex: string) => void
   readonly onRefused: (peerHex: string, outcome: Exclude<Outcome, { verdict: 'accept' }>) => void
 }
 
@@ -54,8 +56,7 @@ export class Gossip {
   }
 
   start(): void {
-    const { network, takeEvidence } = this.#init
-    network.joinTopic(this.#evidenceTopic, (payload, from) => takeEvidence(payload, toHex(from)))
+    this.#init.network.joinTopic(this.#evidenceTopic, (payload, from) => this.#onEvidence(payload, from))
   }
 
   stop(): void {
@@ -89,7 +90,12 @@ export class Gossip {
   }
 
   publishEvidence(evidence: Bytes): void {
-    void this.#init.network.publish(this.#evidenceTopic, evidence)
+    this.#publish(this.#evidenceTopic, evidence)
+  }
+
+  /** What a network that is stopping, or full, does not take comes to neighbours by sync. */
+  #publish(topic: string, payload: Bytes): void {
+    this.#init.network.publish(topic, payload).catch(() => undefined)
   }
 
   #flush(): void {
@@ -98,13 +104,19 @@ export class Gossip {
     this.#lastPublishedMs = this.#init.platform.clock.monotonicMs()
     const waiting = this.#waiting
     this.#waiting = []
-    for (const payload of toPayloads(waiting)) void this.#init.network.publish(this.#blocksTopic, payload)
+    for (const payload of toPayloads(waiting)) this.#publish(this.#blocksTopic, payload)
   }
 
   async #onBlocks(payload: Bytes, from: Bytes): Promise<GossipVerdict> {
     const outcome = await this.#init.submit(payload)
     if (outcome.verdict !== 'accept' && outcome.code !== 'DUPLICATE') this.#init.onRefused(toHex(from), outcome)
     return outcome.verdict
+  }
+
+  async #onEvidence(payload: Bytes, from: Bytes): Promise<GossipVerdict> {
+    const outcome = await this.#init.takeEvidence(payload, toHex(from))
+    if (outcome === 'reject') this.#init.onBadEvidence(toHex(from))
+    return outcome
   }
 }
 
@@ -122,7 +134,8 @@ export function toPayloads(sealed: readonly Sealed[]): Bytes[] {
     bytes = 0
   }
   for (const one of sealed) {
-    if (part.length >= MAX_GOSSIP_BLOCKS || bytes + one.block.length > MAX_PAYLOAD_BYTES) close()
+    const isNext = one.height === (part.at(-1)?.height ?? one.height - 1) + 1
+    if (!isNext || part.length >= MAX_GOSSIP_BLOCKS || bytes + one.block.length > MAX_PAYLOAD_BYTES) close()
     part.push(one)
     bytes += one.block.length
   }

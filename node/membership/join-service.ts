@@ -82,6 +82,8 @@ export class JoinService {
       invitation,
     })
     if (refusal === 'ALREADY_MEMBER') {
+      // The answer was lost, or the label after it: whoever asks again with the same label gets both.
+      await roster.learnLabel(request.member, request.label).catch(() => false)
       return { type: 'accepted', registrarSize: roster.membership.member(request.member)?.admittedAt ?? 0 }
     }
     if (refusal !== undefined) return { type: 'refused', code: refusal }

@@ -3,15 +3,16 @@ import {
   type Bytes,
   bodyContent,
   decodeBlock,
-  decodeLabelRecord,
   decodeMembershipBody,
   equalBytes,
   type Genesis,
   initialMembership,
+  type KeyLabel,
   KIND_MEMBERSHIP,
   type Membership,
   type MembershipOperation,
   type VoidOperation,
+  verifyLabel,
 } from '../../protocol/index.ts'
 import type { LedgerStore } from '../store/index.ts'
 
@@ -72,23 +73,19 @@ export class Roster {
     return true
   }
 
-  /** Label records that may be shown to members and listed observers. */
-  async labelRecords(): Promise<{ key: Bytes; record: Bytes }[]> {
-    const records: { key: Bytes; record: Bytes }[] = []
-    for (const { key } of this.#membership.members) {
-      const record = this.#store.labels.has(key) ? await this.#store.labels.get(key) : undefined
-      if (record !== undefined) records.push({ key, record })
-    }
-    return records
+  /** A member's label as it travels; undefined where it is not known. Throws STORE_DAMAGED. */
+  async labelRecord(index: number): Promise<KeyLabel | undefined> {
+    const key = this.#membership.at(index)?.key
+    const record = key !== undefined && this.#store.labels.has(key) ? await this.#store.labels.get(key) : undefined
+    return key === undefined || record === undefined ? undefined : { key, record }
   }
 
   async #loadLabels(): Promise<void> {
     for (const { key, labelHash } of this.#membership.members) {
       if (labelHash === undefined || !this.#store.labels.has(key)) continue
+      // Damaged, it is as good as not there: neighbours tell it again.
       const record = await this.#store.labels.get(key).catch(() => undefined)
-      if (record === undefined) continue
-      decodeLabelRecord(record)
-      this.#membership = this.#membership.withLabel(key, record)
+      if (record !== undefined && verifyLabel(record, labelHash)) this.#membership = this.#membership.withLabel(key, record)
     }
   }
 }

@@ -1,4 +1,4 @@
 /** The room where readings become blocks. */
-export { SealGate, type SealGateInit, type SignedRecord } from './gate.ts'
-export { msToNextRound, phaseOf, SealSchedule, type ScheduleInit } from './schedule.ts'
+export { MAX_CLAIMS, SealGate, type SealGateInit, type SignedRecord } from './gate.ts'
+export { msToNextRound, phaseOf, type ScheduleInit, SealSchedule } from './schedule.ts'
 export { type Sealed, Sealer, type SealerInit } from './sealer.ts'

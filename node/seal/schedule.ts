@@ -2,7 +2,7 @@ import { type Bytes, sha256 } from '../../protocol/index.ts'
 import type { Platform, Timer } from '../platform.ts'
 import type { Sealed, Sealer } from './sealer.ts'
 
-/** A block that could not be stored (a full disk) is tried again after this long, while readings go on being refused or kept. */
+/** What could not be sealed (a full disk, a gate that is closed) is tried again after this long; readings go on being kept. */
 const RETRY_MS = 5_000
 
 export interface ScheduleInit {
@@ -28,9 +28,7 @@ export class SealSchedule {
   readonly #init: ScheduleInit
   #timer: Timer | undefined
   #running = false
-  #working = false
-  /** The round under way; it never rejects. */
-  #current: Promise<unknown> | undefined
+  #work: Promise<boolean> | undefined
 
   constructor(init: ScheduleInit) {
     this.#init = init
@@ -46,22 +44,27 @@ export class SealSchedule {
   /** No further block is begun; one that is being sealed comes to its end. */
   async stop(): Promise<void> {
     this.#running = false
-    if (this.#timer !== undefined) this.#init.platform.timers.clear(this.#timer)
-    this.#timer = undefined
-    await this.#current
+    this.#clear()
+    await this.#work
   }
 
   /** Called whenever readings were spooled. */
   readingsCame(): void {
-    if (this.#working || !this.#running) return
-    if (this.#init.waitingRows() >= this.#init.rowsAtOnce) this.#current = this.#round(false)
+    if (!this.#running || this.#work !== undefined || this.#init.waitingRows() < this.#init.rowsAtOnce) return
+    void this.#round(false).then((isDone) => isDone || this.#plan(this.#msToRetry()))
+  }
+
+  #clear(): void {
+    if (this.#timer !== undefined) this.#init.platform.timers.clear(this.#timer)
+    this.#timer = undefined
   }
 
   #plan(delayMs: number): void {
+    this.#clear()
+    if (!this.#running) return
     this.#timer = this.#init.platform.timers.set(delayMs, () => {
-      this.#current = this.#round(true).then((sealed) => {
-        if (this.#running) this.#plan(sealed ? this.#msToNext() : Math.min(RETRY_MS, this.#msToNext()))
-      })
+      this.#timer = undefined
+      void this.#round(true).then((isDone) => this.#plan(isDone ? this.#msToNext() : this.#msToRetry()))
     })
   }
 
@@ -70,24 +73,35 @@ export class SealSchedule {
     return msToNextRound(platform.clock.now(), intervalMs, phaseOf(key, intervalMs))
   }
 
-  /** `all`: until nothing waits; else while a full block waits. False when a block could not be sealed. */
+  #msToRetry(): number {
+    return Math.min(RETRY_MS, this.#msToNext())
+  }
+
+  /** Rounds take their turns. `all`: until nothing waits; else while a full block waits. False where something still does. */
   async #round(all: boolean): Promise<boolean> {
-    if (this.#working) return true
-    this.#working = true
+    while (this.#work !== undefined) await this.#work
+    this.#work = this.#sealWhatWaits(all)
+    const isDone = await this.#work
+    this.#work = undefined
+    return isDone
+  }
+
+  async #sealWhatWaits(all: boolean): Promise<boolean> {
+    const { waitingRows, rowsAtOnce, heldBack, sealer, onSealed, onError } = this.#init
     try {
-      while (this.#running && this.#init.heldBack() === undefined) {
-        const waiting = this.#init.waitingRows()
-        if (waiting === 0 || (!all && waiting < this.#init.rowsAtOnce)) break
-        const sealed = await this.#init.sealer.sealNext()
-        if (sealed === undefined) break
-        this.#init.onSealed(sealed)
+      for (;;) {
+        const waiting = waitingRows()
+        // Asked even where nothing waits: a gate that closes is news.
+        const isHeldBack = heldBack() !== undefined
+        if (!this.#running || waiting === 0 || (!all && waiting < rowsAtOnce)) return true
+        if (isHeldBack) return false
+        const sealed = await sealer.sealNext()
+        if (sealed === undefined) return true
+        onSealed(sealed)
       }
-      return true
     } catch (error) {
-      this.#init.onError(error)
+      onError(error)
       return false
-    } finally {
-      this.#working = false
     }
   }
 }

@@ -14,6 +14,7 @@ export interface AnnouncerInit {
 export class Announcer {
   readonly #init: AnnouncerInit
   readonly #changed = new Set<number>()
+  #stopped = false
   #timer: Timer | undefined
 
   constructor(init: AnnouncerInit) {
@@ -21,17 +22,18 @@ export class Announcer {
   }
 
   noteGrowth(index: number): void {
+    if (this.#stopped) return
     this.#changed.add(index)
     this.#timer ??= this.#init.timers.set(this.#init.announceDelayMs, () => this.flush())
   }
 
   flush(): void {
-    this.stop()
+    this.#clearTimer()
     if (this.#changed.size === 0) return
     const changed = [...this.#changed].sort((a, b) => a - b)
     this.#changed.clear()
     for (const session of this.#init.sessions()) {
-      if (session.hello === undefined) continue
+      // A neighbour that has not greeted yet is told as well: what it lacks came after this node's own hello.
       const sizes: ChainSize[] = []
       for (const index of changed) {
         const size = this.#init.sizeOf(index)
@@ -44,7 +46,18 @@ export class Announcer {
     }
   }
 
+  /** The whole frontier goes out to everybody: nothing is left to be told. */
+  forget(): void {
+    this.#clearTimer()
+    this.#changed.clear()
+  }
+
   stop(): void {
+    this.#stopped = true
+    this.forget()
+  }
+
+  #clearTimer(): void {
     if (this.#timer !== undefined) this.#init.timers.clear(this.#timer)
     this.#timer = undefined
   }

@@ -1,11 +1,11 @@
 import {
   type Bytes,
-  EMPTY_CHAIN,
   equalBytes,
-  headsRoot,
+  type HeadLeaf,
   type Holdings,
+  headsRoot,
+  type Leaf,
   type LeavesFrame,
-  type Membership,
 } from '../../protocol/index.ts'
 import type { LedgerStore } from '../store/index.ts'
 import type { LocalView } from './local-view.ts'
@@ -16,42 +16,51 @@ import type { Agreement } from './session.ts'
  * some of it. This finds every difference in every block of every chain, whatever gossip lost.
  */
 export async function compareHeads(view: LocalView, store: LedgerStore, theirs: Holdings): Promise<Agreement> {
-  const { membership } = view
-  if (theirs.frontier.length > membership.members.length) return 'behind'
+  if (theirs.frontier.length > view.membership.members.length) return 'behind'
   if (theirs.named.length === 0 && isSameFrontier(view.frontier, theirs.frontier)) {
     return equalBytes(view.headsRoot(), theirs.headsRoot) ? 'equal' : 'different'
   }
   const named = new Map(theirs.named.map((leaf) => [leaf.index, leaf]))
-  const leaves = []
-  for (let index = 0; index < theirs.frontier.length; index++) {
-    const member = membership.members[index] as Membership['members'][number]
-    const size = theirs.frontier[index] as number
-    const leaf = named.get(index)
-    if (leaf !== undefined) {
-      leaves.push({ member: member.key, size: leaf.size, root: leaf.root })
-      continue
-    }
-    if (size > view.sizeOf(index)) return 'behind'
-    leaves.push({ member: member.key, size, root: await rootOf(store, member.key, size) })
+  // Seen before anything is read: a node that catches up asks this after every batch.
+  for (const [index, size] of theirs.frontier.entries()) {
+    const isNamed = named.has(index)
+    // A neighbour's own word on a leaf counts only where this node knows why: until then it lacks the evidence.
+    if (isNamed ? !store.quarantined(keyAt(view, index)) : size > view.sizeOf(index)) return 'behind'
+  }
+  const leaves: HeadLeaf[] = []
+  for (const [index, size] of theirs.frontier.entries()) {
+    const leaf = named.get(index) ?? { size, root: await view.rootAt(index, size) }
+    leaves.push({ member: keyAt(view, index), size: leaf.size, root: leaf.root })
   }
   return equalBytes(headsRoot(leaves), theirs.headsRoot) ? 'equal' : 'different'
 }
 
-/** The chains in which a neighbour's leaves differ from this node's own at the same size. */
-export async function differingChains(view: LocalView, store: LedgerStore, theirs: LeavesFrame): Promise<number[]> {
-  const differing: number[] = []
-  for (const [index, leaf] of theirs.leaves.entries()) {
-    const member = view.membership.members[index]
-    if (member === undefined || leaf.size === 0 || leaf.size > view.sizeOf(index)) continue
-    if (!equalBytes(await rootOf(store, member.key, leaf.size), leaf.root)) differing.push(index)
-  }
-  return differing
+export interface LeavesComparison {
+  /** Chains in which the neighbour's leaf differs from this node's own root at the same size. */
+  readonly differing: readonly number[]
+  /** True where no chain of the neighbour's is beyond what this node can compare. */
+  readonly isWhole: boolean
 }
 
-async function rootOf(store: LedgerStore, key: Bytes, size: number): Promise<Bytes> {
-  const head = store.head(key) ?? EMPTY_CHAIN
-  // Callers ask within what is held.
-  return size === head.size ? head.root : ((await store.rootAt(key, size)) as Bytes)
+/** Compares chain by chain what a heads root compares at once. */
+export async function compareLeaves(view: LocalView, theirs: readonly Leaf[]): Promise<LeavesComparison> {
+  const differing: number[] = []
+  let isWhole = theirs.length <= view.membership.members.length
+  for (const [index, leaf] of theirs.entries()) {
+    if (leaf.size > view.sizeOf(index)) isWhole = false
+    else if (leaf.size > 0 && !equalBytes(await view.rootAt(index, leaf.size), leaf.root)) differing.push(index)
+  }
+  return { differing, isWhole }
+}
+
+/** False for leaves that do not make the heads root that came with them; a list with unknown members cannot be told. */
+export function leavesMakeRoot(view: LocalView, { leaves, headsRoot: root }: LeavesFrame): boolean {
+  if (leaves.length > view.membership.members.length) return true
+  return equalBytes(headsRoot(leaves.map(({ size, root }, index) => ({ member: keyAt(view, index), size, root }))), root)
+}
+
+function keyAt(view: LocalView, index: number): Bytes {
+  return view.membership.at(index)?.key as Bytes
 }
 
 function isSameFrontier(a: readonly number[], b: readonly number[]): boolean {

@@ -1,34 +1,38 @@
 import {
+  type Bytes,
   buildEvidence,
   buildEvidenceFromCheckpoints,
-  type Bytes,
   type CheckpointFrame,
-  encodeEvidence,
   type Evidence,
+  encodeEvidence,
   equalBytes,
   type Genesis,
-  isWattnessError,
+  type MissReason,
   type SignedCheckpoint,
   type VerifySignature,
   verifyCheckpoint,
   verifyConsistency,
 } from '../../protocol/index.ts'
+import type { Timer, Timers } from '../platform.ts'
 import type { LedgerStore } from '../store/index.ts'
+import { ANSWER_TIMEOUT_MS } from './bounds.ts'
+import type { Fault } from './conduct.ts'
 import type { LocalView } from './local-view.ts'
 import { newestSigned } from './newest-signed.ts'
-import type { Fault, Session } from './session.ts'
+import type { Session } from './session.ts'
 
 /** Questions about other stories that may be open with one neighbour; above it a new one waits for the next cross-check. */
-const MAX_OPEN_PER_SESSION = 16
+export const MAX_OPEN_PER_SESSION = 16
 
 export interface DisputesInit {
   readonly genesis: Genesis
   readonly store: LedgerStore
   readonly view: LocalView
+  readonly timers: Timers
   readonly verify: VerifySignature
-  readonly onEvidence: (evidence: Bytes, source: string) => Promise<void>
+  /** Evidence that this node has made itself. */
+  readonly onProven: (evidence: Bytes) => Promise<void>
   readonly onFault: (session: Session, fault: Fault, detail: string) => void
-  readonly onDamage: (error: Error) => void
 }
 
 interface Question {
@@ -36,6 +40,7 @@ interface Question {
   readonly session: Session
   readonly index: number
   readonly size: number
+  readonly timer: Timer
 }
 
 /**
@@ -52,10 +57,18 @@ export class Disputes {
     this.#init = init
   }
 
-  /** Asks how the neighbour's chain `index` stands at `size`, where this node holds a root of its own. */
+  get size(): number {
+    return this.#open.size
+  }
+
+  /**
+   * Asks how the neighbour's chain `index` stands at `size`, where this node holds a root of its own and the neighbour has
+   * shown or said that it holds another.
+   */
   open(session: Session, index: number, size: number): void {
-    const key = this.#init.view.membership.at(index)?.key
-    if (key === undefined || size < 1 || this.#init.store.quarantined(key)) return
+    const { view, store, timers, onFault } = this.#init
+    const key = view.membership.at(index)?.key
+    if (key === undefined || size < 1 || store.quarantined(key) || !session.isOpen) return
     let count = 0
     for (const question of this.#open.values()) {
       if (question.session !== session) continue
@@ -65,33 +78,60 @@ export class Disputes {
     if (count >= MAX_OPEN_PER_SESSION) return
     const id = this.#nextId
     this.#nextId = id >= 0xffff_fff0 ? 0x8000_0000 : id + 1
-    this.#open.set(id, { id, session, index, size })
+    const timer = timers.set(ANSWER_TIMEOUT_MS, () => {
+      this.#open.delete(id)
+      onFault(session, 'no-answer', `no checkpoint of chain ${index} at ${size} in ${ANSWER_TIMEOUT_MS} ms`)
+    })
+    this.#open.set(id, { id, session, index, size, timer })
     session.send({ type: 'want-checkpoint', id, index, from: size })
   }
 
-  onMiss(session: Session, id: number): void {
-    if (this.#open.get(id)?.session === session) this.#open.delete(id)
+  #close(question: Question): void {
+    this.#open.delete(question.id)
+    this.#init.timers.clear(question.timer)
+  }
+
+  onMiss(session: Session, id: number, reason: MissReason): void {
+    const question = this.#open.get(id)
+    if (question === undefined || question.session !== session) return
+    this.#close(question)
+    if (reason !== 'not-held') return
+    const { index, size } = question
+    this.#init.onFault(session, 'false-heads', `spoke of another history of chain ${index}, holds none at size ${size}`)
   }
 
   onSessionEnd(session: Session): void {
-    for (const question of [...this.#open.values()]) if (question.session === session) this.#open.delete(question.id)
+    for (const question of [...this.#open.values()]) if (question.session === session) this.#close(question)
+  }
+
+  stop(): void {
+    for (const question of [...this.#open.values()]) this.#close(question)
   }
 
   async onCheckpoint(session: Session, frame: CheckpointFrame): Promise<void> {
+    const { genesis, verify, view, onFault } = this.#init
     const question = this.#open.get(frame.id)
-    const key = this.#init.view.membership.at(frame.index)?.key
+    const key = view.membership.at(frame.index)?.key
+    // An answer that comes after its time is of no use: the next cross-check asks again.
     if (question === undefined || question.session !== session || key === undefined) return
-    this.#open.delete(frame.id)
-    const { genesis, verify, onFault } = this.#init
+    this.#close(question)
     if (frame.index !== question.index || frame.oldSize !== question.size) {
-      onFault(session, 'unasked', `checkpoint of chain ${frame.index} at ${frame.oldSize}, asked: ${question.index} at ${question.size}`)
+      onFault(
+        session,
+        'unasked',
+        `checkpoint of chain ${frame.index} at ${frame.oldSize}, asked: ${question.index} at ${question.size}`,
+      )
       return
     }
     const checkpoint: SignedCheckpoint = { member: key, size: frame.size, root: frame.root, signature: frame.signature }
     const isProven = verifyConsistency(frame.oldSize, frame.oldRoot, frame.size, frame.root, frame.proof)
     // A failed proof alone proves nothing against the author: whoever sent it pays.
     if (!isProven || !verifyCheckpoint(verify, genesis.networkId, checkpoint)) {
-      onFault(session, 'bad-proof', `checkpoint of chain ${frame.index}, size ${frame.size}: ${isProven ? 'signature' : 'proof'} fails`)
+      onFault(
+        session,
+        'bad-proof',
+        `checkpoint of chain ${frame.index}, size ${frame.size}: ${isProven ? 'signature' : 'proof'} fails`,
+      )
       return
     }
     await this.#settle(key, question, checkpoint, frame)
@@ -99,15 +139,17 @@ export class Disputes {
 
   async #settle(key: Bytes, question: Question, checkpoint: SignedCheckpoint, frame: CheckpointFrame): Promise<void> {
     const { store, onFault } = this.#init
-    const held = await this.#heldCheckpoint(key, question.size)
+    const { session, index, size } = question
+    const root = await store.rootAt(key, size)
+    if (root !== undefined && equalBytes(root, frame.oldRoot)) {
+      // Both hold the same history: then the neighbour's other answer was of its own making.
+      if (!store.quarantined(key)) onFault(session, 'false-heads', `chain ${index} agrees at size ${size} after all`)
+      return
+    }
+    const held = await this.#heldCheckpoint(key, size)
     if (held === undefined) return
     const other = { checkpoint, root: frame.oldRoot, proof: frame.proof }
-    await this.#prove(() => buildEvidence(store.nodeReader(key), held, other, question.size), question.session.peerHex)
-    const root = await store.rootAt(key, question.size)
-    if (!store.quarantined(key) && root !== undefined && equalBytes(root, frame.oldRoot)) {
-      // Both hold the same history: then the neighbour's other answer was of its own making.
-      onFault(question.session, 'false-heads', `chain ${question.index} agrees at size ${question.size} after all`)
-    }
+    await this.#prove(() => buildEvidence(store.nodeReader(key), held, other, size))
   }
 
   /** An authentic checkpoint whose size this node holds under another root: the held tree alone proves it. */
@@ -115,7 +157,7 @@ export class Disputes {
     const { store } = this.#init
     const held = await this.#heldCheckpoint(announced.member, announced.size)
     if (held === undefined) return
-    await this.#prove(() => buildEvidenceFromCheckpoints(store.nodeReader(announced.member), held, announced), 'door')
+    await this.#prove(() => buildEvidenceFromCheckpoints(store.nodeReader(announced.member), held, announced))
   }
 
   /** A signed checkpoint of the held chain that reaches `size`, and whose every leaf is held. */
@@ -124,13 +166,8 @@ export class Disputes {
     return newest !== undefined && newest.size >= size ? newest : undefined
   }
 
-  async #prove(build: () => Promise<Evidence | undefined>, source: string): Promise<void> {
-    try {
-      const evidence = await build()
-      if (evidence !== undefined) await this.#init.onEvidence(encodeEvidence(evidence), source)
-    } catch (error) {
-      if (isWattnessError(error, 'STORE_DAMAGED')) this.#init.onDamage(error)
-      else throw error
-    }
+  async #prove(build: () => Promise<Evidence | undefined>): Promise<void> {
+    const evidence = await build()
+    if (evidence !== undefined) await this.#init.onProven(encodeEvidence(evidence))
   }
 }

@@ -1,30 +1,54 @@
-import { type Bytes, peekRun, type RunFrame, toHex } from '../../protocol/index.ts'
+import { type Bytes, MAX_BLOCK_BYTES, type MissReason, peekRun, type RunFrame, toHex } from '../../protocol/index.ts'
 import type { Platform, Timer } from '../platform.ts'
 import type { Outcome } from '../validate/index.ts'
-import type { Fault, Session } from './session.ts'
+import {
+  ANSWER_TIMEOUT_MS,
+  LEAST_WANT_BYTES,
+  LONGEST_WAIT_MS,
+  MAX_OUTSTANDING,
+  MAX_UNDER_WAY_BYTES,
+  WANT_BLOCKS,
+  WANT_BYTES,
+} from './bounds.ts'
+import type { Fault } from './conduct.ts'
+import { Pauses } from './pauses.ts'
+import type { Session } from './session.ts'
 
-/** Bytes asked for at once: large enough to make round trips rare, small enough for a slow link's time-out. */
-export const WANT_BYTES = 524_288
-export const WANT_BLOCKS = 4_096
+/** What a block is taken to weigh before it has come: a few are asked for with little room, many with all of it. */
+const TYPICAL_BLOCK_BYTES = 1_024
 
-/** An answer that has not come by then is asked of another neighbour. */
-export const ANSWER_TIMEOUT_MS = 15_000
+/** Room in an answer beside its blocks: count, end, proof. */
+const RUN_ENVELOPE_BYTES = 4_096
 
-/** Requests that one neighbour is asked to hold at a time. */
-const MAX_OUTSTANDING = 64
+/** Requests given up, whose answer may still come. */
+const MAX_LATE = 1_024
 
-/** After an answer that led nowhere (a fork, a miss) the same neighbour is not asked for that chain again so soon. */
-const PAUSE_MS = 10_000
+/** The registrar's chain says who the others are: they wait for it this long. */
+const HEAD_START_MS = 2_000
 
-/** Bytes waiting at the door above which nothing more is asked for. */
-export const MAX_BACKLOG_BYTES = 6 * 1_048_576
+/** When there was no room to ask for more, and nothing else wakes the fetcher. */
+const NO_ROOM_RETRY_MS = 250
 
 interface Request {
   readonly id: number
   readonly index: number
   readonly from: number
+  readonly bytes: number
   readonly session: Session
-  readonly timer: Timer
+  readonly askedMs: number
+  timer: Timer
+}
+
+/** One chain while anything of it is under way. */
+interface Progress {
+  readonly sinceMs: number
+  /** Counts batches that failed: what was built on one of them says nothing of who sent it. */
+  attempt: number
+  /** The size that will be held once everything received has passed the door. */
+  claimed: number
+  /** Batches at the door. */
+  submitted: number
+  request: Request | undefined
 }
 
 export interface FetcherInit {
@@ -38,6 +62,8 @@ export interface FetcherInit {
   readonly backlogBytes: () => number
   readonly submit: (run: Bytes) => Promise<Outcome>
   readonly onRefused: (session: Session, outcome: Exclude<Outcome, { verdict: 'accept' }>, index: number) => void
+  /** The neighbour does not hold block `from`, although it said so. */
+  readonly onBrokenWord: (session: Session, index: number, from: number) => void
   readonly onFault: (session: Session, fault: Fault, detail: string) => void
 }
 
@@ -48,11 +74,13 @@ export interface FetcherInit {
 export class Fetcher {
   readonly #init: FetcherInit
   readonly #requests = new Map<number, Request>()
-  /** By chain: the size that will be held once everything asked for and received has passed the door. */
-  readonly #claimed = new Map<number, number>()
-  readonly #busy = new Set<number>()
-  readonly #paused = new Map<string, number>()
+  readonly #late = new Map<number, Request>()
+  readonly #chains = new Map<number, Progress>()
+  readonly #pauses = new Pauses()
+  /** Bytes that all open requests together may bring. */
+  #askedBytes = 0
   #nextId = 1
+  #waker: { readonly timer: Timer; readonly dueMs: number } | undefined
   #stopped = false
 
   constructor(init: FetcherInit) {
@@ -60,133 +88,249 @@ export class Fetcher {
   }
 
   get isIdle(): boolean {
-    return this.#requests.size === 0 && this.#busy.size === 0
+    return this.#chains.size === 0
+  }
+
+  /** Bytes asked for and not come. */
+  get askedBytes(): number {
+    return this.#askedBytes
   }
 
   stop(): void {
     this.#stopped = true
-    for (const request of this.#requests.values()) this.#forget(request)
+    if (this.#waker !== undefined) this.#init.platform.timers.clear(this.#waker.timer)
+    for (const request of [...this.#requests.values()]) this.#settle(request)
   }
 
   /** Looks for everything that some neighbour holds and this node neither holds nor has asked for. */
   consider(): void {
-    if (this.#stopped) return
     const count = this.#init.chainCount()
-    for (let index = 0; index < count; index++) {
-      if (this.#init.backlogBytes() > MAX_BACKLOG_BYTES) return
-      this.considerChain(index)
-    }
+    for (let index = 0; index < count; index++) this.considerChain(index)
+  }
+
+  /** More of the registrar's chain is held: what was refused for the lack of it is asked for again. */
+  registrarGrew(): void {
+    this.#pauses.clearForRegistrar()
+    this.consider()
   }
 
   considerChain(index: number): void {
-    if (this.#stopped || this.#busy.has(index) || !this.#init.isWanted(index)) return
-    const from = Math.max(this.#init.ownSize(index), this.#claimed.get(index) ?? 0)
+    if (this.#stopped || !this.#init.isWanted(index)) return
+    const progress = this.#chains.get(index)
+    if (progress?.request !== undefined) return
+    const from = Math.max(this.#init.ownSize(index), progress?.claimed ?? 0)
     const session = this.#bestFor(index, from)
-    if (session !== undefined) this.#ask(session, index, from)
+    if (session === undefined) return
+    if (index !== 0 && this.#registrarGoesFirst()) return
+    const missing = session.remoteSize(index) - from
+    const bytes = Math.max(LEAST_WANT_BYTES, Math.min(session.wantBytes, missing * TYPICAL_BLOCK_BYTES))
+    if (this.#askedBytes + this.#init.backlogBytes() + bytes > MAX_UNDER_WAY_BYTES) return this.#wakeIn(NO_ROOM_RETRY_MS)
+    this.#ask(session, index, from, bytes)
+  }
+
+  #registrarGoesFirst(): boolean {
+    const registrar = this.#chains.get(0)
+    if (registrar === undefined) return false
+    const left = registrar.sinceMs + HEAD_START_MS - this.#nowMs()
+    if (left <= 0) return false
+    this.#wakeIn(left)
+    return true
   }
 
   #bestFor(index: number, from: number): Session | undefined {
-    const now = this.#init.platform.clock.monotonicMs()
+    const now = this.#nowMs()
     let best: Session | undefined
     for (const session of this.#init.sessions()) {
       if (!session.isOpen || session.remoteSize(index) <= from || session.outstanding >= MAX_OUTSTANDING) continue
-      const pausedUntil = this.#paused.get(pauseKey(session, index))
-      if (pausedUntil !== undefined) {
-        if (pausedUntil > now) continue
-        this.#paused.delete(pauseKey(session, index))
-      }
-      if (best === undefined || session.outstanding < best.outstanding) best = session
+      const left = this.#pauses.leftMs(session.peerHex, index, now)
+      if (left > 0) this.#wakeIn(left)
+      else if (best === undefined || session.outstanding < best.outstanding) best = session
     }
     return best
   }
 
-  #ask(session: Session, index: number, from: number): void {
+  #nowMs(): number {
+    return this.#init.platform.clock.monotonicMs()
+  }
+
+  #wakeIn(ms: number): void {
+    const dueMs = this.#nowMs() + ms
+    if (this.#stopped || (this.#waker !== undefined && this.#waker.dueMs <= dueMs)) return
+    const { timers } = this.#init.platform
+    if (this.#waker !== undefined) timers.clear(this.#waker.timer)
+    const wake = (): void => {
+      this.#waker = undefined
+      this.consider()
+    }
+    this.#waker = { timer: timers.set(ms, wake), dueMs }
+  }
+
+  #ask(session: Session, index: number, from: number, bytes: number): void {
     const id = this.#nextId
     this.#nextId = this.#nextId >= 0x7fff_ffff ? 1 : this.#nextId + 1
-    const timer = this.#init.platform.timers.set(ANSWER_TIMEOUT_MS, () => {
-      this.#forget(request)
-      this.#pause(session, index)
-      this.#init.onFault(session, 'no-answer', `no answer for chain ${index} from ${from} in ${ANSWER_TIMEOUT_MS} ms`)
-      this.considerChain(index)
-    })
-    const request: Request = { id, index, from, session, timer }
+    const timer = this.#init.platform.timers.set(ANSWER_TIMEOUT_MS, () => this.#onSilence(request))
+    const request: Request = { id, index, from, bytes, session, askedMs: this.#nowMs(), timer }
     this.#requests.set(id, request)
-    this.#busy.add(index)
+    this.#askedBytes += bytes
+    this.#progressOf(index).request = request
     session.outstanding++
-    session.send({ type: 'want', id, index, from, maxBlocks: WANT_BLOCKS, maxBytes: WANT_BYTES })
+    session.send({ type: 'want', id, index, from, maxBlocks: WANT_BLOCKS, maxBytes: bytes })
   }
 
-  #forget(request: Request): void {
+  #progressOf(index: number): Progress {
+    let progress = this.#chains.get(index)
+    if (progress === undefined) {
+      progress = { sinceMs: this.#nowMs(), attempt: 0, claimed: 0, submitted: 0, request: undefined }
+      this.#chains.set(index, progress)
+    }
+    return progress
+  }
+
+  /** The request is over, whatever became of it. */
+  #settle(request: Request): void {
     if (!this.#requests.delete(request.id)) return
     this.#init.platform.timers.clear(request.timer)
-    this.#busy.delete(request.index)
+    this.#askedBytes -= request.bytes
     request.session.outstanding--
+    const progress = this.#chains.get(request.index)
+    if (progress !== undefined) progress.request = undefined
+    this.#release(request.index)
   }
 
-  #pause(session: Session, index: number): void {
-    if (this.#paused.size > 4_096) this.#paused.clear()
-    this.#paused.set(pauseKey(session, index), this.#init.platform.clock.monotonicMs() + PAUSE_MS)
+  #release(index: number): void {
+    const progress = this.#chains.get(index)
+    if (progress !== undefined && progress.request === undefined && progress.submitted === 0) this.#chains.delete(index)
+  }
+
+  /** Nothing more is waited for, but an answer that comes after all is late, not unasked. */
+  #giveUp(request: Request): void {
+    this.#settle(request)
+    if (this.#late.size >= MAX_LATE) this.#late.delete(this.#late.keys().next().value as number)
+    this.#late.set(request.id, request)
+  }
+
+  #pause(session: Session, index: number, forRegistrar = false): void {
+    this.#wakeIn(this.#pauses.begin(session.peerHex, index, this.#nowMs(), forRegistrar))
+  }
+
+  #onSilence(request: Request): void {
+    const now = this.#nowMs()
+    const { session, index, from } = request
+    const silentMs = now - Math.max(session.answeredMs, request.askedMs)
+    // It answers, one after the other: this request has not had its turn.
+    if (silentMs < ANSWER_TIMEOUT_MS && now - request.askedMs < LONGEST_WAIT_MS) {
+      request.timer = this.#init.platform.timers.set(ANSWER_TIMEOUT_MS - silentMs, () => this.#onSilence(request))
+      return
+    }
+    this.#giveUp(request)
+    this.#pause(session, index)
+    session.wantBytes = Math.max(LEAST_WANT_BYTES, session.wantBytes / 2)
+    // All that was asked of it times out together: that is one silence.
+    if (now - session.silenceChargedMs >= ANSWER_TIMEOUT_MS) {
+      session.silenceChargedMs = now
+      this.#init.onFault(session, 'no-answer', `no answer for chain ${index} from ${from} in ${ANSWER_TIMEOUT_MS} ms`)
+    }
+    this.considerChain(index)
   }
 
   /** Takes an answer. What was not asked for, or is another chain or height than asked, costs the sender. */
   onRun(session: Session, frame: RunFrame): void {
     const request = this.#requests.get(frame.id)
+    if (request === undefined || request.session !== session) return this.#onLateRun(session, frame)
+    this.#settle(request)
+    session.answeredMs = this.#nowMs()
+    session.wantBytes = Math.min(WANT_BYTES, session.wantBytes * 2)
+    this.#take(request, frame)
+  }
+
+  /** A slow link's answer is as good as any, where nobody else has brought the blocks by now. */
+  #onLateRun(session: Session, frame: RunFrame): void {
+    const request = this.#late.get(frame.id)
     if (request === undefined || request.session !== session) {
-      // An answer that comes after its time-out is late, not unasked: the id tells.
-      if (frame.id >= this.#nextId) this.#init.onFault(session, 'unasked', `run ${frame.id} was never asked for`)
+      this.#init.onFault(session, 'unasked', `run ${frame.id} was never asked for`)
       return
     }
-    this.#forget(request)
-    const key = this.#init.keyAt(request.index)
+    this.#late.delete(frame.id)
+    session.answeredMs = this.#nowMs()
+    const { index, from } = request
+    const isOfUse = this.#init.isWanted(index) && this.#init.ownSize(index) === from && !this.#chains.has(index)
+    if (isOfUse && !this.#stopped) this.#take(request, frame)
+  }
+
+  #take(request: Request, frame: RunFrame): void {
+    const { session, index, from, bytes } = request
+    const key = this.#init.keyAt(index)
     const found = peekSafely(frame.run)
-    if (found === undefined || key === undefined || toHex(found.member) !== toHex(key) || found.from !== request.from) {
-      this.#pause(session, request.index)
-      this.#init.onFault(session, 'unasked', `chain ${request.index} from ${request.from} was asked for, another run came`)
-      this.considerChain(request.index)
+    const isAsked = found !== undefined && key !== undefined && toHex(found.member) === toHex(key) && found.from === from
+    const most = Math.max(bytes, MAX_BLOCK_BYTES) + RUN_ENVELOPE_BYTES
+    if (!isAsked || frame.run.length > most) {
+      this.#pause(session, index)
+      const came = isAsked ? `${frame.run.length} bytes came, ${bytes} were asked for` : 'another run came'
+      this.#init.onFault(session, 'unasked', `chain ${index} from ${from} was asked for: ${came}`)
+      this.considerChain(index)
       return
     }
-    void this.#store(session, request.index, frame.run, found.end)
+    void this.#store(session, index, frame.run, found.end)
   }
 
   async #store(session: Session, index: number, run: Bytes, end: number): Promise<void> {
-    this.#claimed.set(index, end)
+    const progress = this.#progressOf(index)
+    const { attempt } = progress
+    progress.claimed = end
+    progress.submitted++
     const stored = this.#init.submit(run)
     // While this batch is being checked the next one travels.
-    if (this.#init.backlogBytes() <= MAX_BACKLOG_BYTES) this.considerChain(index)
-    const outcome = await stored
-    if (outcome.verdict !== 'accept') {
-      this.#claimed.delete(index)
-      if (outcome.code !== 'DUPLICATE') {
-        this.#pause(session, index)
-        this.#init.onRefused(session, outcome, index)
-      }
-    } else if (this.#claimed.get(index) === end) {
-      this.#claimed.delete(index)
-    }
     this.considerChain(index)
+    const outcome = await stored
+    progress.submitted--
+    if (outcome.verdict === 'accept') this.#pauses.clear(session.peerHex, index)
+    else if (outcome.code !== 'DUPLICATE') {
+      if (attempt === progress.attempt) this.#onFailed(session, index, progress, outcome)
+      // It was built on a batch that failed; what its own bytes say against it still holds.
+      else if (outcome.verdict === 'reject') this.#init.onRefused(session, outcome, index)
+    }
+    this.#release(index)
+    if (index === 0) this.consider()
+    else this.considerChain(index)
   }
 
-  onMiss(session: Session, id: number): void {
+  /** Nothing that was asked for on top of this batch is of use: the chain begins again from what is held. */
+  #onFailed(session: Session, index: number, progress: Progress, outcome: Exclude<Outcome, { verdict: 'accept' }>): void {
+    progress.attempt++
+    progress.claimed = 0
+    if (progress.request !== undefined) this.#giveUp(progress.request)
+    // A full queue here is no reason to leave the neighbour alone, only to come later.
+    if (outcome.code === 'OVERLOADED') this.#wakeIn(NO_ROOM_RETRY_MS)
+    else this.#pause(session, index, outcome.code === 'REGISTRAR_AHEAD' || outcome.code === 'NOT_A_MEMBER')
+    this.#init.onRefused(session, outcome, index)
+  }
+
+  onMiss(session: Session, id: number, reason: MissReason): void {
     const request = this.#requests.get(id)
-    if (request === undefined || request.session !== session) return
-    this.#forget(request)
-    // It does not hold what it said: not asked again until it says so anew.
-    session.remote[request.index] = Math.min(session.remoteSize(request.index), request.from)
-    this.considerChain(request.index)
+    if (request === undefined || request.session !== session) {
+      if (this.#late.get(id)?.session === session) this.#late.delete(id)
+      return
+    }
+    this.#settle(request)
+    session.answeredMs = this.#nowMs()
+    const { index, from } = request
+    if (reason === 'not-held') {
+      // Not asked again until it says so anew.
+      session.missed(index, from)
+      this.#init.onBrokenWord(session, index, from)
+    } else this.#pause(session, index)
+    this.considerChain(index)
   }
 
   /** A neighbour that is gone answers nothing: its requests go to others at once. */
   onSessionEnd(session: Session): void {
+    for (const request of [...this.#late.values()]) if (request.session === session) this.#late.delete(request.id)
     for (const request of [...this.#requests.values()]) {
       if (request.session !== session) continue
-      this.#forget(request)
+      this.#settle(request)
       this.considerChain(request.index)
     }
   }
-}
-
-function pauseKey(session: Session, index: number): string {
-  return `${session.peerHex}/${index}`
 }
 
 function peekSafely(run: Bytes): ReturnType<typeof peekRun> | undefined {

@@ -1,6 +1,7 @@
 import {
   type Bytes,
   EMPTY_CHAIN,
+  equalBytes,
   HeadsTree,
   headLeafSize,
   type Leaf,
@@ -16,6 +17,8 @@ export class LocalView {
   #membership: Membership
   #sizes: number[] = []
   #tree = HeadsTree.empty()
+  /** By member index: this node's own root at the end that a revocation names, where it was looked up. */
+  readonly #endRoots = new Map<number, Bytes>()
 
   constructor(store: LedgerStore, membership: Membership) {
     this.#store = store
@@ -42,6 +45,41 @@ export class LocalView {
   setMembership(membership: Membership): void {
     this.#membership = membership
     this.#rebuild()
+  }
+
+  /** Places anew what the store holds otherwise than it did: a damaged chain may have been cut back. */
+  refresh(): void {
+    for (const member of this.#membership.members) {
+      const head = this.#store.head(member.key) ?? EMPTY_CHAIN
+      if (headLeafSize(member, head.size) !== this.sizeOf(member.index)) this.#place(member)
+    }
+  }
+
+  /**
+   * Looks up where chains that go on beyond the end of their revocation stand at that end: one that holds another history
+   * there must not pass for the one that was revoked. True where there was something to correct.
+   */
+  async readEnds(): Promise<boolean> {
+    let isCorrected = false
+    for (const { index, key, revoked } of this.#membership.members) {
+      if (revoked === undefined || this.#endRoots.has(index)) continue
+      const root =
+        (this.#store.head(key)?.size ?? 0) > revoked.endSize ? await this.#store.rootAt(key, revoked.endSize) : undefined
+      if (root === undefined) continue
+      this.#endRoots.set(index, root)
+      const member = this.#membership.at(index)
+      if (member === undefined || equalBytes(root, revoked.endRoot)) continue
+      this.#place(member)
+      isCorrected = true
+    }
+    return isCorrected
+  }
+
+  /** This node's own root of chain `index` at `size`, which it holds and which is in its frontier. */
+  async rootAt(index: number, size: number): Promise<Bytes> {
+    const member = this.#membership.at(index) as Member
+    const leaf = this.#leafOf(member)
+    return size === leaf.size ? leaf.root : ((await this.#store.rootAt(member.key, size)) ?? EMPTY_CHAIN.root)
   }
 
   /** One chain has grown. */
@@ -84,6 +122,6 @@ export class LocalView {
     const head = this.#store.head(member.key) ?? EMPTY_CHAIN
     const size = headLeafSize(member, head.size)
     if (size === head.size || member.revoked === undefined) return { size, root: head.root }
-    return { size, root: member.revoked.endRoot }
+    return { size, root: this.#endRoots.get(member.index) ?? member.revoked.endRoot }
   }
 }

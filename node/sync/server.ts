@@ -1,7 +1,9 @@
 import {
+  type AskLeavesFrame,
   type Bytes,
   encodeRun,
   isWattnessError,
+  type Leaf,
   MAX_RUN_BYTES,
   type MissReason,
   type RunEnd,
@@ -21,10 +23,11 @@ const ENVELOPE_BYTES = 4_096
 export interface ServerInit {
   readonly store: LedgerStore
   readonly keyAt: (index: number) => Bytes | undefined
+  readonly leaves: () => { readonly leaves: readonly Leaf[]; readonly headsRoot: Bytes }
   readonly onDamage: (error: Error) => void
 }
 
-type Wanted = WantFrame | WantCheckpointFrame
+type Wanted = WantFrame | WantCheckpointFrame | AskLeavesFrame
 
 /** Answers what neighbours ask for, one request at a time for each, at the pace at which the neighbour takes the answers. */
 export class Server {
@@ -33,6 +36,11 @@ export class Server {
 
   constructor(init: ServerInit) {
     this.#init = init
+  }
+
+  /** Requests that wait for their turn. */
+  waiting(session: Session): number {
+    return this.#waiting.get(session)?.length ?? 0
   }
 
   onWant(session: Session, frame: Wanted): void {
@@ -69,7 +77,8 @@ export class Server {
   async #answer(session: Session, frame: Wanted): Promise<boolean> {
     try {
       if (frame.type === 'want') return await this.#sendRun(session, frame)
-      return await this.#sendCheckpoint(session, frame)
+      if (frame.type === 'want-checkpoint') return await this.#sendCheckpoint(session, frame)
+      return session.send({ type: 'leaves', id: frame.id, ...this.#init.leaves() })
     } catch (error) {
       const isDamaged = isWattnessError(error, 'STORE_DAMAGED')
       if (isDamaged) this.#init.onDamage(error)
@@ -84,7 +93,8 @@ export class Server {
     if (key === undefined || from >= (this.#init.store.head(key)?.size ?? 0)) return miss('not-held')
     const maxBytes = Math.min(want.maxBytes, MAX_RUN_BYTES - ENVELOPE_BYTES)
     const run = await this.#runFrom(key, from, want.maxBlocks, maxBytes)
-    return run === undefined ? miss('not-held') : session.send({ type: 'run', id, index, from, run })
+    // It is held, and nothing here vouches for it yet: the rest of the chain is still on its way.
+    return run === undefined ? miss('busy') : session.send({ type: 'run', id, index, from, run })
   }
 
   /** Blocks from `from` on under the best end there is: the last signature within reach, else the newest one and a proof. */
@@ -94,8 +104,9 @@ export class Server {
     if (blocks.length === 0) return undefined
     const signedAt = blocks.findLastIndex((block) => block.signed !== undefined)
     // Cutting off less than half for a signature of the run's own is cheaper than a proof on both sides.
-    if (signedAt + 1 >= blocks.length / 2) {
-      const { root, signature } = blocks[signedAt]?.signed as { root: Bytes; signature: Bytes }
+    const signed = blocks[signedAt]?.signed
+    if (signed !== undefined && signedAt + 1 >= blocks.length / 2) {
+      const { root, signature } = signed
       return encodeRun(
         blocks.slice(0, signedAt + 1).map((block) => block.bytes),
         { type: 'signed', root, signature },
@@ -122,7 +133,8 @@ export class Server {
     const key = this.#init.keyAt(index)
     const newest = key === undefined ? undefined : await newestSigned(store, key)
     if (key === undefined || newest === undefined || newest.size < from) {
-      return session.send({ type: 'miss', id, reason: 'not-held' })
+      const isHeld = key !== undefined && from <= (store.head(key)?.size ?? 0)
+      return session.send({ type: 'miss', id, reason: isHeld ? 'busy' : 'not-held' })
     }
     return session.send({
       type: 'checkpoint',

@@ -1,42 +1,34 @@
 import { type Bytes, decodeFrame, encodeFrame, type Frame, type HelloFrame, type KnownFrame } from '../../protocol/index.ts'
 import type { Channel } from '../net/index.ts'
+import { WANT_BYTES } from './bounds.ts'
 
 /** How a neighbour's ledger compares with this node's, by heads root at the neighbour's own frontier. */
 export type Agreement = 'unknown' | 'equal' | 'behind' | 'different'
-
-/** What a neighbour is charged for; the sum ends the link. */
-export type Fault =
-  | 'malformed'
-  | 'wrong-network'
-  | 'rejected-run'
-  | 'unasked'
-  | 'no-answer'
-  | 'flood'
-  | 'false-heads'
-  | 'bad-proof'
-
-/** Points per fault. A neighbour is hung up on at FAULT_LIMIT: at once for what no honest node can send. */
-const FAULT_POINTS: Readonly<Record<Fault, number>> = {
-  malformed: 100,
-  'wrong-network': 100,
-  // One lie about signed bytes could be a damaged disk; five are a habit.
-  'rejected-run': 20,
-  unasked: 20,
-  // Slow is not dishonest: a weak link may time out for minutes.
-  'no-answer': 4,
-  flood: 100,
-  'false-heads': 20,
-  'bad-proof': 20,
-}
-export const FAULT_LIMIT = 100
 
 /** Frames a neighbour may send in one go, and per second for ever: 256 chains each announced once a second, with room. */
 const FRAME_BURST = 4_096
 const FRAMES_PER_SECOND = 1_024
 
-/** One neighbour on its channel: what it says it holds, what it owes and what it is charged with. */
+/**
+ * Frames that cost more to answer than to send count for as many: sixteen a second and 64 in one go, where honest neighbours
+ * send one in many seconds.
+ */
+const FRAME_CREDITS: { readonly [T in Frame['type']]?: number } = {
+  hello: 64,
+  status: 64,
+  'ask-leaves': 64,
+  leaves: 64,
+  'want-checkpoint': 32,
+  checkpoint: 32,
+  evidence: 32,
+  peers: 32,
+  labels: 64,
+}
+
+/** One neighbour on its channel: what it says it holds, and what it was told and asked. */
 export class Session {
   readonly channel: Channel
+  readonly openedMs: number
   /** By member index: blocks that the neighbour says it holds. */
   readonly remote: number[] = []
   /** By member index: what this node has told it to hold. */
@@ -47,13 +39,18 @@ export class Session {
   clockOffsetMs: number | undefined
   /** Requests sent and not answered. */
   outstanding = 0
-  points = 0
+  /** When the last answer came, and when silence was last charged. */
+  answeredMs = Number.NEGATIVE_INFINITY
+  silenceChargedMs = Number.NEGATIVE_INFINITY
+  /** Bytes that it is asked for at once: less for a link that is too slow for more. */
+  wantBytes = WANT_BYTES
   isOpen = true
   #frameCredit = FRAME_BURST
   #creditAtMs: number
 
   constructor(channel: Channel, nowMs: number) {
     this.channel = channel
+    this.openedMs = nowMs
     this.#creditAtMs = nowMs
   }
 
@@ -78,9 +75,24 @@ export class Session {
     return this.remote[index] ?? 0
   }
 
+  /** It holds at least this much. */
   learn(index: number, size: number): void {
+    if (size > this.remoteSize(index)) this.#setRemote(index, size)
+  }
+
+  /** It says what it holds, all of it: its last word counts, since a store can lose blocks. */
+  setFrontier(frontier: readonly number[]): void {
+    frontier.forEach((size, index) => this.#setRemote(index, size))
+  }
+
+  /** It was asked for block `size` and does not hold it. */
+  missed(index: number, size: number): void {
+    if (size < this.remoteSize(index)) this.#setRemote(index, size)
+  }
+
+  #setRemote(index: number, size: number): void {
     while (this.remote.length <= index) this.remote.push(0)
-    if (size > (this.remote[index] as number)) this.remote[index] = size
+    this.remote[index] = size
   }
 
   told(index: number): number {
@@ -92,19 +104,22 @@ export class Session {
     this.#told[index] = size
   }
 
-  /** True once the neighbour has been charged too much to stay. */
-  charge(fault: Fault): boolean {
-    this.points += FAULT_POINTS[fault]
-    return this.points >= FAULT_LIMIT
-  }
-
   /** False when frames come faster than any honest neighbour sends them. */
   takeFrameCredit(nowMs: number): boolean {
     const earned = ((nowMs - this.#creditAtMs) / 1000) * FRAMES_PER_SECOND
     this.#frameCredit = Math.min(FRAME_BURST, this.#frameCredit + earned)
     this.#creditAtMs = nowMs
-    if (this.#frameCredit < 1) return false
-    this.#frameCredit--
+    return this.#pay(1)
+  }
+
+  /** The same for what a frame of this type costs beyond being read. */
+  takeTypeCredit(type: Frame['type']): boolean {
+    return this.#pay((FRAME_CREDITS[type] ?? 1) - 1)
+  }
+
+  #pay(credits: number): boolean {
+    if (this.#frameCredit < credits) return false
+    this.#frameCredit -= credits
     return true
   }
 }

@@ -12,17 +12,20 @@ import {
 import type { Channel } from '../net/index.ts'
 import type { Platform, Timer } from '../platform.ts'
 import type { LedgerStore } from '../store/index.ts'
-import type { Outcome, StoredRun } from '../validate/index.ts'
+import type { EvidenceOutcome, Outcome, StoredRun } from '../validate/index.ts'
 import { Announcer } from './announcer.ts'
-import { compareHeads, differingChains } from './cross-check.ts'
+import { CROSS_CHECK_MS } from './bounds.ts'
+import { Checker } from './checker.ts'
+import { Conduct, type Fault } from './conduct.ts'
 import { Disputes } from './disputes.ts'
+import { EvidenceExchange } from './evidence-exchange.ts'
 import { Fetcher } from './fetcher.ts'
 import { LocalView } from './local-view.ts'
 import { Server } from './server.ts'
-import { type Agreement, type Fault, Session } from './session.ts'
+import { type Agreement, Session } from './session.ts'
 
-/** Time between two cross-checks of heads roots with a neighbour. */
-export const CROSS_CHECK_MS = 30_000
+/** A neighbour that has not greeted by then is charged for it at each cross-check. */
+const HELLO_TIMEOUT_MS = 15_000
 
 export interface SyncInit {
   readonly genesis: Genesis
@@ -31,14 +34,16 @@ export interface SyncInit {
   readonly verify: VerifySignature
   readonly announceDelayMs: number
   readonly crossCheckMs?: number
-  readonly isObserver: boolean
+  readonly isObserver: () => boolean
   readonly agent: string
   readonly submit: (run: Bytes) => Promise<Outcome>
   readonly backlogBytes: () => number
-  /** Evidence that checked out and was new: to be stored, gossiped and shouted about by the node. */
-  readonly onEvidence: (evidence: Bytes, source: string) => Promise<void>
+  /** Evidence to be checked, stored, gossiped and shouted about by the node. `source`: key of the neighbour, or 'own'. */
+  readonly onEvidence: (evidence: Bytes, source: string) => Promise<EvidenceOutcome>
   /** A neighbour said what it holds: own blocks that this node lacks show here. */
   readonly onHoldings: (session: Session, holdings: Holdings) => void
+  /** A neighbour does not hold block `from` of chain `index`, although it said so. */
+  readonly onBrokenWord: (session: Session, index: number, from: number) => void
   readonly onAgreement: (peerHex: string, agreement: Agreement) => void
   readonly onFault: (peerHex: string, fault: Fault, detail: string, isLast: boolean) => void
   /** Frames of rooms that ride on the channel (peers, labels). */
@@ -55,31 +60,58 @@ export class Sync {
   readonly #init: SyncInit
   readonly view: LocalView
   readonly #sessions = new Map<string, Session>()
+  readonly #conduct = new Conduct()
   readonly #fetcher: Fetcher
   readonly #server: Server
   readonly #announcer: Announcer
   readonly #disputes: Disputes
-  /** What each neighbour said last, until it could be compared. */
-  readonly #unchecked = new Map<Session, Holdings>()
+  readonly #checker: Checker
+  readonly #evidence: EvidenceExchange
   #timer: Timer | undefined
-  #checking = false
+  #stopped = false
 
   constructor(init: SyncInit, membership: Membership) {
     this.#init = init
     this.view = new LocalView(init.store, membership)
+    const { genesis, store, platform, verify, onDamage } = init
     const sessions = (): Iterable<Session> => this.#sessions.values()
     const keyAt = (index: number): Bytes | undefined => this.view.membership.at(index)?.key
     const onFault = (session: Session, fault: Fault, detail: string): void => this.#charge(session, fault, detail)
-    this.#server = new Server({ store: init.store, keyAt, onDamage: init.onDamage })
+    const leaves = () => ({ leaves: this.view.leaves(), headsRoot: this.view.headsRoot() })
+    this.#server = new Server({ store, keyAt, leaves, onDamage })
     this.#announcer = new Announcer({
-      timers: init.platform.timers,
+      timers: platform.timers,
       announceDelayMs: init.announceDelayMs,
       sessions,
       sizeOf: (index) => this.view.sizeOf(index),
     })
-    this.#disputes = new Disputes({ ...init, view: this.view, onFault })
+    this.#disputes = new Disputes({
+      genesis,
+      store,
+      verify,
+      timers: platform.timers,
+      view: this.view,
+      onProven: async (evidence) => void (await init.onEvidence(evidence, 'own')),
+      onFault,
+    })
+    this.#checker = new Checker({
+      store,
+      view: this.view,
+      nowMs: () => platform.clock.monotonicMs(),
+      onAgreement: (session, agreement) => init.onAgreement(session.peerHex, agreement),
+      onDiffering: (session, index, size) => this.#disputes.open(session, index, size),
+      onFault,
+      onDamage,
+    })
+    this.#evidence = new EvidenceExchange({
+      store,
+      view: this.view,
+      sessions,
+      onEvidence: init.onEvidence,
+      onBadEvidence: (session) => this.noteBadEvidence(session.peerHex),
+    })
     this.#fetcher = new Fetcher({
-      platform: init.platform,
+      platform,
       sessions,
       chainCount: () => this.view.membership.members.length,
       ownSize: (index) => this.#heldSize(index),
@@ -88,11 +120,16 @@ export class Sync {
       backlogBytes: init.backlogBytes,
       submit: init.submit,
       onRefused: (session, outcome, index) => this.noteRefusal(session.peerHex, outcome, index),
+      onBrokenWord: (session, index, from) => {
+        init.onBrokenWord(session, index, from)
+        this.#charge(session, 'broken-word', `does not hold block ${from} of chain ${index}, although it said so`)
+      },
       onFault,
     })
   }
 
   start(): void {
+    this.#guard(this.view.readEnds())
     const again = (): void => {
       this.#timer = this.#init.platform.timers.set(this.#init.crossCheckMs ?? CROSS_CHECK_MS, () => {
         this.crossCheck()
@@ -104,6 +141,7 @@ export class Sync {
 
   stop(): void {
     if (this.#timer !== undefined) this.#init.platform.timers.clear(this.#timer)
+    this.#stopped = true
     this.#announcer.stop()
     this.#fetcher.stop()
     for (const session of [...this.#sessions.values()]) this.#end(session)
@@ -124,19 +162,34 @@ export class Sync {
     return true
   }
 
-  /** How far each neighbour's clock is ahead of this node's, as its last words told. */
+  /** How far the clock of each neighbour that is a member is ahead of this node's, as its last words told. */
   clockOffsetsMs(): number[] {
     const offsets: number[] = []
-    for (const { clockOffsetMs } of this.#sessions.values()) if (clockOffsetMs !== undefined) offsets.push(clockOffsetMs)
+    for (const { peer, clockOffsetMs } of this.#sessions.values()) {
+      // Strangers may come in any number: they must not make a median.
+      if (clockOffsetMs !== undefined && this.view.membership.member(peer) !== undefined) offsets.push(clockOffsetMs)
+    }
     return offsets
   }
 
   /** Sends this node's holdings to every neighbour now. */
   crossCheck(): void {
-    this.#announcer.flush()
+    this.view.refresh()
+    this.#announcer.forget()
     const holdings = this.holdings()
-    for (const session of this.#sessions.values()) session.send({ type: 'status', ...holdings })
+    const now = this.#init.platform.clock.monotonicMs()
+    for (const session of [...this.#sessions.values()]) {
+      this.#tellAll(session, holdings)
+      session.send({ type: 'status', ...holdings })
+      if (session.hello === undefined && now - session.openedMs >= HELLO_TIMEOUT_MS) {
+        this.#charge(session, 'no-hello', `no hello in ${now - session.openedMs} ms`)
+      }
+    }
     this.#fetcher.consider()
+  }
+
+  #tellAll(session: Session, { frontier }: Holdings): void {
+    frontier.forEach((size, index) => session.tell(index, size))
   }
 
   /** Tells what is new without waiting for the announce delay. */
@@ -154,25 +207,24 @@ export class Sync {
   }
 
   addChannel(channel: Channel): void {
+    if (this.#stopped) return channel.close()
     const before = this.#sessions.get(channel.peerHex)
     if (before !== undefined) this.#end(before)
     const session = new Session(channel, this.#init.platform.clock.monotonicMs())
     this.#sessions.set(channel.peerHex, session)
     channel.onClose = () => this.#end(session)
     channel.onFrame = (bytes) => this.#onBytes(session, bytes)
-    session.send({
-      type: 'hello',
-      networkId: this.#init.genesis.networkId,
-      observer: this.#init.isObserver,
-      pruned: false,
-      agent: this.#init.agent,
-      ...this.holdings(),
-    })
+    const { genesis, isObserver, agent } = this.#init
+    const holdings = this.holdings()
+    this.#tellAll(session, holdings)
+    session.send({ type: 'hello', networkId: genesis.networkId, observer: isObserver(), pruned: false, agent, ...holdings })
   }
 
   setMembership(membership: Membership): void {
     this.view.setMembership(membership)
-    this.#fetcher.consider()
+    this.#fetcher.registrarGrew()
+    this.#checker.onChange()
+    this.#guard(this.view.readEnds().then((isCorrected) => isCorrected && this.crossCheck()))
   }
 
   /** Called after a run was stored, whichever way it came. */
@@ -180,19 +232,23 @@ export class Sync {
     const member = this.view.update(run.member)
     if (member === undefined) return
     this.#announcer.noteGrowth(member.index)
-    if (this.#unchecked.size > 0) void this.#checkAll()
+    this.#checker.onChange()
   }
 
   /** A chain stopped being wanted, or its leaf became a named one. */
   onQuarantine(): void {
-    void this.#checkAll()
+    this.#checker.onChange()
   }
 
   /** Shows evidence to every neighbour but the one that it came from. */
   spreadEvidence(evidence: Bytes, exceptPeerHex?: string): void {
-    for (const session of this.#sessions.values()) {
-      if (session.peerHex !== exceptPeerHex) session.send({ type: 'evidence', evidence })
-    }
+    this.#evidence.spread(evidence, exceptPeerHex)
+  }
+
+  /** A neighbour has passed on, by gossip or by sync, evidence that proves nothing. */
+  noteBadEvidence(peerHex: string): void {
+    const session = this.#sessions.get(peerHex)
+    if (session !== undefined) this.#charge(session, 'bad-evidence', 'evidence that proves nothing')
   }
 
   /** What the door said of a run that this neighbour sent, by gossip or by sync. */
@@ -200,7 +256,11 @@ export class Sync {
     const session = this.#sessions.get(peerHex)
     if (outcome.announced !== undefined) this.#noteAnnounced(session, outcome.announced, outcome.code)
     if (session !== undefined && outcome.verdict === 'reject') {
-      this.#charge(session, 'rejected-run', `${outcome.code}${index === undefined ? '' : ` in chain ${index}`}: ${outcome.message}`)
+      this.#charge(
+        session,
+        'rejected-run',
+        `${outcome.code}${index === undefined ? '' : ` in chain ${index}`}: ${outcome.message}`,
+      )
     }
   }
 
@@ -208,7 +268,7 @@ export class Sync {
     const index = this.view.membership.member(announced.member)?.index
     if (index === undefined) return
     if (code === 'CONFLICT') {
-      void this.#disputes.settleConflict(announced)
+      this.#guard(this.#disputes.settleConflict(announced))
     } else if (session !== undefined && code === 'FORK') {
       this.#disputes.open(session, index, Math.min(announced.size, this.#heldSize(index)))
     } else if (session !== undefined) {
@@ -241,6 +301,10 @@ export class Sync {
       this.#charge(session, 'malformed', error instanceof Error ? error.message : String(error))
       return
     }
+    if (!session.takeTypeCredit(frame.type)) {
+      this.#charge(session, 'flood', `${frame.type} frames come faster than any neighbour needs`)
+      return
+    }
     if (session.hello === undefined && frame.type !== 'hello') {
       this.#charge(session, 'malformed', `${frame.type} before hello`)
       return
@@ -262,22 +326,21 @@ export class Sync {
         return
       case 'want':
       case 'want-checkpoint':
+      case 'ask-leaves':
         return this.#server.onWant(session, frame)
       case 'run':
         return this.#fetcher.onRun(session, frame)
       case 'miss':
-        this.#fetcher.onMiss(session, frame.id)
-        this.#disputes.onMiss(session, frame.id)
+        this.#fetcher.onMiss(session, frame.id, frame.reason)
+        this.#disputes.onMiss(session, frame.id, frame.reason)
+        this.#checker.onMiss(session, frame.id)
         return
       case 'checkpoint':
-        return void this.#disputes.onCheckpoint(session, frame)
-      case 'ask-leaves':
-        session.send({ type: 'leaves', id: frame.id, leaves: this.view.leaves(), headsRoot: this.view.headsRoot() })
-        return
+        return this.#guard(this.#disputes.onCheckpoint(session, frame))
       case 'leaves':
-        return void this.#onLeaves(session, frame)
+        return this.#guard(this.#checker.onLeaves(session, frame))
       case 'evidence':
-        return void this.#init.onEvidence(frame.evidence, session.peerHex)
+        return this.#guard(this.#evidence.take(session, frame.evidence))
       default:
         this.#init.onOther(session, frame)
     }
@@ -296,50 +359,21 @@ export class Sync {
 
   #onHoldings(session: Session, holdings: Holdings): void {
     session.clockOffsetMs = holdings.timeMs - this.#init.platform.clock.now()
-    holdings.frontier.forEach((size, index) => session.learn(index, size))
+    session.setFrontier(holdings.frontier)
     this.#init.onHoldings(session, holdings)
-    this.#unchecked.set(session, holdings)
-    void this.#checkAll()
+    this.#checker.onHoldings(session, holdings)
     this.#fetcher.consider()
+    this.#guard(this.#evidence.show(session, holdings))
   }
 
-  /** Compares what neighbours said with what is held; what this node lacks is compared once it has come. */
-  async #checkAll(): Promise<void> {
-    if (this.#checking) return
-    this.#checking = true
-    try {
-      for (const [session, holdings] of [...this.#unchecked]) {
-        const agreement = await compareHeads(this.view, this.#init.store, holdings)
-        if (this.#unchecked.get(session) !== holdings) continue
-        this.#setAgreement(session, agreement)
-        if (agreement === 'behind') continue
-        this.#unchecked.delete(session)
-        if (agreement === 'different') session.send({ type: 'ask-leaves', id: 0 })
-      }
-    } catch (error) {
-      this.#init.onDamage(error as Error)
-    } finally {
-      this.#checking = false
-    }
-  }
-
-  #setAgreement(session: Session, agreement: Agreement): void {
-    if (session.agreement === agreement) return
-    session.agreement = agreement
-    this.#init.onAgreement(session.peerHex, agreement)
-  }
-
-  async #onLeaves(session: Session, frame: Extract<Frame, { type: 'leaves' }>): Promise<void> {
-    const differing = await differingChains(this.view, this.#init.store, frame)
-    for (const index of differing) {
-      const key = this.view.membership.at(index)?.key as Bytes
-      if (this.#init.store.quarantined(key)) continue
-      this.#disputes.open(session, index, Math.min(session.remoteSize(index), this.#heldSize(index)))
-    }
+  /** What fails in here is this node's own store: said, and harmless to the rest. */
+  #guard(work: Promise<unknown>): void {
+    work.catch((error: unknown) => this.#init.onDamage(error as Error))
   }
 
   #charge(session: Session, fault: Fault, detail: string): void {
-    const isLast = session.charge(fault)
+    if (!session.isOpen) return
+    const isLast = this.#conduct.charge(session.peerHex, fault, this.#init.platform.clock.monotonicMs())
     this.#init.onFault(session.peerHex, fault, detail, isLast)
     if (isLast) this.#end(session)
   }
@@ -348,7 +382,7 @@ export class Sync {
     if (!session.isOpen) return
     session.isOpen = false
     if (this.#sessions.get(session.peerHex) === session) this.#sessions.delete(session.peerHex)
-    this.#unchecked.delete(session)
+    this.#checker.onSessionEnd(session)
     this.#server.onSessionEnd(session)
     this.#disputes.onSessionEnd(session)
     this.#fetcher.onSessionEnd(session)

@@ -3,6 +3,7 @@ import {
   type ChainState,
   type DoorContext,
   EMPTY_CHAIN,
+  equalBytes,
   type Genesis,
   isWattnessError,
   type Membership,
@@ -13,7 +14,7 @@ import {
   type VerifySignature,
 } from '../../protocol/index.ts'
 import type { Clock } from '../platform.ts'
-import type { Acceptance, LedgerStore } from '../store/index.ts'
+import type { LedgerStore } from '../store/index.ts'
 import { type CheckedRun, checkRun } from './checked-run.ts'
 import { type Job, type Lane, Lanes, type Outcome, type OwnSeal } from './lanes.ts'
 import type { VerifyPool } from './pool.ts'
@@ -28,8 +29,12 @@ export const POOL_MIN_BYTES = 32_768
 /** Longest stretch of checking before everything else has its turn. */
 const SLICE_MS = 8
 
-/** Checked runs that are written without waiting for more: a batch of 100 already costs LevelDB little a block. */
+/** Checked runs, or bytes of them, that are written without waiting for more: a batch of 100 already costs LevelDB little a block. */
 const WRITE_AT = 256
+const WRITE_AT_BYTES = 1_048_576
+
+/** What the store refuses before it touches the disk: the one run is to blame, not the write. */
+const REFUSED_BY_STORE: ReadonlySet<string> = new Set(['STORE_CONFLICT', 'OWN_CHAIN_CONFLICT', 'LIMIT_EXCEEDED'])
 
 /** A checked and stored run, as everything behind the door sees it. */
 export interface StoredRun {
@@ -54,10 +59,12 @@ export interface DoorInit {
   readonly onStored: (run: StoredRun) => void
 }
 
+type AcceptedRun = Extract<CheckedRun, { verdict: 'accept' }>
+
 interface Checked {
   readonly lane: Lane
   readonly job: Job
-  readonly run: CheckedRun
+  readonly run: AcceptedRun
 }
 
 /**
@@ -69,10 +76,13 @@ export class Door {
   readonly #lanes: Lanes
   readonly #recent = new RecentRoots()
   #checked: Checked[] = []
+  #checkedBytes = 0
+  /** Runs whose write failed, of which nobody knows yet whether they are stored. */
+  #doubtful: readonly Checked[] = []
   #working = false
   #writing = false
-  /** Counts failed writes: a check that began before one is made again. */
-  #epoch = 0
+  /** A write has failed and is being looked into: checks wait, since memory may be about to change. */
+  #settling: Promise<void> | undefined
   #stopped = false
   #unanswered = 0
   #whenAnswered: (() => void)[] = []
@@ -122,23 +132,27 @@ export class Door {
   async #work(): Promise<void> {
     let sliceEnd = this.#init.clock.monotonicMs() + SLICE_MS
     for (let lane = this.#lanes.next(); lane !== undefined; lane = this.#lanes.next()) {
+      if (this.#settling !== undefined) await this.#settling
       const job = this.#lanes.take(lane)
+      lane.busy = true
       if (this.#init.pool !== undefined && job.bytes.length >= POOL_MIN_BYTES) {
-        lane.busy = true
         void this.#checkElsewhere(lane, job)
         continue
       }
+      const { epoch } = lane
       const context = await this.#context(lane, job)
-      this.#settle(lane, job, checkRun(job.bytes, context))
-      if (this.#checked.length >= WRITE_AT) void this.#write()
+      lane.busy = false
+      if (epoch === lane.epoch) this.#settle(lane, job, checkRun(job.bytes, context))
+      else this.#lanes.putBack(lane, job)
+      if (this.#checked.length >= WRITE_AT || this.#checkedBytes >= WRITE_AT_BYTES) this.#write()
       if (this.#init.clock.monotonicMs() >= sliceEnd) {
-        if (this.#checked.length > 0) void this.#write()
+        this.#write()
         await this.#init.turn()
         sliceEnd = this.#init.clock.monotonicMs() + SLICE_MS
       }
     }
     this.#working = false
-    if (this.#checked.length > 0) void this.#write()
+    this.#write()
   }
 
   #wake(): void {
@@ -148,13 +162,16 @@ export class Door {
   }
 
   async #checkElsewhere(lane: Lane, job: Job): Promise<void> {
-    const epoch = this.#epoch
+    const { epoch } = lane
     const context = await this.#context(lane, job)
-    const run = await (this.#init.pool as VerifyPool).check(job.bytes, context)
+    let run = await (this.#init.pool as VerifyPool).check(job.bytes, context)
+    // A worker that died says nothing about the run.
+    if (run.verdict !== 'accept' && run.code === 'UNEXPECTED') run = checkRun(job.bytes, context)
+    if (this.#settling !== undefined) await this.#settling
     lane.busy = false
-    if (epoch === this.#epoch) this.#settle(lane, job, run)
+    if (epoch === lane.epoch) this.#settle(lane, job, run)
     else this.#lanes.putBack(lane, job)
-    if (this.#checked.length > 0) void this.#write()
+    this.#write()
     this.#wake()
   }
 
@@ -183,70 +200,138 @@ export class Door {
 
   #settle(lane: Lane, job: Job, run: CheckedRun): void {
     if (run.verdict !== 'accept') {
-      job.resolve(run)
-      this.#lanes.release(lane)
+      this.#lanes.answer(lane, job, run)
       return
     }
     lane.ahead = run.state
     lane.unwritten++
     this.#checked.push({ lane, job, run })
+    this.#checkedBytes += job.bytes.length
   }
 
-  async #write(): Promise<void> {
-    if (this.#writing) return
+  #write(): void {
+    if (!this.#writing && this.#checked.length > 0) void this.#writeAll()
+  }
+
+  async #writeAll(): Promise<void> {
     this.#writing = true
-    while (this.#checked.length > 0) {
-      const batch = this.#checked
-      this.#checked = []
-      await this.#writeBatch(batch)
+    try {
+      while (this.#checked.length > 0) await this.#writeBatch(this.#takeChecked())
+    } finally {
+      this.#writing = false
     }
-    this.#writing = false
+  }
+
+  #takeChecked(): Checked[] {
+    const checked = this.#checked
+    this.#checked = []
+    this.#checkedBytes = 0
+    return checked
   }
 
   async #writeBatch(batch: readonly Checked[]): Promise<void> {
-    const { store, onStored } = this.#init
-    const acceptances: Acceptance[] = []
-    const spoolIds: number[] = []
+    const { store } = this.#init
+    const spoolTaken: number[] = []
     let sync = false
-    for (const { run, job } of batch) {
-      if (run.verdict !== 'accept') continue
-      acceptances.push(run)
-      if (job.own === undefined) continue
+    for (const { own } of batch.map(({ job }) => job)) {
+      if (own === undefined) continue
       sync = true
-      spoolIds.push(...job.own.spoolIds)
+      spoolTaken.push(...own.spoolIds)
+    }
+    try {
+      await this.#reconcile()
+    } catch (error) {
+      return this.#onWriteFailed(batch, error)
     }
     try {
       // A crash before this line resolves leaves the store without any of the batch; after it, with all of it. Nothing of
       // it is published or answered earlier.
-      await store.accept(acceptances, spoolIds.length > 0 ? { sync, spoolTaken: spoolIds } : { sync })
+      await store.accept(
+        batch.map(({ run }) => run),
+        spoolTaken.length > 0 ? { sync, spoolTaken } : { sync },
+      )
     } catch (error) {
-      this.#fail(batch, error)
-      return
+      if (!isWattnessError(error) || !REFUSED_BY_STORE.has(error.code)) {
+        this.#doubtful = batch
+        return this.#onWriteFailed(batch, error)
+      }
+      if (batch.length > 1) return this.#writeOneByOne(batch)
+      return this.#refuse((batch[0] as Checked).lane, batch, error)
     }
-    for (const { lane, job, run } of batch) {
-      if (run.verdict !== 'accept') continue
-      lane.unwritten--
-      if (lane.unwritten === 0) lane.ahead = undefined
-      this.#recent.put(run.member, run.state)
-      onStored({ member: run.member, from: run.from, blocks: run.blocks, state: run.state, own: job.own !== undefined })
-      job.resolve({ verdict: 'accept', member: run.member, from: run.from, state: run.state })
-      this.#lanes.release(lane)
+    for (const each of batch) this.#onWritten(each)
+  }
+
+  #onWritten({ lane, job, run }: Checked): void {
+    lane.unwritten--
+    if (lane.unwritten === 0) lane.ahead = undefined
+    this.#recent.put(run.member, run.state)
+    try {
+      this.#tell(run, job.own !== undefined)
+    } finally {
+      this.#lanes.answer(lane, job, { verdict: 'accept', member: run.member, from: run.from, state: run.state })
     }
   }
 
-  /** Nothing of the batch is stored, and nothing that was checked on top of it holds. */
-  #fail(batch: readonly Checked[], error: unknown): void {
-    this.#epoch++
-    const failed = [...batch, ...this.#checked]
-    this.#checked = []
-    this.#lanes.rollBack()
-    const answer = notStored(error)
-    for (const { lane, job } of failed) {
-      lane.ahead = undefined
-      lane.unwritten = 0
-      job.resolve(answer)
-      this.#lanes.release(lane)
+  #tell({ member, from, blocks, state }: AcceptedRun, own: boolean): void {
+    this.#init.onStored({ member, from, blocks, state, own })
+  }
+
+  /** The store refused some run of the batch before it wrote anything: the others must not suffer for it. */
+  async #writeOneByOne(batch: readonly Checked[]): Promise<void> {
+    const epochs = new Map(batch.map(({ lane }) => [lane, lane.epoch]))
+    for (const each of batch) {
+      if (each.lane.epoch === epochs.get(each.lane)) await this.#writeBatch([each])
+      else this.#lanes.answer(each.lane, each.job, notStored(new Error('a run before it was not stored')))
     }
+  }
+
+  /** Nothing that was checked on top of the refused run holds; other chains go on. */
+  #refuse(lane: Lane, batch: readonly Checked[], error: unknown): void {
+    const above = this.#checked.filter((each) => each.lane === lane)
+    this.#checked = this.#checked.filter((each) => each.lane !== lane)
+    this.#lanes.rollBack(lane)
+    for (const each of [...batch, ...above]) this.#lanes.answer(lane, each.job, notStored(error))
+  }
+
+  /** Whether the batch is stored is not known; what was checked on top of it does not hold. */
+  async #onWriteFailed(batch: readonly Checked[], error: unknown): Promise<void> {
+    const settled = Promise.withResolvers<void>()
+    this.#settling = settled.promise
+    const above = this.#takeChecked()
+    for (const lane of this.#lanes.all()) this.#lanes.rollBack(lane)
+    for (const { lane, job } of above) this.#lanes.answer(lane, job, notStored(error))
+    const stored = await this.#reconcile().catch(() => undefined)
+    for (const each of batch) {
+      const { lane, job, run } = each
+      const { member, from, state } = run
+      const isStored = stored?.has(each) === true
+      this.#lanes.answer(lane, job, isStored ? { verdict: 'accept', member, from, state } : notStored(error))
+    }
+    this.#settling = undefined
+    settled.resolve()
+  }
+
+  /**
+   * Finds out what became of runs whose write failed: a disk may have taken what it said it had not. Those that are stored are
+   * told as any other. Throws while the store cannot tell: before that is known nothing further is written.
+   */
+  async #reconcile(): Promise<ReadonlySet<Checked>> {
+    const stored = new Set<Checked>()
+    if (this.#doubtful.length === 0) return stored
+    const { store } = this.#init
+    // An empty batch makes the store read anew what it holds.
+    await store.accept([])
+    const doubtful = this.#doubtful
+    this.#doubtful = []
+    for (const each of doubtful) {
+      const { run, job } = each
+      const root = await store.rootAt(run.member, run.state.size).catch(() => undefined)
+      if (root === undefined || !equalBytes(root, run.state.root)) continue
+      stored.add(each)
+      this.#recent.put(run.member, run.state)
+      this.#tell(run, job.own !== undefined)
+    }
+    return stored
   }
 }
 

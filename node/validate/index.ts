@@ -1,5 +1,5 @@
 /** The room where every block is checked: one door, whichever way a block came. */
 export { Door, type DoorInit, MAX_WAITING_BYTES, POOL_MIN_BYTES, type StoredRun } from './door.ts'
+export { EvidenceDesk, type EvidenceDeskInit, type EvidenceOutcome } from './evidence-desk.ts'
 export type { Outcome, OwnSeal } from './lanes.ts'
 export { createVerifyPool, type VerifyPool } from './pool.ts'
-export { EvidenceDesk, type EvidenceDeskInit, type EvidenceOutcome } from './evidence-desk.ts'

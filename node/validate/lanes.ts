@@ -30,6 +30,8 @@ export interface Lane {
   ahead: ChainState | undefined
   /** Checked runs of this lane that wait for their write. */
   unwritten: number
+  /** Counts failed writes: a check that began before one is made again. */
+  epoch: number
 }
 
 /** Lanes with work, taken in turn so that one busy chain cannot hold up the others. */
@@ -42,6 +44,7 @@ export class Lanes {
     this.#maxBytes = maxBytes
   }
 
+  /** Bytes of all runs that were added and not yet answered: waiting, being checked, or waiting for their write. */
   get bytes(): number {
     return this.#bytes
   }
@@ -55,7 +58,7 @@ export class Lanes {
     if (job.own === undefined && this.#bytes + job.bytes.length > this.#maxBytes) return false
     let lane = this.#lanes.get(memberHex)
     if (lane === undefined) {
-      lane = { memberHex, jobs: [], busy: false, ahead: undefined, unwritten: 0 }
+      lane = { memberHex, jobs: [], busy: false, ahead: undefined, unwritten: 0, epoch: 0 }
       this.#lanes.set(memberHex, lane)
     }
     lane.jobs.push(job)
@@ -76,16 +79,19 @@ export class Lanes {
 
   /** Takes the lane's first job. */
   take(lane: Lane): Job {
-    const job = lane.jobs.shift() as Job
-    this.#bytes -= job.bytes.length
-    return job
+    return lane.jobs.shift() as Job
   }
 
   /** Puts a job back at the head: its check was made against a state that was never written. */
   putBack(lane: Lane, job: Job): void {
     lane.jobs.unshift(job)
-    this.#bytes += job.bytes.length
-    this.#lanes.set(lane.memberHex, lane)
+  }
+
+  /** The job is over: answers it, and forgets the lane where it has nothing left. */
+  answer(lane: Lane, job: Job, outcome: Outcome): void {
+    this.#bytes -= job.bytes.length
+    job.resolve(outcome)
+    this.release(lane)
   }
 
   /** Forgets a lane that has nothing left, so that memory follows the work and not the membership. */
@@ -96,14 +102,14 @@ export class Lanes {
   }
 
   /** After a failed write nothing that was checked on top of it holds. */
-  rollBack(): void {
-    for (const lane of this.#lanes.values()) {
-      lane.ahead = undefined
-      lane.unwritten = 0
-    }
+  rollBack(lane: Lane): void {
+    lane.epoch++
+    lane.ahead = undefined
+    lane.unwritten = 0
+    this.release(lane)
   }
 
-  all(): Iterable<Lane> {
-    return this.#lanes.values()
+  all(): Lane[] {
+    return [...this.#lanes.values()]
   }
 }

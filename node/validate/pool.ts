@@ -65,11 +65,16 @@ export function createVerifyPool(threads: number, genesis: Genesis): VerifyPool 
     const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), { workerData })
     worker.unref()
     worker.on('message', (answer: WorkerAnswer) => settle(seat, () => toCheckedRun(answer, seat.current as Waiting)))
-    worker.on('error', (error) => {
+    const onGone = (why: unknown): void => {
+      // 'exit' follows 'error'; by then the seat may have another worker.
+      if (seat.worker !== worker) return
       seat.worker = undefined
       seat.membership = undefined
-      settle(seat, () => refusalOf(error))
-    })
+      settle(seat, () => refusalOf(why))
+    }
+    worker.on('error', onGone)
+    worker.on('messageerror', onGone)
+    worker.on('exit', (code) => onGone(new Error(`verification worker ended with ${code}`)))
     return worker
   }
 
@@ -93,7 +98,7 @@ export function createVerifyPool(threads: number, genesis: Genesis): VerifyPool 
     async stop() {
       stopped = true
       for (const job of waiting.splice(0)) job.resolve(refusalOf(new Error('the verification pool is stopped')))
-      await Promise.all(seats.map((seat) => seat.worker?.terminate()))
+      await Promise.all(seats.flatMap(({ worker }) => (worker === undefined ? [] : [worker.terminate()])))
       for (const seat of seats) settle(seat, () => refusalOf(new Error('the verification pool is stopped')))
     },
   }

@@ -1,0 +1,26 @@
+/** Bounds of the exchange that several of its parts must agree on, each with its reason. */
+
+/** Time between two cross-checks of heads roots with a neighbour. */
+export const CROSS_CHECK_MS = 30_000
+
+/** Bytes asked for at once: large enough to make round trips rare, small enough for a slow link's time-out. */
+export const WANT_BYTES = 524_288
+export const WANT_BLOCKS = 4_096
+
+/** Asked for however few blocks are missing; and of a link that was too slow for more: at 32 kbit/s it takes 8 s. */
+export const LEAST_WANT_BYTES = 32_768
+
+/** A neighbour that answers nothing for so long is asked for nothing more at present. */
+export const ANSWER_TIMEOUT_MS = 15_000
+
+/** The longest that one answer is waited for while others of the same neighbour come. */
+export const LONGEST_WAIT_MS = 120_000
+
+/** After an answer that led nowhere (a fork, a miss) the same neighbour is not asked for that chain again so soon. */
+export const PAUSE_MS = 10_000
+
+/** Requests that one neighbour is asked to hold at a time. */
+export const MAX_OUTSTANDING = 64
+
+/** Bytes asked for, and waiting at the door, above which nothing more is asked for: below what the door takes in. */
+export const MAX_UNDER_WAY_BYTES = 12 * 1_048_576

@@ -1,0 +1,54 @@
+import { PAUSE_MS } from './bounds.ts'
+
+/** Pairs of a neighbour and a chain that are remembered: every chain of as many neighbours as a node seeks, and more. */
+export const MAX_PAUSES = 4_096
+
+/** A pair that leads nowhere again and again is tried ever more seldom, up to this. */
+export const LONGEST_PAUSE_MS = 320_000
+
+interface Pause {
+  readonly untilMs: number
+  readonly lengthMs: number
+  /** It ends as soon as more of the registrar's chain is held. */
+  readonly forRegistrar: boolean
+}
+
+/** Which neighbour is left alone for which chain, and until when. */
+export class Pauses {
+  readonly #pauses = new Map<string, Pause>()
+
+  get size(): number {
+    return this.#pauses.size
+  }
+
+  /** Answers the length of the pause: doubled for each one in a row. */
+  begin(peerHex: string, index: number, nowMs: number, forRegistrar: boolean): number {
+    const key = keyOf(peerHex, index)
+    const before = this.#pauses.get(key)
+    const lengthMs = before === undefined ? PAUSE_MS : Math.min(LONGEST_PAUSE_MS, before.lengthMs * 2)
+    this.#pauses.delete(key)
+    if (this.#pauses.size >= MAX_PAUSES) this.#pauses.delete(this.#pauses.keys().next().value as string)
+    this.#pauses.set(key, { untilMs: nowMs + lengthMs, lengthMs, forRegistrar })
+    return lengthMs
+  }
+
+  /** 0 where there is none. */
+  leftMs(peerHex: string, index: number, nowMs: number): number {
+    if (this.#pauses.size === 0) return 0
+    const pause = this.#pauses.get(keyOf(peerHex, index))
+    return pause === undefined ? 0 : Math.max(0, pause.untilMs - nowMs)
+  }
+
+  /** It led somewhere again. */
+  clear(peerHex: string, index: number): void {
+    this.#pauses.delete(keyOf(peerHex, index))
+  }
+
+  clearForRegistrar(): void {
+    for (const [key, { forRegistrar }] of this.#pauses) if (forRegistrar) this.#pauses.delete(key)
+  }
+}
+
+function keyOf(peerHex: string, index: number): string {
+  return `${peerHex}/${index}`
+}
