@@ -28,10 +28,6 @@ export class AddressBook {
     this.#keyOf = keyOf
   }
 
-  get size(): number {
-    return this.#entries.size
-  }
-
   values(): IterableIterator<KnownAddress> {
     return this.#entries.values()
   }

@@ -269,7 +269,6 @@ class Libp2pNetwork implements Network {
     const handlers = this.#handlers as NetworkHandlers
     const peer = new Peer({
       self: this.self,
-      id: connection.remotePeer,
       key: keyOfPeer(connection.remotePeer) as Uint8Array,
       platform: this.#init.platform,
       pingIntervalMs: this.#init.pingIntervalMs ?? PING_INTERVAL_MS,

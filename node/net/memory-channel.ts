@@ -35,15 +35,6 @@ export class MemoryChannel extends BaseChannel {
     return this.#queuedBytes
   }
 
-  /** For tests: a frame as a broken peer might send it, unchecked; `undefined` breaks off in the middle of one. */
-  sendUnchecked(frame: Uint8Array | undefined): void {
-    const other = this.#other
-    if (frame !== undefined && frame.length === 0) return
-    const code = frame === undefined ? 'FRAME_TRUNCATED' : 'FRAME_TOO_LARGE'
-    const detail = frame === undefined ? 'ended in the middle of a frame' : `announced a frame of ${frame.length} bytes`
-    this.#post(() => other?.end(new WattnessError(code, `${other.peerHex} ${detail}`, { peer: other.peerHex })))
-  }
-
   protected take(frame: Uint8Array): boolean {
     this.#queue.push(frame.slice())
     this.#queuedBytes += frame.length + FRAME_PREFIX_BYTES

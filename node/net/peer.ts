@@ -1,4 +1,4 @@
-import type { Connection, PeerId, Stream } from '@libp2p/interface'
+import type { Connection, Stream } from '@libp2p/interface'
 import { compareBytes, toHex } from '../../protocol/bytes.ts'
 import { WattnessError } from '../../protocol/errors.ts'
 import type { Platform, Timer } from '../platform.ts'
@@ -14,7 +14,6 @@ export const SYNC_PROTOCOL = '/wattness/sync/1'
 
 export interface PeerInit {
   readonly self: Uint8Array
-  readonly id: PeerId
   readonly key: Uint8Array
   readonly platform: Platform
   readonly pingIntervalMs: number
@@ -29,7 +28,6 @@ export interface PeerInit {
 
 /** A member that we are connected with: its connections (two when both sides dialled at once), its link, its channel. */
 export class Peer {
-  readonly id: PeerId
   readonly key: Uint8Array
   readonly keyHex: string
   readonly #init: PeerInit
@@ -43,7 +41,6 @@ export class Peer {
 
   constructor(init: PeerInit) {
     this.#init = init
-    this.id = init.id
     this.key = init.key
     this.keyHex = toHex(init.key)
     this.#opens = compareBytes(init.self, init.key) < 0

@@ -258,6 +258,51 @@ describe('network: libp2p, on real sockets', () => {
     await until(() => nodes.every(({ heard }) => heard.length === nodes.length - 1), 'everybody hears everybody')
   })
 
+  it('serves no request that is too large, cut short, or none at all', async () => {
+    const own = await started(1)
+    let served = 0
+    own.network.serve('/echo/1', async (request) => {
+      served++
+      return request
+    })
+    const raw = await rawPeer(2)
+    const connection = await raw.dial(multiaddr(own.address))
+    for (const bytes of [[0xff, 0, 0, 0, 1], [0, 0, 0, 9, 1], []]) {
+      const stream = await connection.newStream('/echo/1')
+      stream.send(Uint8Array.from(bytes))
+      await stream.close()
+      await until(() => stream.status !== 'open', 'the stream is reset')
+    }
+    expect(served).to.equal(0)
+    const stream = await connection.newStream('/echo/1')
+    const answer: number[] = []
+    stream.addEventListener('message', ({ data }) => void answer.push(...data.subarray()))
+    stream.send(Uint8Array.of(0, 0, 0, 1, 7))
+    await until(() => answer.length === 6, 'the answer comes')
+    expect(answer).to.deep.equal([0, 0, 0, 2, 0, 7])
+  })
+
+  it('REQUEST_FAILED: takes no answer that breaks off or has no end', async () => {
+    const raw = await createRawPeer(2)
+    stops.push(() => raw.stop())
+    await raw.start()
+    const own = await started(1)
+    const connection = await raw.dial(multiaddr(own.address))
+    await until(() => own.network.links().length === 1, 'the raw peer is linked')
+    const answers: Record<string, number[]> = { '/short/1': [0, 0, 0, 9, 0], '/none/1': [], '/long/1': [0xff, 0, 0, 0, 0] }
+    for (const [protocol, bytes] of Object.entries(answers)) {
+      await raw.handle(protocol, async (stream) => {
+        stream.send(Uint8Array.from(bytes))
+        await stream.close()
+      })
+    }
+    const address = `/ip4/127.0.0.1/tcp/1/p2p/${raw.peerId.toString()}`
+    expect(connection.status).to.equal('open')
+    for (const protocol of Object.keys(answers)) {
+      expect(await codeOf(own.network.request(address, protocol, text('hi')))).to.equal('REQUEST_FAILED')
+    }
+  })
+
   it('MAX_GUESTS: refuses one more', async () => {
     const own = await started(1)
     own.admission = () => 'guest'
