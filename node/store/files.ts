@@ -59,7 +59,14 @@ export async function checkFiles(directory: string, extent: Extent = 'everything
       note(name, [{ offset: Math.min(content.length, expected), what: `${content.length} bytes, expected ${expected}` }])
     } else note(name, checkTable(content))
   }
-  if (manifest !== undefined) noteMissing(manifest, names, note)
+  if (manifest !== undefined) {
+    noteMissing(manifest, names, note)
+    // LevelDB makes a log before the manifest names it, and opens without a word where it is gone.
+    const { logNumber } = manifest
+    if (logNumber > 0 && !names.some((name) => numberIn(LOG_NAME, name) === logNumber)) {
+      note(`${String(logNumber).padStart(6, '0')}.log`, [{ offset: 0, what: 'missing' }])
+    }
+  }
   return { faults, files, bytes }
 }
 

@@ -1,7 +1,15 @@
 /** The door of the room: the ledger on the disk. */
 
 export type { Acceptance, AcceptOptions } from './acceptance.ts'
-export { type AuditInit, auditStore, type ChainAudit, type ChainFault, type StoreAudit } from './audit.ts'
+export { auditRecords, auditStore, listChains, type RecordAudit, type RecordAuditInit, type StoreAudit } from './audit.ts'
+export {
+  auditChain,
+  type BrokenRule,
+  type ChainAudit,
+  type ChainAuditInit,
+  type ChainFault,
+  type StoredChain,
+} from './chain-audit.ts'
 export type { VerifySigned } from './chain-check.ts'
 export type { Damage } from './chain-entry.ts'
 export { SIGNATURE_SEARCH } from './chain-reader.ts'

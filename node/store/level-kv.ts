@@ -18,6 +18,8 @@ const REOPEN_FREE_BYTES = 2 * WRITE_BUFFER_BYTES
 
 export interface LevelKvOptions {
   readonly createIfMissing?: boolean
+  /** Other threads of this process open the same store, with this option too: they share one LevelDB. */
+  readonly multithreading?: boolean
   /** Replaces REOPEN_FREE_BYTES, for tests on small disks. */
   readonly reopenFreeBytes?: number
 }
@@ -35,6 +37,7 @@ export async function openLevelKv(location: string, options: LevelKvOptions = {}
       compression: false,
       writeBufferSize: WRITE_BUFFER_BYTES,
       createIfMissing,
+      multithreading: options.multithreading ?? false,
     })
     try {
       await level.open()

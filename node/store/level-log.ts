@@ -23,7 +23,10 @@ const TORN = 'last record incomplete: a crash in mid-write, or damage'
 
 /** The CRC as LevelDB stores it: rotated and shifted, since CRCs of data that holds CRCs are weak. */
 export function maskedCrc(bytes: Uint8Array): number {
-  const crc = crc32c(bytes)
+  return masked(crc32c(bytes))
+}
+
+function masked(crc: number): number {
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0
 }
 
@@ -35,6 +38,17 @@ export function readU32(bytes: Uint8Array, at: number): number {
       ((bytes[at + 3] as number) << 24)) >>>
     0
   )
+}
+
+/** True where the bytes from `at` on begin with a whole record, if only its length said so: a crash leaves none such. */
+function holdsRecord(file: Uint8Array, at: number): boolean {
+  const stored = readU32(file, at)
+  let crc = crc32c(file.subarray(at + 6, at + RECORD_HEADER_BYTES))
+  for (let end = at + RECORD_HEADER_BYTES; ; end++) {
+    if (masked(crc) === stored) return true
+    if (end >= file.length) return false
+    crc = crc32c(file.subarray(end, end + 1), crc)
+  }
 }
 
 const allZero = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0)
@@ -73,7 +87,9 @@ export function checkLog(file: Uint8Array, onRecord: (record: Uint8Array) => voi
         skipBlock(at, `record of ${length} bytes does not fit into its block`)
         continue
       }
-      faults.push({ offset: at, what: TORN, torn: true })
+      faults.push(
+        holdsRecord(file, at) ? { offset: at, what: 'length of a record damaged' } : { offset: at, what: TORN, torn: true },
+      )
       return faults
     }
     if (readU32(file, at) !== maskedCrc(file.subarray(at + 6, end))) {

@@ -71,6 +71,7 @@ async function keepDamagedLogs(directory: string): Promise<{ what: string; file:
   }
   const faults = found.filter(isLog)
   for (const file of new Set(faults.map((fault) => fault.file))) {
+    if (!(await exists(path.join(ledger, file)))) continue
     for (let number = 1; number <= DAMAGED_LOGS_KEPT; number++) {
       const copy = damagedLogFile(directory, number)
       if (await exists(copy)) continue
