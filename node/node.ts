@@ -357,6 +357,8 @@ export class LedgerNode {
   #onMembership(): void {
     this.sync.setMembership(this.membership)
     this.#chooseGossip()
+    // A new member learns from a neighbour that it is one: what the neighbour said before was of its chain too.
+    for (const session of this.sync.sessions) this.#hear(session)
     if (this.#isRunning && this.isMember) this.#schedule.start()
     for (const member of this.membership.members) {
       if (member.revoked !== undefined && !equalBytes(member.key, this.key)) void this.network.hangUp(member.key)
@@ -370,12 +372,16 @@ export class LedgerNode {
   }
 
   #onHoldings(session: Session, holdings: Holdings): void {
+    this.#hear(session)
+    this.#peers.onHoldings(session, holdings)
+  }
+
+  /** What a neighbour has said of this node's own chain. */
+  #hear(session: Session): void {
     const own = this.membership.member(this.key)
     // Anyone may come to read where observers are open: only who belongs to the network is believed.
-    if (own !== undefined && this.membership.member(session.peer) !== undefined && !equalBytes(session.peer, this.key)) {
-      this.#gate.heard(session.peerHex, holdings.frontier[own.index] ?? 0)
-    }
-    this.#peers.onHoldings(session, holdings)
+    if (own === undefined || this.membership.member(session.peer) === undefined || equalBytes(session.peer, this.key)) return
+    if (session.hello !== undefined) this.#gate.heard(session.peerHex, session.remoteSize(own.index))
   }
 
   #writeRefusal(): WriteRefusal | undefined {
