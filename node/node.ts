@@ -69,6 +69,7 @@ export class LedgerNode {
   readonly #events: NodeEmitter
   #heldBack: string | undefined
   #isRunning = false
+  #isStopped = false
 
   private constructor(init: NodeInit, roster: Roster) {
     const { genesis, signer, verify, network, store, platform, settings, logger } = init
@@ -262,8 +263,10 @@ export class LedgerNode {
 
   /** What was taken stays taken; what was sealed is on disk. The store is the caller's to close. */
   async stop(): Promise<void> {
-    if (!this.#isRunning) return
+    if (this.#isStopped) return
+    this.#isStopped = true
     this.#isRunning = false
+    // Also where it never ran: a membership block may have been sealed, and timers set.
     await this.#schedule.stop()
     this.#dialer.stop()
     this.sync.stop()

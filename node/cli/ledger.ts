@@ -1,3 +1,4 @@
+import { isWattnessError, WattnessError } from '../../protocol/index.ts'
 import type { LedgerView } from '../control/index.ts'
 import { filesOf } from '../directory/index.ts'
 import { type OpenedNode, type OpenedStore, openNode, openStore } from '../index.ts'
@@ -25,6 +26,10 @@ export async function withStoppedNode<T>(dir: string, sealAlone: boolean, work: 
   const opened = await openNode({ dir, settings: { sealAlone, verifyThreads: 0 }, network: (key) => hub.network(key) })
   try {
     return await work(opened)
+  } catch (error) {
+    if (!isWattnessError(error, 'SEAL_HELD_BACK')) throw error
+    const advice = 'start the node with `run` and try again, or give --seal-alone if no other copy of its key has ever run'
+    throw new WattnessError('SEAL_HELD_BACK', `${error.message}: ${advice}`, error.data, { cause: error })
   } finally {
     await opened.close()
   }

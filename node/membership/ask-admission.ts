@@ -33,10 +33,15 @@ export async function askAdmission(
       }
     } catch (error) {
       signal?.throwIfAborted()
-      failures.push(`${address}: ${error instanceof Error ? error.message : String(error)}`)
+      failures.push(reasonOf(address, error))
     }
   }
   return { failures }
+}
+
+function reasonOf(address: string, error: unknown): string {
+  const reason = error instanceof Error ? error.message : String(error)
+  return reason.includes(address) ? reason : `${address}: ${reason}`
 }
 
 function registrarAddresses(network: Network, genesis: Genesis, addresses: readonly string[]): readonly string[] {
