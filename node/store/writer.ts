@@ -99,7 +99,7 @@ export class StoreWriter {
           this.#bytesWritten += key.length + (value?.length ?? 0)
         }
         for (const each of group) each.resolve()
-        for (let hop = 0; hop < GATHER_HOPS; hop++) await undefined
+        for (let hop = 0; hop < GATHER_HOPS; hop++) await Promise.resolve()
       }
     } finally {
       this.#inFlight = undefined
