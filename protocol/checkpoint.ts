@@ -107,7 +107,10 @@ const NEWLINE = 0x0a
 /** 16 digits, two newlines, 44 characters of base64. */
 const MAX_TAIL_BYTES = 16 + 1 + 44 + 1
 
-/** The bytes of formatCheckpoint (rule C2), without the strings: this runs once for every checkpoint verified. */
+/**
+ * The bytes of formatCheckpoint (rule C2), from what travels (rule C5) and without the strings: this runs once for every
+ * checkpoint verified.
+ */
 export function encodeCheckpoint(networkId: Uint8Array, member: Uint8Array, size: number, root: Uint8Array): Uint8Array {
   const prefix = originBytes(networkId, member)
   if (!Number.isSafeInteger(size) || size < 0 || root.length !== HASH_BYTES) {

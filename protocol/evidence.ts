@@ -77,7 +77,7 @@ export function verifyEvidence(verify: VerifySignature, networkId: Uint8Array, e
   return checkEvidence(verify, networkId, evidence) === undefined
 }
 
-/** Throws INVALID_EVIDENCE, with the fault in its data. */
+/** Throws INVALID_EVIDENCE, with the fault in its data. What holds is kept once a member (rule F7). */
 export function assertEvidence(verify: VerifySignature, networkId: Uint8Array, evidence: Evidence): void {
   const fault = checkEvidence(verify, networkId, evidence)
   if (fault === undefined) return

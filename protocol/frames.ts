@@ -34,6 +34,7 @@ export interface ChainSize {
   readonly size: number
 }
 
+/** Rule S9: holdings again, for the cross-check that comes round. */
 export interface StatusFrame extends Holdings {
   readonly type: 'status'
 }
@@ -69,6 +70,7 @@ export interface MissFrame {
   readonly reason: MissReason
 }
 
+/** Rule S13; answered by LeavesFrame or MissFrame, as rule S20 pairs them. */
 export interface AskLeavesFrame {
   readonly type: 'ask-leaves'
   readonly id: number
@@ -87,7 +89,7 @@ export interface Leaf {
   readonly root: Uint8Array
 }
 
-/** Send a signed checkpoint of this chain, of size `from` or the next one above. */
+/** Rule S15: send a signed checkpoint of this chain, of size `from` or the next one above. */
 export interface WantCheckpointFrame {
   readonly type: 'want-checkpoint'
   readonly id: number

@@ -220,6 +220,7 @@ export function decodeTables(content: Uint8Array): ReadingTables {
   return framesRoot === undefined ? { tables } : { tables, framesRoot }
 }
 
+/** Rule R13. */
 function decodeTable(reader: Reader, cellsBefore: number): Table {
   const registerCount = reader.varint()
   if (registerCount === 0) reader.fail('OUT_OF_RANGE', 'a table without registers')

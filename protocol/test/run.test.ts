@@ -68,7 +68,7 @@ describe('run', () => {
     ).to.equal(toHex(run))
   })
 
-  it('B9: the layout is count ‖ blocks ‖ 0 ‖ root ‖ signature', () => {
+  it('B9, C5: the layout is count ‖ blocks ‖ 0 ‖ root ‖ signature', () => {
     const { root, signature } = chain.checkpoint(4)
     expect(toHex(run)).to.equal(toHex(concat(Uint8Array.of(3), ...chain.bytes(1, 4), Uint8Array.of(0), root, signature)))
   })
@@ -132,7 +132,7 @@ describe('run', () => {
     }
   })
 
-  it('B11, LIMIT_EXCEEDED: 1,048,576 bytes, both ways, looked at before anything is decoded', () => {
+  it('B11, E5, LIMIT_EXCEEDED: 1,048,576 bytes, both ways, looked at before anything is decoded', () => {
     const most = encodeRun(blocksFor(MAX_RUN_BYTES), signed)
     expect(most.length).to.equal(MAX_RUN_BYTES)
     expect(decodeRun(most).blocks.length).to.be.above(1)
