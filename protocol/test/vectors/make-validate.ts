@@ -239,8 +239,8 @@ const genesis = toHex(vectorGenesisBytes)
 
 export const validateVectors = {
   comment:
-    'Runs as they come in, what the door holds and knows, and its answer (rules V1 to V20). Genesis allows bodies of 2,048 bytes, ' +
-    'blocks 1,000 ms apart and a drift of 120,000 ms. Made by make-validate.ts.',
+    'Runs as they come in, what the door holds and knows, and its answer (rules V1 to V20). Genesis allows bodies of 2,048 ' +
+    'bytes, blocks 1,000 ms apart and a drift of 120,000 ms. Made by make-validate.ts.',
   genesis,
   cases: cases.map((each) => ({ ...each, answer: answerDoorCase(genesis, each) })),
 }
