@@ -3,14 +3,14 @@ import { isWattnessError } from '../../protocol/errors.ts'
 import { auditChain, type ChainAudit, type ChainAuditInit, type StoredChain } from './chain-audit.ts'
 import type { Damage } from './chain-entry.ts'
 import { loadChainIds } from './chain-ids.ts'
-import { allOf, EVIDENCE, FRAME, INVITATION, LABEL, META, metaKey, QUERY, SEEN, SPOOL } from './keys.ts'
-import type { Kv } from './kv.ts'
+import { decodeHead } from './head-record.ts'
+import { allOf, EVIDENCE, FRAME, headKey, INVITATION, LABEL, META, metaKey, QUERY, SEEN, SPOOL } from './keys.ts'
+import type { KvReader } from './kv.ts'
 import { checkRecord } from './record.ts'
-import { readSigned, type SignedRecord } from './signed-record.ts'
 import { decodeEntry } from './spool-entry.ts'
 
 export interface RecordAuditInit {
-  readonly kv: Kv
+  readonly kv: KvReader
   /** What is wrong with an evidence, or a label, that is stored under this key; undefined: nothing. */
   readonly evidenceFault?: (member: Uint8Array, evidence: Uint8Array) => string | undefined
   readonly labelFault?: (member: Uint8Array, record: Uint8Array) => string | undefined
@@ -21,8 +21,6 @@ export interface RecordAudit {
   /** Records beside the chains: spool, frames, evidence, labels, invitations, query chunks. */
   readonly records: number
   readonly damage: readonly Damage[]
-  /** What this node signed last, as its record says. */
-  readonly signed: SignedRecord | undefined
 }
 
 export interface StoreAudit extends RecordAudit {
@@ -55,14 +53,28 @@ export async function auditStore(init: ChainAuditInit & RecordAuditInit): Promis
 }
 
 /** Every chain of the store, whether or not the record that names it is whole. */
-export async function listChains(kv: Kv, damage: Damage[]): Promise<StoredChain[]> {
+export async function listChains(kv: KvReader, damage: Damage[]): Promise<StoredChain[]> {
   const { members, mending } = await loadChainIds(kv, damage)
   for (const operation of mending) {
     const member = operation.key.slice(1)
     if (operation.type !== 'put' || damage.some((each) => each.member !== undefined && equalBytes(each.member, member))) continue
     damage.push({ what: 'chain record: missing', member })
   }
-  return [...members].map(([id, member]) => ({ id, member }))
+  const chains: StoredChain[] = []
+  for (const [id, member] of members) chains.push({ id, member, size: await sizeOf(kv, id) })
+  return chains
+}
+
+/** What the head says, 0 where it says nothing: whether that is so is the audit's business. */
+async function sizeOf(kv: KvReader, id: number): Promise<number> {
+  const key = headKey(id)
+  const record = await kv.get(key)
+  const value = record === undefined ? undefined : checkRecord(key, record)
+  try {
+    return value === undefined ? 0 : decodeHead(value).size
+  } catch {
+    return 0
+  }
 }
 
 /** Checks every record beside the chains. */
@@ -103,7 +115,7 @@ export async function auditRecords(init: RecordAuditInit): Promise<RecordAudit> 
   for await (const entries of kv.iterate(UNKNOWN_KEYS)) {
     for (const [key] of entries) damage.push({ what: `record of no known kind (key ${toHex(key)})` })
   }
-  return { records, damage, signed: await readSigned(kv, []).catch(() => undefined) }
+  return { records, damage }
 }
 
 /** Prefix, source 8, time 6, content 8. */

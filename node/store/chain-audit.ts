@@ -7,7 +7,7 @@ import { CompactRange, type NodeSink } from '../../protocol/tree.ts'
 import type { VerifySigned } from './chain-check.ts'
 import { decodeHead, type HeadRecord } from './head-record.ts'
 import { blockKey, headKey, heightOfBlockKey, tileKey } from './keys.ts'
-import type { Kv, KvEntry } from './kv.ts'
+import type { KvEntry, KvReader } from './kv.ts'
 import { checkRecord, openRecord } from './record.ts'
 import { decodeStored, type StoredBlock } from './stored-block.ts'
 import { TILE_BYTES, TILE_HEIGHT, TILE_WIDTH } from './tiles.ts'
@@ -19,7 +19,7 @@ export interface BrokenRule {
 }
 
 export interface ChainAuditInit {
-  readonly kv: Kv
+  readonly kv: KvReader
   readonly verifySigned: VerifySigned
   /** Every signature that is kept, not only the newest of each chain. */
   readonly allSignatures?: boolean
@@ -50,10 +50,11 @@ export interface ChainAudit {
   readonly fault?: ChainFault
 }
 
-/** A chain in the store: its local id and whose it is. */
+/** A chain in the store: its local id, whose it is, and how many blocks it should have, as far as can be told. */
 export interface StoredChain {
   readonly id: number
   readonly member: Uint8Array
+  readonly size: number
 }
 
 /** Faults of the disk or of this program: nothing to be said about the chain. */

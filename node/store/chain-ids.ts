@@ -1,6 +1,6 @@
 import type { Damage } from './chain-entry.ts'
 import { allOf, BLOCK, blockKey, CHAIN, chainKey, MAX_CHAIN_ID } from './keys.ts'
-import { del, type Kv, type KvOperation, put } from './kv.ts'
+import { del, type KvOperation, type KvReader, put } from './kv.ts'
 import { checkRecord, sealRecord } from './record.ts'
 import { decodeStored } from './stored-block.ts'
 
@@ -11,7 +11,7 @@ export interface ChainIds {
 }
 
 /** Chain ids with their members. Where the record is damaged, the chain's own first block says whose it is. */
-export async function loadChainIds(kv: Kv, damage: Damage[]): Promise<ChainIds> {
+export async function loadChainIds(kv: KvReader, damage: Damage[]): Promise<ChainIds> {
   const members = new Map<number, Uint8Array>()
   const mending: KvOperation[] = []
   for await (const entries of kv.iterate(allOf(CHAIN))) {
@@ -35,7 +35,7 @@ export async function loadChainIds(kv: Kv, damage: Damage[]): Promise<ChainIds> 
   return { members, mending }
 }
 
-async function nextIdWithBlocks(kv: Kv, from: number): Promise<number | undefined> {
+async function nextIdWithBlocks(kv: KvReader, from: number): Promise<number | undefined> {
   if (from > MAX_CHAIN_ID) return undefined
   for await (const [first] of kv.iterate({ gte: blockKey(from, 0), lt: allOf(BLOCK).lt, limit: 1 })) {
     return first === undefined ? undefined : ((first[0][1] as number) << 8) | (first[0][2] as number)
@@ -43,7 +43,7 @@ async function nextIdWithBlocks(kv: Kv, from: number): Promise<number | undefine
   return undefined
 }
 
-async function memberOf(kv: Kv, id: number): Promise<Uint8Array | undefined> {
+async function memberOf(kv: KvReader, id: number): Promise<Uint8Array | undefined> {
   const value = await kv.get(blockKey(id, 0))
   try {
     return value === undefined ? undefined : decodeStored(value).header.member.slice()

@@ -14,7 +14,17 @@ export type { VerifySigned } from './chain-check.ts'
 export type { Damage } from './chain-entry.ts'
 export { SIGNATURE_SEARCH } from './chain-reader.ts'
 export { type CheckedFiles, checkFiles, type FileFault } from './files.ts'
-export { del, type Kv, type KvBatchOptions, type KvEntry, type KvOperation, type KvRange, put } from './kv.ts'
+export {
+  del,
+  type Kv,
+  type KvBatchOptions,
+  type KvEntry,
+  type KvOperation,
+  type KvRange,
+  type KvReader,
+  type KvView,
+  put,
+} from './kv.ts'
 export { ledgerDirectory } from './layout.ts'
 export { LedgerStore, type LedgerStoreInit } from './ledger-store.ts'
 export { type LevelKvOptions, openLevelKv, openMemoryKv } from './level-kv.ts'
@@ -23,7 +33,7 @@ export { type OpenLedgerInit, openLedger } from './open-ledger.ts'
 export { type RepairedChain, type RepairInit, type RepairReport, repairLedger } from './repair.ts'
 export { SCHEMA_VERSION } from './schema.ts'
 export { SideTable } from './side-records.ts'
-export type { SignedRecord } from './signed-record.ts'
+export { readSigned, type SignedRecord } from './signed-record.ts'
 export { type Appended, type Peeked, SPOOL_LIMITS, Spool, type SpoolLimits, type SpoolRow } from './spool.ts'
 export { type SpoolEvent, type SpoolItem, type SpoolReading } from './spool-entry.ts'
 export type { StoredBlock } from './stored-block.ts'

@@ -34,18 +34,29 @@ export interface KvBatchOptions {
   readonly sync?: boolean
 }
 
-export interface Kv {
+/** What can be read, and no more. */
+export interface KvReader {
   get(key: Uint8Array): Promise<Uint8Array | undefined>
   /** In the order of `keys`. */
   getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>
+  /** A consistent view as of the call, in chunks of at most ITERATE_CHUNK entries. */
+  iterate(range: KvRange): AsyncIterable<KvEntry[]>
+}
+
+/** Everything as of one moment, whatever is written meanwhile. To be closed: what it needs is kept on the disk until then. */
+export interface KvView extends KvReader {
+  close(): Promise<void>
+}
+
+export interface Kv extends KvReader {
   /**
    * All or nothing, in order. After a rejection it is unknown whether the batch will be there: `recover` makes it known,
    * and until then every further batch is refused, since a log that broke off must not be written behind the break.
    * Keys and values stay as they are until the promise settles.
    */
   batch(operations: readonly KvOperation[], options?: KvBatchOptions): Promise<void>
-  /** A consistent view as of the call, in chunks of at most ITERATE_CHUNK entries. */
-  iterate(range: KvRange): AsyncIterable<KvEntry[]>
+  /** Absent where nobody asks for it. */
+  view?(): KvView
   /** Settles what a failed batch left open. Throws DISK_FULL while there is no room. Nothing to do when nothing failed. */
   recover(): Promise<void>
   close(): Promise<void>

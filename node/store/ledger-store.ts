@@ -10,7 +10,7 @@ import { ChainReader } from './chain-reader.ts'
 import { DurableMark } from './durable-mark.ts'
 import { encodeHead } from './head-record.ts'
 import { allOfChain, headKey, QUERY, queryKey } from './keys.ts'
-import { type Kv, type KvOperation, put } from './kv.ts'
+import { type Kv, type KvOperation, type KvReader, type KvView, put } from './kv.ts'
 import { bindNetwork } from './network-record.ts'
 import { checkRecord, sealRecord } from './record.ts'
 import { migrate } from './schema.ts'
@@ -204,6 +204,12 @@ export class LedgerStore {
     if (spoolTaken !== undefined) this.spool.removed(spoolTaken)
   }
 
+  /** Every record as of now, for whoever checks them all while the node goes on. To be closed. */
+  view(): KvView {
+    const kv = this.#kv
+    return kv.view?.() ?? { ...readerOf(kv), close: () => Promise.resolve() }
+  }
+
   #entry(member: Uint8Array): ChainEntry {
     return this.#chains.get(memberText(member)) ?? emptyEntry(-1, member)
   }
@@ -324,3 +330,7 @@ export class LedgerStore {
 
 /** Damage kept for reports; one per chain and some tiles. */
 export const MAX_DAMAGE = 1_024
+
+function readerOf(kv: Kv): KvReader {
+  return { get: (key) => kv.get(key), getMany: (keys) => kv.getMany(keys), iterate: (range) => kv.iterate(range) }
+}

@@ -2,7 +2,16 @@ import { mkdir, readdir, statfs } from 'node:fs/promises'
 import { ClassicLevel } from 'classic-level'
 import { MemoryLevel } from 'memory-level'
 import { WattnessError } from '../../protocol/errors.ts'
-import { ITERATE_CHUNK, type Kv, type KvBatchOptions, type KvEntry, type KvOperation, type KvRange, storageError } from './kv.ts'
+import {
+  ITERATE_CHUNK,
+  type Kv,
+  type KvBatchOptions,
+  type KvEntry,
+  type KvOperation,
+  type KvRange,
+  type KvView,
+  storageError,
+} from './kv.ts'
 
 /** Log size at which LevelDB starts a new one; durable marks count on it (durability.ts). */
 export const WRITE_BUFFER_BYTES = 4 * 1024 * 1024
@@ -85,6 +94,11 @@ function plain(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
+/** Now, or as of a snapshot. */
+interface At {
+  readonly snapshot?: ReturnType<Level['snapshot']>
+}
+
 class LevelKv implements Kv {
   readonly #location: string
   readonly #open: () => Promise<Level>
@@ -107,21 +121,40 @@ class LevelKv implements Kv {
     return this.#level
   }
 
-  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+  get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#get(key, {})
+  }
+
+  async #get(key: Uint8Array, at: At): Promise<Uint8Array | undefined> {
     try {
-      const value = await this.#use().get(key)
+      const value = await this.#use().get(key, at)
       return value === undefined ? undefined : plain(value)
     } catch (error) {
       throw storageError(error, this.#location)
     }
   }
 
-  async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    return this.#getMany(keys, {})
+  }
+
+  async #getMany(keys: readonly Uint8Array[], at: At): Promise<(Uint8Array | undefined)[]> {
     try {
-      const values = await this.#use().getMany(keys as Uint8Array[])
+      const values = await this.#use().getMany(keys as Uint8Array[], at)
       return values.map((value) => (value === undefined ? undefined : plain(value)))
     } catch (error) {
       throw storageError(error, this.#location)
+    }
+  }
+
+  view(): KvView {
+    const snapshot = this.#use().snapshot()
+    const at = { snapshot }
+    return {
+      get: (key) => this.#get(key, at),
+      getMany: (keys) => this.#getMany(keys, at),
+      iterate: (range) => this.#iterate(range, at),
+      close: () => snapshot.close(),
     }
   }
 
@@ -136,9 +169,13 @@ class LevelKv implements Kv {
     }
   }
 
-  async *iterate(range: KvRange): AsyncGenerator<KvEntry[]> {
-    const options = { gte: range.gte, lt: range.lt, reverse: range.reverse ?? false, highWaterMarkBytes: ITERATE_BYTES }
-    const iterator = this.#use().iterator(range.limit === undefined ? options : { ...options, limit: range.limit })
+  iterate(range: KvRange): AsyncIterable<KvEntry[]> {
+    return this.#iterate(range, {})
+  }
+
+  async *#iterate({ gte, lt, reverse = false, limit }: KvRange, at: At): AsyncGenerator<KvEntry[]> {
+    const options = { gte, lt, reverse, highWaterMarkBytes: ITERATE_BYTES, ...at }
+    const iterator = this.#use().iterator(limit === undefined ? options : { ...options, limit })
     try {
       for (;;) {
         const entries = await iterator.nextv(ITERATE_CHUNK)

@@ -5,7 +5,7 @@ import { HASH_BYTES } from '../../protocol/hash.ts'
 import type { Damage } from './chain-entry.ts'
 import { SIGNATURE_BYTES } from './head-record.ts'
 import { metaKey } from './keys.ts'
-import { type Kv, type KvOperation, put } from './kv.ts'
+import { type KvOperation, type KvReader, put } from './kv.ts'
 import { checkRecord, sealRecord } from './record.ts'
 
 const SIGNED_KEY = metaKey('signed')
@@ -43,7 +43,7 @@ function encodeSigned({ size, root, signature }: SignedRecord): Uint8Array {
   return new Writer(HASH_BYTES + SIGNATURE_BYTES + 8).varint(size).bytes(root).bytes(signature).finish()
 }
 
-export async function readSigned(kv: Kv, damage: Damage[]): Promise<SignedRecord | undefined> {
+export async function readSigned(kv: KvReader, damage: Damage[]): Promise<SignedRecord | undefined> {
   const record = await kv.get(SIGNED_KEY)
   if (record === undefined) return undefined
   const value = checkRecord(SIGNED_KEY, record)

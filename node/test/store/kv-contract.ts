@@ -41,6 +41,20 @@ export function kvContract(name: string, open: () => Promise<Kv>): void {
       }
     })
 
+    it('a view shows what was there when it was made, until it is closed', async () => {
+      await kv.batch([put(bytes(1), bytes(10)), put(bytes(2), bytes(20))])
+      const view = kv.view?.()
+      if (view === undefined) return
+      await kv.batch([put(bytes(1), bytes(11)), del(bytes(2)), put(bytes(3), bytes(30))])
+      expect(await view.get(bytes(1))).to.deep.equal(bytes(10))
+      expect(await view.getMany([bytes(2), bytes(3)])).to.deep.equal([bytes(20), undefined])
+      const seen: string[] = []
+      for await (const entries of view.iterate({ gte: bytes(0), lt: bytes(9) })) seen.push(...entries.map(([key]) => hex(key)))
+      expect(seen).to.deep.equal(['01', '02'])
+      await view.close()
+      expect(await kv.get(bytes(1))).to.deep.equal(bytes(11))
+    })
+
     it('applies the operations of a batch in order', async () => {
       await kv.batch([put(bytes(1), bytes(1)), del(bytes(1)), put(bytes(2), bytes(1)), put(bytes(2), bytes(2))], { sync: true })
       expect(await collect(kv, { gte: bytes(0), lt: bytes(255) })).to.deep.equal([['02', '02']])
