@@ -168,8 +168,9 @@ export class Crew {
         end()
       }
       const look = (): void => {
+        const failure = this.#failure
         if (signal.aborted) settle(() => reject(signal.reason as Error))
-        else if (this.#failure !== undefined) settle(() => reject(this.#failure))
+        else if (failure !== undefined) settle(() => reject(failure))
         else if (holds()) settle(resolve)
       }
       this.#waiting.add(look)

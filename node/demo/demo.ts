@@ -13,6 +13,7 @@ import { isConnected, type NodeRow, type Picture, pictureOf } from './picture.ts
 import { fileOrders, hostsOf, householdOrders, OBSERVER, REGISTRAR } from './plan.ts'
 import { BlockRate } from './rate.ts'
 import type { Progress } from './screen.ts'
+import type { Phase } from './table.ts'
 
 export interface DemoInit {
   /** Undefined: 8, or as many as `dir` holds. */
@@ -88,7 +89,7 @@ export async function runDemo(init: DemoInit): Promise<DemoEnd> {
   try {
     const ground = await layGround(dir, init.meters, platform.random)
     const sources = await sourcesOf(init, ground.meters)
-    if (init.dir === undefined) progress.note(`nodes in ${dir}: temporary, removed at the end (--dir keeps them)`)
+    if (init.dir === undefined) progress.note(`nodes in ${dir}, removed at the end (--dir keeps them)`)
     if (ground.isContinued) progress.note(`${dir}: the network of ${ground.meters.length} meters goes on where it stopped`)
     const crew = new Crew({ openHost: init.openHost, timers: platform.timers, note: (text) => progress.note(text) })
     return await new Run(init, ground, sources, crew).toItsEnd()
@@ -200,14 +201,17 @@ class Run {
 
   async #judge(): Promise<DemoEnd> {
     const { platform, signal, killSignal } = this.#init
-    const hasty = signal.aborted
-    await this.#crew.endSealing(hasty ? HASTY_SEALING_MS : END_SEALING_MS)
-    const untilMs = platform.clock.monotonicMs() + (hasty ? HASTY_DRAIN_MS : DRAIN_MS)
-    let picture = await this.#look('draining')
-    for (let looks = 0; !picture.agreed && platform.clock.monotonicMs() < untilMs && !killSignal.aborted; looks++) {
+    const isHasty = signal.aborted
+    const phase = isHasty ? 'stopping' : 'draining'
+    this.#show(phase)
+    await this.#crew.endSealing(isHasty ? HASTY_SEALING_MS : END_SEALING_MS)
+    const untilMs = platform.clock.monotonicMs() + (isHasty ? HASTY_DRAIN_MS : DRAIN_MS)
+    const mayGoOn = (): boolean => platform.clock.monotonicMs() < untilMs && !killSignal.aborted && signal.aborted === isHasty
+    let picture = await this.#look(phase)
+    for (let looks = 0; !picture.agreed && mayGoOn(); looks++) {
       if (looks % CROSS_CHECK_EVERY === 0) this.#crew.tellAll({ type: 'cross-check' })
-      await sleep(platform.timers, DRAIN_LOOK_MS, killSignal).catch(() => undefined)
-      picture = await this.#look('draining')
+      await sleep(platform.timers, DRAIN_LOOK_MS, isHasty ? killSignal : signal).catch(() => undefined)
+      picture = await this.#look(phase)
     }
     this.#show(picture.agreed ? 'agreed' : 'not agreed')
     return { result: this.#resultOf(picture), faults: picture.rows.flatMap((row) => faultOf(row, this.#crew.dead) ?? []) }
@@ -228,12 +232,12 @@ class Run {
   }
 
   /** Asks all nodes and shows what they said. */
-  async #look(phase: string): Promise<Picture> {
+  async #look(phase: Phase): Promise<Picture> {
     await this.#crew.ask()
     return this.#show(phase)
   }
 
-  async #showUntil(phase: string, end: Promise<void>): Promise<void> {
+  async #showUntil(phase: Phase, end: Promise<void>): Promise<void> {
     const { timers } = this.#init.platform
     let ended = false
     const finished = end.finally(() => {
@@ -249,7 +253,7 @@ class Run {
     await finished
   }
 
-  #show(phase: string): Picture {
+  #show(phase: Phase): Picture {
     const { progress, platform, forMs } = this.#init
     const nowMs = platform.clock.monotonicMs()
     const picture = pictureOf({ names: this.#names, reports: this.#crew.reports, dead: this.#crew.dead })

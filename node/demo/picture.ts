@@ -13,7 +13,8 @@ export interface Picture {
   readonly headsRoot: string | undefined
   /** True where every node lives, holds every block and has the same heads root. */
   readonly agreed: boolean
-  readonly gossipsBlocks: boolean
+  /** Undefined before any node has said. */
+  readonly gossipsBlocks: boolean | undefined
 }
 
 /**
@@ -52,7 +53,7 @@ export function pictureOf({ names, reports, dead }: PictureInit): Picture {
     readings: sum(known.map(({ readings }) => readings)),
     headsRoot,
     agreed: rows.length > 0 && rows.every(({ state }) => state === 'equal'),
-    gossipsBlocks: alive.some(({ gossipsBlocks }) => gossipsBlocks),
+    gossipsBlocks: alive.length === 0 ? undefined : alive.some(({ gossipsBlocks }) => gossipsBlocks),
   }
 }
 
@@ -79,7 +80,7 @@ function rowOf(
 export function isConnected({ rows }: Picture): boolean {
   const reports = rows.map(({ report }) => report)
   const byKey = new Map(reports.flatMap((report) => (report === undefined ? [] : [[report.key, report]])))
-  if (byKey.size < rows.length) return false
+  if (rows.length === 0 || byKey.size < rows.length) return false
   for (const { heldBack } of byKey.values()) if (heldBack !== undefined && byKey.size > 1) return false
   const [first] = byKey.keys()
   const reached = new Set(first === undefined ? [] : [first])

@@ -91,7 +91,7 @@ export class StatusLines implements Progress {
   readonly #output: Output
   readonly #nowMs: () => number
   #lastMs = Number.NEGATIVE_INFINITY
-  #lastPhase = ''
+  #lastPhase: string | undefined
 
   constructor(output: Output, nowMs: () => number) {
     this.#output = output

@@ -13,10 +13,11 @@ export interface TableInit {
   readonly paint: Paint
 }
 
+export type Phase = 'starting' | 'connecting' | 'running' | 'draining' | 'stopping' | 'agreed' | 'not agreed'
+
 /** What the last line says beside the picture. */
 export interface ClockLine {
-  /** What is going on, in a word or two. */
-  readonly phase: string
+  readonly phase: Phase
   /** Since all were connected; undefined before. */
   readonly elapsedMs: number | undefined
   /** Undefined: until Ctrl-C. */
@@ -185,20 +186,28 @@ function newestCell(rows: readonly NodeRow[]): Cell {
   return { text: new Date(Math.max(...times)).toISOString().slice(0, 16).replace('T', ' ') }
 }
 
+const HINTS: Readonly<Partial<Record<Phase, string>>> = {
+  starting: 'Ctrl-C stops',
+  connecting: 'Ctrl-C stops',
+  running: 'Ctrl-C stops',
+  draining: 'Ctrl-C stops',
+  stopping: 'Ctrl-C again ends at once',
+}
+const PHASE_COLOURS: Readonly<Partial<Record<Phase, Colour>>> = { agreed: 'green', 'not agreed': 'red' }
+
 function formatFooter(picture: Picture, clock: ClockLine, columns: number, paint: Paint): string[] {
   const { phase, elapsedMs, forMs, blocksPerSecond } = clock
   const counts = [
     `${formatCount(picture.blocks)} blocks`,
     `${formatCount(picture.readings)} readings`,
     `${blocksPerSecond.toFixed(1)} blocks/s`,
-    `gossip ${picture.gossipsBlocks ? 'on' : 'off'}`,
+    ...(picture.gossipsBlocks === undefined ? [] : [`gossip ${picture.gossipsBlocks ? 'on' : 'off'}`]),
   ]
   const time = elapsedMs === undefined ? '' : `${formatTime(elapsedMs)}${forMs === undefined ? '' : ` of ${formatTime(forMs)}`}`
-  const stop = 'Ctrl-C stops'
   const first = counts.join(' · ')
-  const second = [phase, time, stop].filter((text) => text !== '').join(' · ')
+  const second = [phase, time, HINTS[phase] ?? ''].filter((text) => text !== '').join(' · ')
   const fit = (text: string): string => (text.length > columns ? `${text.slice(0, columns - 1)}…` : text)
-  return [paint(fit(first), 'bold'), paint(fit(second), 'dim')]
+  return [paint(fit(first), 'bold'), paint(fit(second), PHASE_COLOURS[phase] ?? 'dim')]
 }
 
 export function formatCount(count: number): string {

@@ -1,0 +1,72 @@
+import { expect } from 'chai'
+import { isConnected } from '../../demo/picture.ts'
+import { picture, report } from './pictures.ts'
+
+describe('the picture of a demonstration', () => {
+  const states = (each: ReturnType<typeof picture>): string[] => each.rows.map(({ state }) => state)
+
+  it('agreed: all hold every block that anybody holds, under one heads root', () => {
+    const all = picture(['a', 'b', 'c'].map((name) => report(name, { frontier: [0, 4, 3], readings: 5 })))
+    expect(all).to.deep.include({ agreed: true, blocks: 7, readings: 15, frontier: [0, 4, 3], headsRoot: 'aaaaaaaaaaaa' })
+    expect(states(all)).to.deep.equal(['equal', 'equal', 'equal'])
+  })
+
+  it('behind: each counts what it lacks of what is held anywhere', () => {
+    const all = picture([report('a', { frontier: [0, 4] }), report('b', { frontier: [2, 3], headsRoot: 'b' })])
+    expect(all.frontier).to.deep.equal([2, 4])
+    expect(all.rows.map(({ behind }) => behind)).to.deep.equal([2, 1])
+    expect([all.agreed, all.headsRoot]).to.deep.equal([false, undefined])
+  })
+
+  it('different: it holds as many blocks and has another heads root than most', () => {
+    const all = picture([report('a', { headsRoot: 'b' }), report('b'), report('c')])
+    expect(states(all)).to.deep.equal(['different', 'equal', 'equal'])
+    expect(all).to.deep.include({ agreed: false, headsRoot: 'aaaaaaaaaaaa' })
+  })
+
+  it('starting: a node that has not said a word is in the picture, and in the way of an agreement', () => {
+    const all = picture([report('a')], { names: ['a', 'b'] })
+    expect(states(all)).to.deep.equal(['equal', 'starting'])
+    expect(all.agreed).to.equal(false)
+  })
+
+  it('ended: the blocks of a dead node count as known, and there is no agreement without it', () => {
+    const all = picture([report('a', { frontier: [1] }), report('b', { frontier: [2] })], { dead: { b: 'signal SIGKILL' } })
+    expect(states(all)).to.deep.equal(['behind', 'ended'])
+    expect(all).to.deep.include({ agreed: false, blocks: 2 })
+  })
+
+  it('a node that knows of more members than another compares with it all the same', () => {
+    expect(picture([report('a', { frontier: [0, 1, 0] }), report('b', { frontier: [0, 1] })]).frontier).to.deep.equal([0, 1, 0])
+  })
+
+  it('nothing is agreed by nobody, and gossip is unknown before any word', () => {
+    expect(picture([])).to.deep.include({ agreed: false, gossipsBlocks: undefined })
+    expect(picture([report('a', { gossipsBlocks: false })]).gossipsBlocks).to.equal(false)
+  })
+})
+
+describe('all are connected', () => {
+  const linked = (name: string, ...peers: string[]) => report(name, { peers: peers.map((peer) => `key of ${peer}`) })
+
+  it('where everybody can be reached from everybody', () => {
+    expect(isConnected(picture([linked('a', 'b'), linked('b', 'a', 'c'), linked('c', 'b')]))).to.equal(true)
+    expect(isConnected(picture([linked('a')]))).to.equal(true)
+  })
+
+  it('not while there are two groups, or a node is alone or silent', () => {
+    expect(isConnected(picture([linked('a', 'b'), linked('b', 'a'), linked('c', 'd'), linked('d', 'c')]))).to.equal(false)
+    expect(isConnected(picture([linked('a', 'b'), linked('b', 'a'), linked('c')]))).to.equal(false)
+    expect(isConnected(picture([linked('a', 'b'), linked('b', 'a')], { names: ['a', 'b', 'c'] }))).to.equal(false)
+    expect(isConnected(picture([]))).to.equal(false)
+  })
+
+  it('not by a link that only one end knows of, nor to a stranger', () => {
+    expect(isConnected(picture([linked('a', 'b', 'x'), linked('b')]))).to.equal(false)
+  })
+
+  it('not while a node may not seal', () => {
+    const held = report('b', { peers: ['key of a'], heldBack: 'no neighbour has said yet' })
+    expect(isConnected(picture([linked('a', 'b'), held]))).to.equal(false)
+  })
+})
