@@ -11,7 +11,9 @@ import {
   type WantFrame,
 } from '../../protocol/index.ts'
 import type { LedgerStore } from '../store/index.ts'
+import type { StoredRun } from '../validate/index.ts'
 import { newestSigned } from './newest-signed.ts'
+import { RecentRuns } from './recent-runs.ts'
 import type { Session } from './session.ts'
 
 /** Requests of one neighbour that may wait; above it the answer is "busy". */
@@ -32,6 +34,7 @@ type Wanted = WantFrame | WantCheckpointFrame | AskLeavesFrame
 /** Answers what neighbours ask for, one request at a time for each, at the pace at which the neighbour takes the answers. */
 export class Server {
   readonly #init: ServerInit
+  readonly #recent = new RecentRuns()
   readonly #waiting = new Map<Session, Wanted[]>()
 
   constructor(init: ServerInit) {
@@ -52,6 +55,11 @@ export class Server {
     }
     if (queue.length >= MAX_WAITING_WANTS) session.send({ type: 'miss', id: frame.id, reason: 'busy' })
     else queue.push(frame)
+  }
+
+  /** A run was stored: neighbours are about to ask for it. */
+  onStored(run: StoredRun): void {
+    this.#recent.add(run)
   }
 
   onSessionEnd(session: Session): void {
@@ -92,7 +100,8 @@ export class Server {
     const key = this.#init.keyAt(index)
     if (key === undefined || from >= (this.#init.store.head(key)?.size ?? 0)) return miss('not-held')
     const maxBytes = Math.min(want.maxBytes, MAX_RUN_BYTES - ENVELOPE_BYTES)
-    const run = await this.#runFrom(key, from, want.maxBlocks, maxBytes)
+    const { maxBlocks } = want
+    const run = this.#recent.runFrom(key, from, maxBlocks, maxBytes) ?? (await this.#runFrom(key, from, maxBlocks, maxBytes))
     // It is held, and nothing here vouches for it yet: the rest of the chain is still on its way.
     return run === undefined ? miss('busy') : session.send({ type: 'run', id, index, from, run })
   }

@@ -229,6 +229,7 @@ export class Sync {
 
   /** Called after a run was stored, whichever way it came. */
   onStored(run: StoredRun): void {
+    this.#server.onStored(run)
     const member = this.view.update(run.member)
     if (member === undefined) return
     this.#announcer.noteGrowth(member.index)
