@@ -1,6 +1,6 @@
 import { parseGenesis, sha256, toUtf8, verifyCheckpoint } from '../../protocol/index.ts'
 import { silentLogger } from '../logger.ts'
-import { createLibp2pNetwork } from '../net/index.ts'
+import { createLibp2pNetwork, type Network } from '../net/index.ts'
 import { LedgerNode } from '../node.ts'
 import { systemPlatform } from '../platform.ts'
 import { DEFAULT_SETTINGS, type NodeSettings } from '../settings.ts'
@@ -13,12 +13,15 @@ export interface BenchNodeInit {
   readonly dir: string
   readonly genesisBytes: Uint8Array
   readonly settings?: Partial<NodeSettings>
+  /** The node dials nobody of its own accord: the measurement decides who is linked with whom. */
+  readonly dialsNobody?: boolean
 }
 
 /** A whole node on LevelDB and TCP, started, without the files of a node's directory. */
 export interface BenchNode {
   readonly node: LedgerNode
   readonly store: LedgerStore
+  dial(address: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -41,11 +44,12 @@ export async function openBenchNode(init: BenchNodeInit): Promise<BenchNode> {
   useNativeHash()
   const seed = seedNamed(init.name)
   const store = await openBenchStore(init)
+  const network = await createLibp2pNetwork({ seed, platform: systemPlatform })
   const node = await LedgerNode.create({
     genesis: parseGenesis(init.genesisBytes),
     signer: createSigner(seed),
     verify: verifySignature,
-    network: await createLibp2pNetwork({ seed, platform: systemPlatform }),
+    network: init.dialsNobody ? withoutDials(network) : network,
     store,
     platform: systemPlatform,
     logger: silentLogger,
@@ -59,5 +63,15 @@ export async function openBenchNode(init: BenchNodeInit): Promise<BenchNode> {
     await node.stop()
     await store.close()
   }
-  return { node, store, close }
+  return { node, store, dial: (address) => network.dial(address), close }
+}
+
+function withoutDials(network: Network): Network {
+  return new Proxy(network, {
+    get(target, name) {
+      if (name === 'dial') return () => Promise.reject(new Error('this node dials nobody'))
+      const value = Reflect.get(target, name, target) as unknown
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
 }

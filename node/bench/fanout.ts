@@ -104,7 +104,7 @@ async function measure(dir: string, hosts: Host<NodeHostCommands>[], blocks: num
 }
 
 async function untilHeld(hosts: readonly Host<NodeHostCommands>[], names: readonly string[], blocks: number): Promise<void> {
-  await Promise.all(names.map((name, i) => hosts[i]?.call('untilHeld', { names: [name], blocks, limitMs: LIMIT_MS })))
+  await Promise.all(names.map(async (name, i) => hosts[i]?.call('untilHeld', { names: [name], blocks, limitMs: LIMIT_MS })))
 }
 
 async function cpuOf(hosts: readonly Host<NodeHostCommands>[]): Promise<number> {

@@ -48,7 +48,7 @@ const commands = {
   /** Resolves to the moment of the dial. */
   async dial({ name, address }: { name: string; address: string }): Promise<number> {
     const startedMs = nowMs()
-    await get(name).node.network.dial(address)
+    await get(name).dial(address)
     return startedMs
   },
 
@@ -57,8 +57,8 @@ const commands = {
     get(name).node.addAddress(address)
   },
 
-  links({ name }: { name: string }): number {
-    return get(name).node.network.links().length
+  linkCounts(): number[] {
+    return [...residents.values()].map(({ node }) => node.network.links().length)
   },
 
   meshSizes(): number[] {
