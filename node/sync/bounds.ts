@@ -23,4 +23,4 @@ export const PAUSE_MS = 10_000
 export const MAX_OUTSTANDING = 64
 
 /** Bytes asked for, and waiting at the door, above which nothing more is asked for: below what the door takes in. */
-export const MAX_UNDER_WAY_BYTES = 12 * 1_048_576
+export const MAX_UNDER_WAY_BYTES = 4 * 1_048_576

@@ -79,6 +79,8 @@ export class Fetcher {
   readonly #pauses = new Pauses()
   /** Bytes that all open requests together may bring. */
   #askedBytes = 0
+  /** Some chain was not asked for, for want of room. */
+  #isShort = false
   #nextId = 1
   #waker: { readonly timer: Timer; readonly dueMs: number } | undefined
   #stopped = false
@@ -104,6 +106,7 @@ export class Fetcher {
 
   /** Looks for everything that some neighbour holds and this node neither holds nor has asked for. */
   consider(): void {
+    this.#isShort = false
     const count = this.#init.chainCount()
     for (let index = 0; index < count; index++) this.considerChain(index)
   }
@@ -124,7 +127,10 @@ export class Fetcher {
     if (index !== 0 && this.#registrarGoesFirst()) return
     const missing = session.remoteSize(index) - from
     const bytes = Math.max(LEAST_WANT_BYTES, Math.min(session.wantBytes, missing * TYPICAL_BLOCK_BYTES))
-    if (this.#askedBytes + this.#init.backlogBytes() + bytes > MAX_UNDER_WAY_BYTES) return this.#wakeIn(NO_ROOM_RETRY_MS)
+    if (this.#askedBytes + this.#init.backlogBytes() + bytes > MAX_UNDER_WAY_BYTES) {
+      this.#isShort = true
+      return this.#wakeIn(NO_ROOM_RETRY_MS)
+    }
     this.#ask(session, index, from, bytes)
   }
 
@@ -290,7 +296,7 @@ export class Fetcher {
       else if (outcome.verdict === 'reject') this.#init.onRefused(session, outcome, index)
     }
     this.#release(index)
-    if (index === 0) this.consider()
+    if (index === 0 || this.#isShort) this.consider()
     else this.considerChain(index)
   }
 
