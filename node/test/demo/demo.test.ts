@@ -180,6 +180,6 @@ describe('a demonstration', () => {
       if (word.type === 'started' && word.name === 'meter-01') host.die('exit status 1: out of memory')
       return word
     })
-    expect((await failure(run({}, hosts))) as Error).to.match(/meter-01 ended by exit status 1: out of memory/)
+    expect(await failure(run({}, hosts))).to.match(/meter-01 ended by exit status 1: out of memory/)
   })
 })

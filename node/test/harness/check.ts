@@ -74,6 +74,7 @@ const STEPS: readonly Step[] = [
   command('lint', 5 * MINUTE_MS, 'npm', 'run', '--silent', 'lint'),
   command('format', 5 * MINUTE_MS, 'npm', 'run', '--silent', 'format:check'),
   silencedChecks,
+  command('a run on the real network', 5 * MINUTE_MS, 'node', 'node/test/smoke.ts'),
   tests,
   ...COVERED_PARTS.map(coverage),
 ]
