@@ -4,13 +4,26 @@ import type { Agreement, Fault } from './sync/index.ts'
 /** What a node tells about itself. Keys are lower-case hex. */
 export interface NodeEvents {
   /** Blocks of one chain were stored, whichever way they came. */
-  stored: { readonly member: string; readonly from: number; readonly count: number; readonly state: ChainState; readonly own: boolean }
+  stored: {
+    readonly member: string
+    readonly from: number
+    readonly count: number
+    readonly state: ChainState
+    readonly own: boolean
+  }
   sealed: { readonly height: number; readonly rows: number }
   /** Sealing is held back, for the reason given; undefined: no longer. */
   heldBack: { readonly reason: string | undefined }
   sealFailed: { readonly error: unknown }
   /** A member was proven to have told two stories; its chain is quarantined from now on. */
-  evidence: { readonly member: string; readonly evidence: Evidence; readonly bytes: Bytes; readonly source: string; readonly self: boolean }
+  evidence: {
+    readonly member: string
+    readonly evidence: Evidence
+    readonly bytes: Bytes
+    readonly source: string
+    /** True where it is this node's own key. */
+    readonly self: boolean
+  }
   membership: { readonly size: number; readonly members: number }
   link: { readonly peer: string; readonly address: string }
   unlink: { readonly peer: string }

@@ -1,7 +1,7 @@
 import type { Reader, Writer } from './bytes.ts'
 import { WattnessError } from './errors.ts'
-import { QUALITIES } from './reading.ts'
 import type { Quality } from './reading.ts'
+import { QUALITIES } from './reading.ts'
 
 /**
  * One column of a table: the values of one register, row by row. Rules R20 to R25.
@@ -38,7 +38,7 @@ export function qualityIndex(quality: Quality): number {
   if (quality === 'good') return 0
   const index = QUALITIES.indexOf(quality)
   if (index >= 0) return index
-  throw new WattnessError('OUT_OF_RANGE', `quality: expected one of ${QUALITIES.join(', ')}, found ${String(quality)}`, {
+  throw new WattnessError('OUT_OF_RANGE', `quality: expected one of ${QUALITIES.join(', ')}, found ${quality}`, {
     quality,
   })
 }

@@ -1,12 +1,12 @@
 import { Reader, Writer } from './bytes.ts'
-import { decodeColumn, encodeColumn, MISSING, qualityAt, qualityIndex } from './columns.ts'
 import type { Column } from './columns.ts'
+import { decodeColumn, encodeColumn, MISSING, qualityAt, qualityIndex } from './columns.ts'
 import { WattnessError } from './errors.ts'
 import { HASH_BYTES } from './hash.ts'
 import { MAX_BODY_BYTES, MAX_BODY_CELLS, MAX_TABLE_REGISTERS, MAX_TABLE_ROWS, MAX_TABLES, SALT_BYTES } from './limits.ts'
 import { OBIS_F_UNUSED } from './obis.ts'
-import { assertRegister, equalRegisters, registerKey } from './register.ts'
 import type { Reading, Register, RegisterValue, TimeSource } from './reading.ts'
+import { assertRegister, equalRegisters, registerKey } from './register.ts'
 import { assertTimeMs, decodeRowTimes, encodeRowTimes } from './row-times.ts'
 
 /**

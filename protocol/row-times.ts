@@ -1,7 +1,7 @@
 import type { Reader, Writer } from './bytes.ts'
 import { WattnessError } from './errors.ts'
-import { TIME_SOURCES } from './reading.ts'
 import type { TimeSource } from './reading.ts'
+import { TIME_SOURCES } from './reading.ts'
 
 /**
  * The times of a table's rows, with what all its rows share: the interval and where the times came from. Rules R14 to R19.
@@ -53,7 +53,7 @@ export function encodeRowTimes(
   const source = TIME_SOURCES.indexOf(timeSource)
   if (source < 0) {
     const expected = TIME_SOURCES.join(', ')
-    throw new WattnessError('OUT_OF_RANGE', `time source: expected one of ${expected}, found ${String(timeSource)}`, {
+    throw new WattnessError('OUT_OF_RANGE', `time source: expected one of ${expected}, found ${timeSource}`, {
       timeSource,
     })
   }

@@ -28,7 +28,9 @@ const { root } = protobuf.parse(`
   message Row { uint64 time_ms = 1; repeated Value values = 2; }
   message Rows { repeated Register registers = 1; uint32 interval_ms = 2; repeated Row rows = 3; }
   message Column { Register register = 1; repeated sint64 values = 2; repeated uint32 qualities = 3; }
-  message Columns { uint64 first_time_ms = 1; uint32 interval_ms = 2; repeated sint64 time_steps = 3; repeated Column columns = 4; }
+  message Columns {
+    uint64 first_time_ms = 1; uint32 interval_ms = 2; repeated sint64 time_steps = 3; repeated Column columns = 4;
+  }
 `)
 const Rows = root.lookupType('Rows')
 const Columns = root.lookupType('Columns')

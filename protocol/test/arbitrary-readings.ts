@@ -66,7 +66,7 @@ function rowsOf(shape: {
   const { registers, intervalMs, timeSource } = shape
   const row = fc
     .tuple(anyTime, fc.tuple(...registers.map(cell)))
-    .map(([time, values]) => ({ time, intervalMs, timeSource, values: values as RegisterValue[] }))
+    .map(([time, values]) => ({ time, intervalMs, timeSource, values }))
   return fc.array(row, { minLength: 1, maxLength: 12 })
 }
 

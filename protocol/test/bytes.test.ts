@@ -192,13 +192,16 @@ describe('bytes', () => {
       expectRefusal('NON_CANONICAL', () => fromBase64(text))
     }
     fc.assert(
-      fc.property(fc.string({ unit: fc.constantFrom(...'AZaz09+/=g'), maxLength: 8 }), (text) => {
-        try {
-          expect(toBase64(fromBase64(text))).to.equal(text)
-        } catch (error) {
-          if (!(error instanceof WattnessError)) throw error
-        }
-      }),
+      fc.property(
+        fc.string({ unit: fc.constantFrom('A', 'Z', 'a', 'z', '0', '9', '+', '/', '=', 'g'), maxLength: 8 }),
+        (text) => {
+          try {
+            expect(toBase64(fromBase64(text))).to.equal(text)
+          } catch (error) {
+            if (!(error instanceof WattnessError)) throw error
+          }
+        },
+      ),
     )
   })
 

@@ -208,7 +208,7 @@ describe('limits of a readings body', () => {
 })
 
 describe('hostile readings bodies', () => {
-  /** Throws anything that is not a WattnessError; where the bytes decode, what they say must have an encoding that is no longer. */
+  /** Throws what is not a WattnessError; where the bytes decode, what they say must have an encoding that is no longer. */
   function check(bytes: Uint8Array): void {
     let decoded: ReturnType<typeof decodeReadings>
     try {

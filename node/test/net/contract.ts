@@ -1,3 +1,4 @@
+// Long because: one contract in one place, run by every implementation of the network port.
 import { expect } from 'chai'
 import { toHex } from '../../../protocol/bytes.ts'
 import { MAX_FRAME_BYTES } from '../../../protocol/limits.ts'

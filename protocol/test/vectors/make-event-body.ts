@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { fromHex, toHex } from '../../bytes.ts'
 import { WattnessError } from '../../errors.ts'
-import { decodeEvents, encodeEvents, EVENT_CODES, type MeterEvent } from '../../event-body.ts'
+import { decodeEvents, EVENT_CODES, encodeEvents, type MeterEvent } from '../../event-body.ts'
 
 const START = Date.parse('2013-01-01T00:00:00Z')
 

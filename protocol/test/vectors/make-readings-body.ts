@@ -162,7 +162,8 @@ const cases = inputs.map((input) => ({
 
 export const readingsBodyVectors = {
   comment:
-    'Content of bodies of kind readings (rules R9 to R27), without salt. registers: [OBIS, unit, scaler]; rows: [time, [value, quality], …]. Made by make-readings-body.ts.',
+    'Content of bodies of kind readings (rules R9 to R27), without salt. registers: [OBIS, unit, scaler]; ' +
+    'rows: [time, [value, quality], …]. Made by make-readings-body.ts.',
   cases,
   refused: refusedInputs.map(([name, hex]) => ({ name, hex, refused: refusal(name, hex) })),
 }

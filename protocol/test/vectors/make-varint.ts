@@ -41,7 +41,8 @@ const cases = [
 
 export const varintVectors = {
   comment:
-    'Unsigned (rule E2) and signed (rule E3) varints; "refused" names the error of bytes that encode nothing. Made by make-varint.ts.',
+    'Unsigned (rule E2) and signed (rule E3) varints; "refused" names the error of bytes that encode nothing. ' +
+    'Made by make-varint.ts.',
   cases,
 }
 
