@@ -24,7 +24,7 @@ interface AdmitFlags extends RegistrarFlags {
 const SEAL_ALONE = 'write without hearing from a neighbour first, where the node is stopped: no other copy of this key may exist'
 
 export function registerMember(program: Command, context: Context): void {
-  const member = program.command('member').description('the registrar’s side of membership')
+  const member = program.command('member').description("the registrar's side of membership")
   const example = 'wattness member admit wattness-request:1:… --dir registrar'
   addDir(addCommand(member, 'admit <who>', 'admit a pasted request, or a key with the label and roles given', example))
     .option('--label <text>', 'for a bare key (default: its first digits)')
@@ -38,7 +38,7 @@ export function registerMember(program: Command, context: Context): void {
     addCommand(
       member,
       'revoke <member>',
-      'end a member’s chain at what the registrar holds of it',
+      "end a member's chain at what the registrar holds of it",
       'wattness member revoke 3 --dir registrar',
     ),
   )

@@ -34,7 +34,7 @@ interface CreateFlags extends SharedOptions {
 export function registerNetwork(program: Command, context: Context): void {
   const network = program.command('network').description('networks')
   const example = 'wattness network create --name "Elm Street" --dir registrar'
-  addDir(addCommand(network, 'create', 'make a network: its genesis and its registrar’s key', example))
+  addDir(addCommand(network, 'create', "make a network: its genesis and its registrar's key", example))
     .requiredOption('--name <name>', 'what the network is called')
     .option('--observers <rule>', '"listed": only admitted observers may read; "open": anyone who connects', 'listed')
     .option('--open-observers', 'the same as --observers open')

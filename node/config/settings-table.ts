@@ -31,7 +31,7 @@ export const SETTINGS = {
     preset: ['/ip4/0.0.0.0/tcp/0'],
     flag: '--listen <address>',
     expected: ADDRESSES,
-    what: 'Where neighbours may connect. Port 0: the port of the last time if it is free, else one of the system’s choice.',
+    what: "Where neighbours may connect. Port 0: the port of the last time if it is free, else one of the system's choice.",
   }),
   announce: setting(addresses, {
     preset: [],
@@ -47,19 +47,19 @@ export const SETTINGS = {
   }),
   mdns: setting(Type.Boolean(), {
     preset: true,
-    flag: '--mdns <yes|no>',
+    flag: '--mdns [yes|no]',
     expected: 'true or false',
     what: 'Find neighbours on the local network. Not done where the node listens on loopback alone.',
   }),
   relay: setting(Type.Boolean(), {
     preset: false,
-    flag: '--relay <yes|no>',
+    flag: '--relay [yes|no]',
     expected: 'true or false',
     what: 'Reach neighbours through circuit relays, and past address translators by DCUtR.',
   }),
   relayServer: setting(Type.Boolean(), {
     preset: false,
-    flag: '--relay-server <yes|no>',
+    flag: '--relay-server [yes|no]',
     expected: 'true or false',
     what: 'Relay for others.',
   }),
@@ -95,7 +95,7 @@ export const SETTINGS = {
     preset: 'interval',
     flag: '--sampling <interval|all>',
     expected: '"interval" or "all"',
-    what: 'What is kept of a meter’s stream: registers at each boundary with mean and maximum power, or every reading.',
+    what: "What is kept of a meter's stream: registers at each boundary with mean and maximum power, or every reading.",
     forMeters: true,
   }),
   samplingInterval: setting(duration('1s', '1d'), {
@@ -107,14 +107,14 @@ export const SETTINGS = {
   }),
   sampleOthers: setting(Type.Boolean(), {
     preset: false,
-    flag: '--sample-others <yes|no>',
+    flag: '--sample-others [yes|no]',
     expected: 'true or false',
     what: 'Keep voltage, current and counters too, at each boundary.',
     forMeters: true,
   }),
   sampleIntervalData: setting(Type.Boolean(), {
     preset: false,
-    flag: '--sample-interval-data <yes|no>',
+    flag: '--sample-interval-data [yes|no]',
     expected: 'true or false',
     what: 'Sample CSV, household and JSON lines too, whose readings stand for intervals already.',
     forMeters: true,
@@ -142,7 +142,7 @@ export const SETTINGS = {
   }),
   sealAlone: setting(Type.Boolean(), {
     preset: false,
-    flag: '--seal-alone <yes|no>',
+    flag: '--seal-alone [yes|no]',
     expected: 'true or false',
     what: 'Seal after a start without hearing from a neighbour. Only where no other copy of this key has ever run.',
     forMeters: true,
