@@ -18,6 +18,11 @@ export interface BrokenRule {
   readonly what: string
 }
 
+export interface NamedEnd {
+  readonly size: number
+  readonly isRight: (root: Uint8Array) => boolean
+}
+
 export interface ChainAuditInit {
   readonly kv: KvReader
   readonly verifySigned: VerifySigned
@@ -25,8 +30,8 @@ export interface ChainAuditInit {
   readonly allSignatures?: boolean
   /** The rules that need genesis and membership: the one that a block breaks. `previous` is its parent's header. */
   readonly brokenRule?: (block: StoredBlock, previous: Header | undefined) => BrokenRule | undefined
-  /** The same for the chain up to each size at which `endOf` says that it must have a root of somebody's naming. */
-  readonly endOf?: (member: Uint8Array) => { readonly size: number; readonly root: Uint8Array } | undefined
+  /** Where a revocation ends the chain, and whether it is this chain that it ends (rule V19). */
+  readonly endOf?: (member: Uint8Array) => NamedEnd | undefined
   /** Called with the number of blocks checked since the last call, at most one batch of an iterator. */
   readonly onProgress?: (blocks: number) => void
   /** Awaited between batches, so that whoever else lives in this process has its turn. */
@@ -105,7 +110,7 @@ class ChainWalker {
   readonly #init: ChainAuditInit
   readonly #chain: StoredChain
   readonly #range = CompactRange.empty()
-  readonly #end: { readonly size: number; readonly root: Uint8Array } | undefined
+  readonly #end: NamedEnd | undefined
   /** By level: the tile that is being filled. */
   readonly #tiles: Uint8Array[] = []
   #full: FullTile[] = []
@@ -174,7 +179,7 @@ class ChainWalker {
     if (broken !== undefined) throw new Found(height, broken.what, broken.rule)
     this.#range.append(block.hash, this.#onNode)
     this.#last = block
-    if (this.#end?.size === this.blocks && !equalBytes(this.#range.root(), this.#end.root)) {
+    if (this.#end?.size === this.blocks && !this.#end.isRight(this.#range.root())) {
       throw new Found(height, 'ends another history than the one that the revocation names', 'V19')
     }
     if (!this.#checksAll || block.signed === undefined) return

@@ -8,12 +8,14 @@ export {
   type ChainAudit,
   type ChainAuditInit,
   type ChainFault,
+  type NamedEnd,
   type StoredChain,
 } from './chain-audit.ts'
 export type { VerifySigned } from './chain-check.ts'
 export type { Damage } from './chain-entry.ts'
 export { SIGNATURE_SEARCH } from './chain-reader.ts'
 export { type CheckedFiles, checkFiles, type FileFault } from './files.ts'
+export { type Inspection, inspectStore } from './inspect.ts'
 export {
   del,
   type Kv,
@@ -29,6 +31,7 @@ export { ledgerDirectory } from './layout.ts'
 export { LedgerStore, type LedgerStoreInit } from './ledger-store.ts'
 export { type LevelKvOptions, openLevelKv, openMemoryKv } from './level-kv.ts'
 export { type Lock, lockDirectory, lockHolder } from './lock.ts'
+export { isNetworkBound } from './network-record.ts'
 export { type OpenLedgerInit, openLedger } from './open-ledger.ts'
 export { type RepairedChain, type RepairInit, type RepairReport, repairLedger } from './repair.ts'
 export { SCHEMA_VERSION } from './schema.ts'

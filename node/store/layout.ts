@@ -20,5 +20,7 @@ export const ledgerDirectory = (directory: string): string => path.join(director
 export const salvageDirectory = (directory: string): string => path.join(directory, 'ledger.salvage')
 export const rebuildingDirectory = (directory: string): string => path.join(directory, 'ledger.rebuilding')
 export const rebuiltDirectory = (directory: string): string => path.join(directory, 'ledger.rebuilt')
+/** A copy of a damaged store that `verify` looks into. */
+export const inspectionDirectory = (directory: string): string => path.join(directory, 'ledger.inspected')
 export const damagedDirectory = (directory: string, number: number): string => path.join(directory, `ledger.damaged-${number}`)
 export const damagedLogFile = (directory: string, number: number): string => path.join(directory, `ledger.log-${number}.damaged`)

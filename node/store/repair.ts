@@ -128,7 +128,7 @@ async function rebuild(init: RepairInit, onStep: (step: string) => void): Promis
 }
 
 /** Tables are never changed in place, only deleted: a link keeps them. The other files are appended to: copies. */
-async function copyStore(from: string, to: string): Promise<void> {
+export async function copyStore(from: string, to: string): Promise<void> {
   await mkdir(to)
   for (const name of await readdir(from)) {
     if (name === 'LOCK') continue
@@ -140,7 +140,7 @@ async function copyStore(from: string, to: string): Promise<void> {
 }
 
 /** Where manifest or CURRENT are gone, LevelDB's own repair makes new ones from the tables and logs that it finds. */
-async function openDamaged(location: string): Promise<Kv> {
+export async function openDamaged(location: string): Promise<Kv> {
   try {
     return await openLevelKv(location, { createIfMissing: false })
   } catch {
@@ -154,7 +154,7 @@ async function openDamaged(location: string): Promise<Kv> {
 }
 
 /** An older store is brought forward first; one whose version record is lost is taken for what this program writes. */
-async function migrateDamaged(source: Kv): Promise<void> {
+export async function migrateDamaged(source: Kv): Promise<void> {
   const version = await readSchemaVersion(source).catch((error: unknown) => {
     if (isWattnessError(error, 'STORE_DAMAGED')) return SCHEMA_VERSION
     throw error

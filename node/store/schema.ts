@@ -1,7 +1,7 @@
 import { Reader, Writer } from '../../protocol/bytes.ts'
-import { WattnessError } from '../../protocol/errors.ts'
+import { isWattnessError, WattnessError } from '../../protocol/errors.ts'
 import { allOf, metaKey } from './keys.ts'
-import { type Kv, type KvOperation, put } from './kv.ts'
+import { type Kv, type KvOperation, type KvReader, put } from './kv.ts'
 import { openRecord, sealRecord } from './record.ts'
 
 /** What this program writes. A change of any key or record of keys.ts adds one, and a step to MIGRATIONS. */
@@ -27,7 +27,7 @@ export function schemaOperation(version: number): KvOperation {
 }
 
 /** The version that a store was written by; undefined for an empty one. Throws STORE_DAMAGED for a store without one. */
-export async function readSchemaVersion(kv: Kv): Promise<number | undefined> {
+export async function readSchemaVersion(kv: KvReader): Promise<number | undefined> {
   const record = await kv.get(SCHEMA_KEY)
   if (record === undefined) {
     for (let prefix = 1; prefix < 0x20; prefix++) {
@@ -43,6 +43,26 @@ export async function readSchemaVersion(kv: Kv): Promise<number | undefined> {
   return version
 }
 
+function assertKnown(found: number, target: number): void {
+  if (found <= target) return
+  throw new WattnessError(
+    'STORE_NEWER',
+    `store has schema version ${found}, this program knows up to ${target}: use a newer one`,
+    { found, known: target },
+  )
+}
+
+/** For whoever only looks: true where the store must be brought forward first. Throws STORE_NEWER, never STORE_DAMAGED. */
+export async function isOlderSchema(kv: KvReader): Promise<boolean> {
+  const found = await readSchemaVersion(kv).catch((error: unknown) => {
+    if (isWattnessError(error, 'STORE_DAMAGED')) return SCHEMA_VERSION
+    throw error
+  })
+  if (found === undefined) return false
+  assertKnown(found, SCHEMA_VERSION)
+  return found < SCHEMA_VERSION
+}
+
 /**
  * Brings a store to `target` and says which steps were taken. An empty store gets the version written. Throws STORE_NEWER
  * for a store of a later program, and STORE_TOO_OLD where a step is missing.
@@ -53,16 +73,7 @@ export async function migrate(kv: Kv, migrations: readonly Migration[] = MIGRATI
     await kv.batch([schemaOperation(target)], { sync: true })
     return []
   }
-  if (found > target) {
-    throw new WattnessError(
-      'STORE_NEWER',
-      `store has schema version ${found}, this program knows up to ${target}: use a newer one`,
-      {
-        found,
-        known: target,
-      },
-    )
-  }
+  assertKnown(found, target)
   const taken: string[] = []
   for (let version = found; version < target; version++) {
     const migration = migrations.find((each) => each.from === version)

@@ -19,6 +19,7 @@ export const ROOMS = [
   'directory',
   'config',
   'control',
+  'audit',
   'demo',
   'cli',
 ] as const
