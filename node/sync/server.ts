@@ -6,11 +6,10 @@ import {
   type Leaf,
   MAX_RUN_BYTES,
   type MissReason,
-  type RunEnd,
   type WantCheckpointFrame,
   type WantFrame,
 } from '../../protocol/index.ts'
-import type { LedgerStore } from '../store/index.ts'
+import type { LedgerStore, StoredBlock } from '../store/index.ts'
 import type { StoredRun } from '../validate/index.ts'
 import { newestSigned } from './newest-signed.ts'
 import { RecentRuns } from './recent-runs.ts'
@@ -112,29 +111,17 @@ export class Server {
     const blocks = await store.readBlocks(key, from, maxBlocks, maxBytes)
     if (blocks.length === 0) return undefined
     const signedAt = blocks.findLastIndex((block) => block.signed !== undefined)
-    // Cutting off less than half for a signature of the run's own is cheaper than a proof on both sides.
     const signed = blocks[signedAt]?.signed
-    if (signed !== undefined && signedAt + 1 >= blocks.length / 2) {
-      const { root, signature } = signed
-      return encodeRun(
-        blocks.slice(0, signedAt + 1).map((block) => block.bytes),
-        { type: 'signed', root, signature },
-      )
-    }
+    const upToSigned = (): Bytes | undefined =>
+      signed && encodeRun(bytesOf(blocks.slice(0, signedAt + 1)), { type: 'signed', ...signed })
+    // Cutting off less than half for a signature of the run's own is cheaper than a proof on both sides.
+    if (signedAt + 1 >= blocks.length / 2) return upToSigned()
     const size = from + blocks.length
     const newest = await newestSigned(store, key)
-    if (newest === undefined || newest.size <= size) return undefined
-    const end: RunEnd = {
-      type: 'covered',
-      size: newest.size,
-      root: newest.root,
-      signature: newest.signature,
-      proof: await store.consistencyProof(key, size, newest.size),
-    }
-    return encodeRun(
-      blocks.map((block) => block.bytes),
-      end,
-    )
+    if (newest === undefined || newest.size <= size) return upToSigned()
+    const { root, signature } = newest
+    const proof = await store.consistencyProof(key, size, newest.size)
+    return encodeRun(bytesOf(blocks), { type: 'covered', size: newest.size, root, signature, proof })
   }
 
   async #sendCheckpoint(session: Session, { id, index, from }: WantCheckpointFrame): Promise<boolean> {
@@ -157,4 +144,8 @@ export class Server {
       proof: await store.consistencyProof(key, from, newest.size),
     })
   }
+}
+
+function bytesOf(blocks: readonly StoredBlock[]): Bytes[] {
+  return blocks.map((block) => block.bytes)
 }

@@ -23,6 +23,8 @@ import { VirtualTime } from './virtual-time.ts'
 export interface NeighbourhoodInit {
   /** Meters beside the registrar. */
   readonly meters?: number
+  /** Further members of genesis, by name, for which no node is made: tests speak for them. */
+  readonly absent?: readonly string[]
   readonly settings?: Partial<NodeSettings>
   readonly genesis?: Partial<GenesisInit>
   readonly latencyMs?: number
@@ -62,10 +64,10 @@ export class Neighbourhood {
       formatGenesis({
         name: 'test',
         registrar: signerOf('registrar').publicKey,
-        members: Array.from({ length: count }, (_, i) => ({
-          key: signerOf(meterName(i + 1)).publicKey,
+        members: [...Array.from({ length: count }, (_, i) => meterName(i + 1)), ...(init.absent ?? [])].map((name) => ({
+          key: signerOf(name).publicKey,
           roles: parseRoles('meter,witness'),
-          label: meterName(i + 1),
+          label: name,
         })),
         ...init.genesis,
       }),
@@ -93,13 +95,34 @@ export class Neighbourhood {
     return node
   }
 
-  async #make(signer: Signer, settings: NodeSettings, kv: Kv): Promise<{ store: LedgerStore; node: LedgerNode }> {
+  /** A node that seals under the key of another name and is reached under its own: a key that runs twice. */
+  async addDouble(name: string, of: string, settings: Partial<NodeSettings> = {}, kv?: Kv): Promise<TestNode> {
+    const signer = signerOf(of)
+    const disk = kv ?? (await openMemoryKv())
+    const all = { ...TEST_SETTINGS, ...settings }
+    const node: TestNode = {
+      name,
+      signer,
+      settings: all,
+      kv: disk,
+      ...(await this.#make(signer, all, disk, signerOf(name).publicKey)),
+    }
+    this.nodes.push(node)
+    return node
+  }
+
+  async #make(
+    signer: Signer,
+    settings: NodeSettings,
+    kv: Kv,
+    networkKey = signer.publicKey,
+  ): Promise<{ store: LedgerStore; node: LedgerNode }> {
     const store = await LedgerStore.open({ kv, networkId: this.genesis.networkId, ownKey: signer.publicKey })
     const node = await LedgerNode.create({
       genesis: this.genesis,
       signer,
       verify: verifySignature,
-      network: this.hub.network(signer.publicKey),
+      network: this.hub.network(networkKey),
       store,
       platform: this.time.platform(this.#random),
       logger: silentLogger,
@@ -148,7 +171,10 @@ export class Neighbourhood {
   async take(name: string, count = 1): Promise<void> {
     const { node } = this.get(name)
     const start = this.time.clock.now()
-    const items = Array.from({ length: count }, (_, i) => ({ source: 'test', reading: testReading(start + i * 60_000, 1000 + i) }))
+    const items = Array.from({ length: count }, (_, i) => ({
+      source: 'test',
+      reading: testReading(start + i * 60_000, 1000 + i),
+    }))
     await this.time.wait(node.take(items))
   }
 
