@@ -17,6 +17,8 @@ export interface VerifyInit {
   readonly ownKey?: Uint8Array | undefined
   readonly allSignatures?: boolean
   readonly onProgress?: (progress: Progress) => void
+  /** Awaited between batches: lets whoever else lives in this process go on, or throws to end the audit. */
+  readonly turn?: () => Promise<void>
 }
 
 export interface VerifyDirectoryInit extends VerifyInit {
@@ -50,8 +52,6 @@ export async function verifyDirectory(init: VerifyDirectoryInit): Promise<Verify
 
 export interface VerifyOpenInit extends VerifyInit {
   readonly store: LedgerStore
-  /** Lets the node go on with its work. */
-  readonly turn: () => Promise<void>
 }
 
 /** The same for the store of a running node, as of one moment, on this thread and between everything else. */

@@ -14,6 +14,7 @@ import { registerRead } from './read.ts'
 import { registerRun } from './run.ts'
 import { registerStatus } from './status.ts'
 import { registerTicket } from './ticket.ts'
+import { registerVerify } from './verify.ts'
 
 /** In the order of the help. */
 const COMMANDS: readonly Register[] = [
@@ -25,6 +26,7 @@ const COMMANDS: readonly Register[] = [
   registerObserve,
   registerStatus,
   registerBlocks,
+  registerVerify,
   registerMember,
   registerRead,
   registerConfig,

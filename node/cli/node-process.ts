@@ -3,7 +3,7 @@ import { hasRoles, ROLE_METER, ROLE_REGISTRAR, toHex } from '../../protocol/inde
 import { nodeOptionsOf, type Resolved } from '../config/index.ts'
 import { ControlServer } from '../control/index.ts'
 import { filesOf, readGenesisFile } from '../directory/index.ts'
-import { type OpenedNode, openNode } from '../index.ts'
+import { type OpenedNode, openNode, verifySignature } from '../index.ts'
 import { type Context, type ExitStatus, FINE, FOUND_WRONG, type SharedOptions } from './context.ts'
 import type { Io } from './io.ts'
 import { createLog } from './log.ts'
@@ -30,7 +30,8 @@ export async function runNode(context: Context, flags: SharedOptions, dir: strin
     const control = new ControlServer({
       socket: opened.files.controlSocket,
       node: opened.node,
-      random: io.platform.random,
+      platform: io.platform,
+      verify: verifySignature,
       sources: () => meter.sources,
       onError: (error) => log.error({ err: error }, 'a question on the control socket failed'),
     })

@@ -16,3 +16,4 @@ export {
   type RunningNode,
   type Status,
 } from './status.ts'
+export type { VerifyLine } from './verify-lines.ts'

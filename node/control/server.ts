@@ -1,12 +1,13 @@
 import { once } from 'node:events'
 import { chmod } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { isWattnessError, WattnessError } from '../../protocol/index.ts'
-import type { Random } from '../platform.ts'
+import { isWattnessError, type VerifySignature, WattnessError } from '../../protocol/index.ts'
+import type { Platform } from '../platform.ts'
 import { blockQueryOf, readBlockLines } from './block-lines.ts'
 import { type AdmitOrder, admitMember, revokeMember } from './membership-desk.ts'
 import { placeSocket, type SocketPlace } from './socket-path.ts'
 import { type ControlledNode, describeMembers, describeRunning, describeStatus, type RunningNode } from './status.ts'
+import { verifyLines } from './verify-lines.ts'
 
 /** Operators at once; a screen that refreshes and a few commands. */
 const MAX_CONNECTIONS = 16
@@ -18,7 +19,8 @@ export interface ControlInit {
   /** DIR/control.sock. */
   readonly socket: string
   readonly node: ControlledNode
-  readonly random: Random
+  readonly platform: Platform
+  readonly verify: VerifySignature
   readonly sources: () => RunningNode['sources']
   /** What was no fault of the asker. */
   readonly onError: (error: unknown) => void
@@ -39,11 +41,16 @@ export class ControlServer {
 
   constructor(init: ControlInit) {
     this.#init = init
-    const { node, random } = init
+    const { node, platform, verify } = init
+    const { random } = platform
     this.#routes = new Map<string, Route>([
       ['GET /status', () => describeStatus(node, describeRunning(node, init.sources()))],
       ['GET /members', () => describeMembers(node.membership)],
       ['GET /blocks', (url) => readBlockLines(node, blockQueryOf(parametersOf(url)))],
+      [
+        'GET /verify',
+        ({ searchParams }) => verifyLines(node, { platform, verify, allSignatures: searchParams.get('signatures') === 'all' }),
+      ],
       ['POST /members/admit', async (_, body) => admitMember(node, random, orderOf(await body()))],
       ['POST /members/revoke', async (_, body) => revokeMember(node, textOf(await body(), 'member'))],
     ])

@@ -3,6 +3,7 @@ import { openSource } from '../collect/index.ts'
 import { ControlServer } from '../control/index.ts'
 import type { OpenedNode, OpenNodeInit } from '../open-node.ts'
 import type { Platform, Timer } from '../platform.ts'
+import { verifySignature } from '../signature.ts'
 import { Feeder } from './feeder.ts'
 import type { NodeOrder, NodeReport, StartOrder } from './messages.ts'
 
@@ -35,7 +36,8 @@ export class Resident {
     this.#control = new ControlServer({
       socket: opened.files.controlSocket,
       node: opened.node,
-      random: platform.random,
+      platform,
+      verify: verifySignature,
       sources: () => this.#sources(),
       onError: (error) => note(`a command could not be answered: ${messageOf(error)}`),
     })
