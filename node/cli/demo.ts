@@ -79,7 +79,7 @@ async function demo(context: Context, flags: DemoFlags): Promise<void> {
     })
     if (!end.result.agreed) context.status = FOUND_WRONG
     if (flags.json === true) for (const fault of end.faults) await context.note(fault)
-    await context.print(flags, end.result, formatEnd(end, dir))
+    await context.print(flags, end.result, formatEnd(end, flags.dir))
   } catch (error) {
     throw explained(error, io.stopped, second.signal)
   } finally {
@@ -123,15 +123,17 @@ function progressOf({ stderr, environment, platform }: Io): Progress {
 
 function formatEnd({ result, faults }: DemoEnd, dir: string | undefined): string {
   const { agreed, nodes, blocks, readings, headsRoot, seconds } = result
-  const counts = `${formatCount(blocks)} blocks with ${formatCount(readings)} readings`
+  const counts = `${formatCount(blocks)} blocks, ${formatCount(readings)} readings, ${seconds} s`
   const lines = agreed
-    ? [`${nodes} nodes agree on ${counts} after ${seconds} s: heads root ${shortHash(headsRoot)}`]
-    : [`not agreed after ${seconds} s, ${counts}`, ...faults.map((fault) => `  ${fault}`)]
-  lines.push(
-    dir === undefined
-      ? 'the temporary directory was removed; --dir DIR keeps the nodes to look at'
-      : `the nodes are kept: wattness status --dir ${dir}/observer, wattness blocks --dir ${dir}/observer`,
-  )
+    ? [`${nodes} nodes agree: ${counts}, heads root ${shortHash(headsRoot)}`]
+    : [`not agreed: ${counts}`, ...faults.map((fault) => `  ${fault}`)]
+  if (dir === undefined) lines.push('The temporary directory is removed; with --dir DIR the nodes are kept.')
+  else
+    lines.push(
+      'The nodes are kept:',
+      `  npx wattness status --dir ${dir}/observer`,
+      `  npx wattness blocks --dir ${dir}/observer`,
+    )
   return lines.join('\n')
 }
 

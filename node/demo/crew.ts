@@ -4,7 +4,7 @@ import type { HostLink, OpenHost } from './host-link.ts'
 import type { NodeReport, Order, StartOrder, Word } from './messages.ts'
 
 /** Answers to one round of questions are waited for so long; a host that is busy is seen in the next round. */
-const REPORT_MS = 1_000
+const REPORT_MS = 2_000
 
 export interface CrewInit {
   readonly openHost: OpenHost
@@ -43,6 +43,12 @@ export class Crew {
   /** Nodes that have ended though nobody told them to, and why. */
   get dead(): ReadonlyMap<string, string> {
     return this.#dead
+  }
+
+  /** Nodes that live and did not answer the last round of questions. */
+  get silent(): ReadonlySet<string> {
+    const late = this.#seats.filter(({ link, answered }) => link.isAlive && answered < this.#round)
+    return new Set(late.flatMap(({ link }) => link.names))
   }
 
   /** Names by process. */

@@ -208,7 +208,7 @@ class Run {
     const untilMs = platform.clock.monotonicMs() + (isHasty ? HASTY_DRAIN_MS : DRAIN_MS)
     const mayGoOn = (): boolean => platform.clock.monotonicMs() < untilMs && !killSignal.aborted && signal.aborted === isHasty
     let picture = await this.#look(phase)
-    for (let looks = 0; !picture.agreed && mayGoOn(); looks++) {
+    for (let looks = 0; !picture.isSettled && mayGoOn(); looks++) {
       if (looks % CROSS_CHECK_EVERY === 0) this.#crew.tellAll({ type: 'cross-check' })
       await sleep(platform.timers, DRAIN_LOOK_MS, isHasty ? killSignal : signal).catch(() => undefined)
       picture = await this.#look(phase)
@@ -256,7 +256,8 @@ class Run {
   #show(phase: Phase): Picture {
     const { progress, platform, forMs } = this.#init
     const nowMs = platform.clock.monotonicMs()
-    const picture = pictureOf({ names: this.#names, reports: this.#crew.reports, dead: this.#crew.dead })
+    const { reports, silent, dead } = this.#crew
+    const picture = pictureOf({ names: this.#names, reports, silent, dead })
     const blocksPerSecond = this.#rate.at(nowMs, picture.blocks)
     const elapsedMs = this.#connectedAtMs === undefined ? undefined : nowMs - this.#connectedAtMs
     progress.show({ picture, hosts: this.#crew.hosts, clock: { phase, elapsedMs, forMs, blocksPerSecond } })
@@ -274,6 +275,8 @@ function faultOf({ name, state, behind, report }: NodeRow, dead: ReadonlyMap<str
       return `${name} has another heads root: ${report?.headsRoot}`
     case 'starting':
       return `${name} has said nothing`
+    case 'silent':
+      return `${name} does not answer any more`
     case 'ended':
       return `${name} ended by ${dead.get(name)}`
   }

@@ -13,15 +13,17 @@ export interface Picture {
   readonly headsRoot: string | undefined
   /** True where every node lives, holds every block and has the same heads root. */
   readonly agreed: boolean
+  /** The same of those who live: there is nothing more to wait for. */
+  readonly isSettled: boolean
   /** Undefined before any node has said. */
   readonly gossipsBlocks: boolean | undefined
 }
 
 /**
- * `ended`: its process has. `equal` and `different`: it holds every block there is, and its heads root is that of the
+ * `ended`: its process has. `silent`: it did not answer this time, what is known of it is old. `equal` and `different`: it holds every block there is, and its heads root is that of the
  * others or is not. `behind`: it lacks blocks, so that its heads root says nothing yet.
  */
-export type RowState = 'starting' | 'behind' | 'equal' | 'different' | 'ended'
+export type RowState = 'starting' | 'behind' | 'equal' | 'different' | 'silent' | 'ended'
 
 export interface NodeRow {
   readonly name: string
@@ -36,16 +38,21 @@ export interface NodeRow {
 export interface PictureInit {
   readonly names: readonly string[]
   readonly reports: ReadonlyMap<string, NodeReport>
+  readonly silent: ReadonlySet<string>
   readonly dead: ReadonlyMap<string, string>
 }
 
-export function pictureOf({ names, reports, dead }: PictureInit): Picture {
+export function pictureOf({ names, reports, silent, dead }: PictureInit): Picture {
   const known = [...reports.values()]
   const frontier = largest(known.map((report) => report.frontier))
   const blocks = sum(frontier)
   const alive = known.filter(({ name }) => !dead.has(name))
   const headsRoot = mostCommon(alive.filter((report) => sum(report.frontier) === blocks).map((report) => report.headsRoot))
-  const rows = names.map((name) => rowOf(name, reports.get(name), dead.has(name), blocks, headsRoot))
+  const rows = names.map((name): NodeRow => {
+    const row = rowOf(name, reports.get(name), blocks, headsRoot)
+    if (dead.has(name)) return { ...row, state: 'ended' }
+    return row.report !== undefined && silent.has(name) ? { ...row, state: 'silent' } : row
+  })
   return {
     rows,
     frontier,
@@ -53,21 +60,15 @@ export function pictureOf({ names, reports, dead }: PictureInit): Picture {
     readings: sum(known.map(({ readings }) => readings)),
     headsRoot,
     agreed: rows.length > 0 && rows.every(({ state }) => state === 'equal'),
+    isSettled: rows.every(({ state }) => state === 'equal' || state === 'ended'),
     gossipsBlocks: alive.length === 0 ? undefined : alive.some(({ gossipsBlocks }) => gossipsBlocks),
   }
 }
 
-function rowOf(
-  name: string,
-  report: NodeReport | undefined,
-  isDead: boolean,
-  blocks: number,
-  headsRoot: string | undefined,
-): NodeRow {
+function rowOf(name: string, report: NodeReport | undefined, blocks: number, headsRoot: string | undefined): NodeRow {
   const held = report === undefined ? 0 : sum(report.frontier)
   const behind = blocks - held
   const row = { name, report, held, behind }
-  if (isDead) return { ...row, state: 'ended' }
   if (report === undefined) return { ...row, state: 'starting' }
   if (behind > 0) return { ...row, state: 'behind' }
   return { ...row, state: report.headsRoot === headsRoot ? 'equal' : 'different' }

@@ -110,13 +110,13 @@ export class StatusLines implements Progress {
     const { rows, blocks, readings } = picture
     const time = clock.elapsedMs === undefined ? '' : ` ${formatTime(clock.elapsedMs)}`
     const equal = rows.filter(({ state }) => state === 'equal').length
-    const behind = Math.max(0, ...rows.map((row) => (row.report === undefined ? 0 : row.behind)))
+    const behind = Math.max(0, ...rows.filter(({ state }) => state === 'behind').map((row) => row.behind))
     const parts = [
       `${formatCount(blocks)} blocks`,
       `${formatCount(readings)} readings`,
       `${clock.blocksPerSecond.toFixed(1)} blocks/s`,
-      `heads root equal on ${equal} of ${rows.length}`,
-      `at most ${formatCount(behind)} behind`,
+      `equal on ${equal} of ${rows.length}`,
+      `${formatCount(behind)} behind`,
     ]
     this.#output.write(`${clock.phase}${time}: ${parts.join(', ')}\n`)
   }

@@ -161,6 +161,7 @@ function behindCell(rows: readonly NodeRow[]): Cell {
 
 const STATE_MARKS: Readonly<Record<RowState, readonly [mark: string, colour: Colour]>> = {
   ended: ['✗', 'red'],
+  silent: ['?', 'red'],
   different: ['≠', 'red'],
   behind: ['…', 'yellow'],
   starting: ['·', 'dim'],
@@ -168,15 +169,15 @@ const STATE_MARKS: Readonly<Record<RowState, readonly [mark: string, colour: Col
 }
 
 /** The worst of several decides. */
-const WORST_FIRST: readonly RowState[] = ['ended', 'different', 'behind', 'starting', 'equal']
+const WORST_FIRST: readonly RowState[] = ['ended', 'different', 'silent', 'behind', 'starting', 'equal']
 
 function rootCell(rows: readonly NodeRow[]): Cell {
   const state = WORST_FIRST.find((each) => rows.some((row) => row.state === each)) ?? 'starting'
   const [mark, colour] = STATE_MARKS[state]
   const row = rows.find((each) => each.state === state)
-  if (state === 'starting' || state === 'ended') return { text: `${mark} ${state}`, colour }
-  const equal = rows.filter((each) => each.state === 'equal').length
-  if (rows.length > 1 && state !== 'equal') return { text: `${mark} ${equal} of ${rows.length} ✓`, colour }
+  if (state === 'starting' || state === 'silent' || state === 'ended') return { text: `${mark} ${state}`, colour }
+  const count = rows.filter((each) => each.state === state).length
+  if (rows.length > 1 && state !== 'equal') return { text: `${mark} ${count} of ${rows.length}`, colour }
   return { text: `${mark} ${shortHash(row?.report?.headsRoot ?? '')}`, colour }
 }
 

@@ -36,7 +36,7 @@ describe('wattness demo', () => {
   it('for people: what was agreed, and where to look', async () => {
     const said = await say(['demo', '--interval', '200ms', '--for', '200ms', '--dir', dir])
     expect(said.status, said.err).to.equal(0)
-    expect(said.out).to.match(/^3 nodes agree on [\d,]+ blocks with [\d,]+ readings after [\d.]+ s: heads root [0-9a-f]{8}\n/)
+    expect(said.out).to.match(/^3 nodes agree: [\d,]+ blocks, [\d,]+ readings, [\d.]+ s, heads root [0-9a-f]{8}\n/)
     expect(said.out).to.include(`wattness status --dir ${dir}/observer`)
   })
 

@@ -67,13 +67,15 @@ describe('the crew of a demonstration', () => {
     const { crew, puppets, time } = crewOf(['a'], ['b'])
     const late = crew.ask()
     puppets[0]?.init.onWord({ type: 'report', id: 1, nodes: [] })
-    await time.advance(1_000)
+    await time.advance(2_000)
     await late
+    expect([...crew.silent]).to.deep.equal(['b'])
     ready(puppets[1])
     Object.assign(puppets[1] as Puppet, { isAlive: false })
     const second = crew.ask()
     puppets[0]?.init.onWord({ type: 'report', id: 2, nodes: [] })
     await second
+    expect([...crew.silent]).to.deep.equal([])
   })
 
   it('a death is told with the names of all nodes of that process', () => {

@@ -156,6 +156,17 @@ describe('a demonstration', () => {
     expect(witness.phases.at(-1)).to.equal('not agreed')
   })
 
+  it('a node that does not answer any more is named, whatever it said before', async () => {
+    let isFrozen = false
+    const hosts = inProcessHosts((word, { names }) => (isFrozen && names.includes('observer') ? undefined : word))
+    witness.onShow = ({ clock }) => {
+      isFrozen = clock.phase === 'stopping'
+      if ((clock.elapsedMs ?? 0) > 500) stop.abort(new Error('Ctrl-C'))
+    }
+    const { result, faults } = await run({ forMs: undefined }, hosts)
+    expect([result.agreed, faults]).to.deep.equal([false, ['observer does not answer any more']])
+  })
+
   it('another heads root over the same blocks is named', async () => {
     const hosts = inProcessHosts((word) => {
       if (word.type !== 'report') return word

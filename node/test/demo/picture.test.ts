@@ -33,7 +33,18 @@ describe('the picture of a demonstration', () => {
   it('ended: the blocks of a dead node count as known, and there is no agreement without it', () => {
     const all = picture([report('a', { frontier: [1] }), report('b', { frontier: [2] })], { dead: { b: 'signal SIGKILL' } })
     expect(states(all)).to.deep.equal(['behind', 'ended'])
-    expect(all).to.deep.include({ agreed: false, blocks: 2 })
+    expect(all).to.deep.include({ agreed: false, isSettled: false, blocks: 2 })
+  })
+
+  it('silent: what a node said before does not count for an agreement', () => {
+    const all = picture([report('a'), report('b')], { silent: ['b'] })
+    expect(states(all)).to.deep.equal(['equal', 'silent'])
+    expect(all).to.deep.include({ agreed: false, isSettled: false })
+  })
+
+  it('settled: all who live agree, and nothing comes of waiting for the dead', () => {
+    const all = picture([report('a', { frontier: [2] }), report('b', { frontier: [1] })], { dead: { b: 'signal SIGKILL' } })
+    expect(all).to.deep.include({ agreed: false, isSettled: true })
   })
 
   it('a node that knows of more members than another compares with it all the same', () => {

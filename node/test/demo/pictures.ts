@@ -23,11 +23,12 @@ export function report(name: string, more: Partial<NodeReport> = {}): NodeReport
 
 export function picture(
   reports: readonly NodeReport[],
-  more: { names?: readonly string[]; dead?: Record<string, string> } = {},
+  more: { names?: readonly string[]; silent?: readonly string[]; dead?: Record<string, string> } = {},
 ): Picture {
   return pictureOf({
     names: more.names ?? reports.map(({ name }) => name),
     reports: new Map(reports.map((each) => [each.name, each])),
+    silent: new Set(more.silent),
     dead: new Map(Object.entries(more.dead ?? {})),
   })
 }

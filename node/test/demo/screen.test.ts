@@ -118,9 +118,9 @@ describe('progress in a log', () => {
     show(scene(3), STATUS_EVERY_MS)
     show(scene(4, 'agreed'), STATUS_EVERY_MS + 1)
     expect(log).to.deep.equal([
-      'running 00:01: 1 blocks, 24 readings, 1.5 blocks/s, heads root equal on 2 of 2, at most 0 behind\n',
-      'running 00:01: 3 blocks, 72 readings, 1.5 blocks/s, heads root equal on 2 of 2, at most 0 behind\n',
-      'agreed 00:01: 4 blocks, 96 readings, 1.5 blocks/s, heads root equal on 2 of 2, at most 0 behind\n',
+      'running 00:01: 1 blocks, 24 readings, 1.5 blocks/s, equal on 2 of 2, 0 behind\n',
+      'running 00:01: 3 blocks, 72 readings, 1.5 blocks/s, equal on 2 of 2, 0 behind\n',
+      'agreed 00:01: 4 blocks, 96 readings, 1.5 blocks/s, equal on 2 of 2, 0 behind\n',
     ])
   })
 

@@ -45,26 +45,28 @@ describe('the live table', () => {
 
   it('says of each whether its heads root is equal, different, not comparable yet, or was never heard', () => {
     const some = [
+      report('g', { frontier: [2] }),
       report('a', { frontier: [2] }),
       report('b', { frontier: [2] }),
       report('c', { frontier: [2], headsRoot: 'cccccccccccc' }),
       report('d', { frontier: [1] }),
     ]
     const lines = formatTable({
-      picture: picture(some, { names: ['a', 'b', 'c', 'd', 'e', 'f'], dead: { f: 'x' } }),
+      picture: picture(some, { names: ['a', 'b', 'c', 'd', 'e', 'f', 'g'], silent: ['g'], dead: { f: 'x' } }),
       hosts: [],
       clock: CLOCK,
       columns: 80,
       lines: 22,
       paint: plain,
     })
-    expect(lines.slice(1, 7).map((line) => line.replace(/^.* {2}/, ''))).to.deep.equal([
+    expect(lines.slice(1, 8).map((line) => line.replace(/^.* {2}/, ''))).to.deep.equal([
       '✓ aaaaaaaa',
       '✓ aaaaaaaa',
       '≠ cccccccc',
       '… aaaaaaaa',
       '· starting',
       '✗ ended',
+      '? silent',
     ])
   })
 
@@ -73,7 +75,7 @@ describe('the live table', () => {
       nodes(40, (_, at) => ({ peers: Array.from({ length: 6 + (at % 3) }, String), frontier: [0, at === 3 ? 10 : 12] })),
     )
     expect(lines).to.have.length(7 + 4)
-    expect(lines[2]).to.match(/^meter-01…08 +6–8 +0 +– +10–12 +0–2 +… 7 of 8 ✓$/)
+    expect(lines[2]).to.match(/^meter-01…08 +6–8 +0 +– +10–12 +0–2 +… 1 of 8$/)
     expect(lines[3]).to.match(/^meter-09…16 +6–8 +0 +– +12 +0 +✓ aaaaaaaa$/)
   })
 
