@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import { WattnessError } from '../../protocol/index.ts'
 import { type Io, write } from './io.ts'
 

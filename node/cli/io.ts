@@ -37,7 +37,7 @@ export function processIo(): { readonly io: Io; end(): void } {
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
-    isTerminal: process.stdout.isTTY === true,
+    isTerminal: process.stdout.isTTY,
     environment: systemEnvironment(),
     platform: systemPlatform,
     stopped: controller.signal,

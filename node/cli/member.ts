@@ -55,7 +55,8 @@ async function admit(context: Context, who: string, flags: AdmitFlags): Promise<
     (await askControl<AdmitResult>(socketOf(dir), 'POST', '/members/admit', order)) ??
     (await withStoppedNode(dir, flags.sealAlone === true, ({ node }) => admitMember(node, random, order)))
   const { index, key, registrarSize } = result
-  const text = `member ${index} ${result.label === null ? '' : `"${result.label}" `}${key} counts from size ${registrarSize} of the registrar's chain`
+  const named = result.label === null ? '' : `"${result.label}" `
+  const text = `member ${index} ${named}${key} counts from size ${registrarSize} of the registrar's chain`
   await context.print(flags, result, text)
 }
 

@@ -36,12 +36,10 @@ export function logEvents(node: LedgerNode, log: PinoLogger): () => void {
       log[level]({ event: 'agreement', peer, agreement }, `heads root of ${name(peer)}: ${agreement}`)
     }),
     node.on('membership', ({ size, members }) => {
-      log.info(
-        { event: 'membership', size, members },
-        `the registrar's chain has ${size} blocks, the network ${members} members`,
-      )
+      log.info({ event: 'membership', size, members }, `the registrar's chain has ${size} blocks, the network ${members} members`)
       const own = node.membership.member(node.key)
-      if (own !== undefined && !wasMember) log.info({ event: 'admitted', index: own.index }, `this node is member ${own.index} now`)
+      if (own !== undefined && !wasMember)
+        log.info({ event: 'admitted', index: own.index }, `this node is member ${own.index} now`)
       wasMember = own !== undefined
     }),
     node.on('heldBack', ({ reason }) => {

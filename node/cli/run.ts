@@ -6,7 +6,8 @@ import { runNode } from './node-process.ts'
 
 export function registerRun(program: Command, context: Context): void {
   const example =
-    'wattness run --dir meter-01 --source p1:tcp://192.0.2.7:23 --interval 15m\nwattness run --dir meter-02 --source household:7?solar=4kWp'
+    'wattness run --dir meter-01 --source p1:tcp://192.0.2.7:23\n' +
+    "wattness run --dir meter-02 --source 'household:7?solar=4kWp&interval=10s' --interval 10s"
   const command = addDir(
     addCommand(program, 'run', 'run a member: read the meter, seal, replicate. Ends on SIGINT or SIGTERM', example),
   )

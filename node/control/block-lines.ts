@@ -135,12 +135,12 @@ export function formatBlockLine(line: BlockLine): string {
     rows.push(`    ${time}  ${register}  ${value ?? '-'} ${unit}${over}${quality === 'good' ? '' : `  ${quality}`}`)
   }
   for (const { time, event, detail } of events) rows.push(`    ${time}  ${event}${detail === '' ? '' : `: ${detail}`}`)
-  for (const { operation, key: whom, roles, endSize } of operations) {
-    rows.push(
-      `    ${operation} ${whom}${roles === undefined ? '' : ` as ${roles}`}${endSize === undefined ? '' : ` after ${endSize} blocks`}`,
-    )
-  }
+  for (const operation of operations) rows.push(`    ${formatOperation(operation)}`)
   return rows.join('\n')
+}
+
+function formatOperation({ operation, key, roles, endSize }: OperationLine): string {
+  return operation === 'admit' ? `admit ${key} as ${roles}` : `revoke ${key} after ${endSize} blocks`
 }
 
 /** The query of a URL or of flags. Throws QUERY_INVALID. */

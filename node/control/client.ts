@@ -14,10 +14,7 @@ const NOBODY = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTSOCK'])
 export async function askControl<T>(socket: string, method: string, path: string, body?: object): Promise<ControlAnswer<T>> {
   const response = await open(socket, method, path, body)
   if (response === undefined) return undefined
-  let text = ''
-  response.setEncoding('utf8')
-  for await (const part of response as AsyncIterable<string>) text += part
-  return valueOf(text) as T
+  return valueOf(await textOf(response)) as T
 }
 
 /** Lines of JSON as they come. */
@@ -27,12 +24,33 @@ export async function streamControl<T>(socket: string, path: string): Promise<Co
 }
 
 async function* linesOf<T>(response: IncomingMessage): AsyncGenerator<T> {
-  for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
-    const value = valueOf(line)
-    if (isRefusal((value as { error?: unknown }).error)) throw refusal((value as { error: Refusal }).error)
-    yield value as T
+  try {
+    for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
+      const value = valueOf(line)
+      const { error } = value as { error?: unknown }
+      if (isRefusal(error)) throw refusal(error)
+      yield value as T
+    }
+  } catch (error) {
+    throw brokenOff(error)
   }
-  if (!response.complete) throw new WattnessError('CONTROL_FAILED', 'the running node broke off in the middle of its answer')
+  if (!response.complete) throw brokenOff(undefined)
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  let text = ''
+  response.setEncoding('utf8')
+  try {
+    for await (const part of response as AsyncIterable<string>) text += part
+  } catch (error) {
+    throw brokenOff(error)
+  }
+  return text
+}
+
+function brokenOff(cause: unknown): unknown {
+  if (cause instanceof WattnessError) return cause
+  return new WattnessError('CONTROL_FAILED', 'the running node broke off in the middle of its answer', {}, { cause })
 }
 
 async function open(
@@ -73,10 +91,7 @@ interface Refusal {
 }
 
 async function refusalOf(response: IncomingMessage): Promise<WattnessError> {
-  let text = ''
-  response.setEncoding('utf8')
-  for await (const part of response as AsyncIterable<string>) text += part
-  const value = valueOf(text)
+  const value = valueOf(await textOf(response))
   if (isRefusal(value)) return refusal(value)
   return new WattnessError('CONTROL_FAILED', `the running node answered with status ${response.statusCode}`)
 }

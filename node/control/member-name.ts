@@ -21,7 +21,8 @@ export function findMember(membership: Membership, text: string): Member {
   const [first] = found
   if (first !== undefined && found.length === 1) return first
   if (first === undefined) {
-    const expected = `a label, the first ${LEAST_KEY_DIGITS} digits or more of a key, or an index from 0 to ${membership.members.length - 1}`
+    const last = membership.members.length - 1
+    const expected = `a label, the first ${LEAST_KEY_DIGITS} digits or more of a key, or an index from 0 to ${last}`
     throw new WattnessError('MEMBER_UNKNOWN', `no member is called ${JSON.stringify(wanted)}: expected ${expected}`, {
       found: wanted,
     })

@@ -30,7 +30,7 @@ export async function placeSocket(wanted: string): Promise<SocketPlace> {
     await rm(dirname(path), { recursive: true })
     throw new WattnessError(
       'SOCKET_PATH_TOO_LONG',
-      `${wanted} and ${path} are both longer than the ${MAX_SOCKET_PATH_BYTES} bytes that a socket's path may have: use a shorter --dir`,
+      `${wanted} and ${path} are both longer than the ${MAX_SOCKET_PATH_BYTES} bytes of a socket's path: use a shorter --dir`,
       { path: wanted },
     )
   }

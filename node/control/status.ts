@@ -205,7 +205,8 @@ export function formatStatus(status: Status): string {
 
 function stateText({ pid, peers, heldBack, caughtUp }: RunningNode): string {
   const held = heldBack === null ? '' : `; seals nothing: ${heldBack}`
-  return `running (process ${pid}), ${peers.length} peer${peers.length === 1 ? '' : 's'}, ${caughtUp ? 'caught up' : 'catching up'}${held}`
+  const count = `${peers.length} peer${peers.length === 1 ? '' : 's'}`
+  return `running (process ${pid}), ${count}, ${caughtUp ? 'caught up' : 'catching up'}${held}`
 }
 
 /** Columns wide enough for what is in them. */

@@ -6,8 +6,8 @@ import { readJsonFile, textsOf, writeJsonFile } from './json-file.ts'
 import type { DirectoryFiles } from './layout.ts'
 
 /**
- * The addresses under which this node was last reached, or will be. A port that the system chose is asked for again, so that a ticket
- * outlives a restart.
+ * The addresses under which this node was last reached, or will be. A port that the system chose is asked for again, so that
+ * a ticket outlives a restart.
  */
 
 export async function readAddresses(files: DirectoryFiles): Promise<readonly string[]> {

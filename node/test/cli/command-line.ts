@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import type { Io } from '../../cli/io.ts'
 import { main } from '../../cli/main.ts'
-import { systemPlatform } from '../../platform.ts'
+import { type Platform, systemPlatform } from '../../platform.ts'
 
 /** What one command line said, and how it ended. */
 export interface Said {
@@ -24,6 +24,7 @@ export interface SayInit {
   readonly stdin?: string
   readonly environment?: Readonly<Record<string, string>>
   readonly isTerminal?: boolean
+  readonly platform?: Platform
 }
 
 /** Nothing here may take longer; a test that waits for ever says nothing. */
@@ -56,7 +57,7 @@ function begin(words: readonly string[], init: SayInit): { done: Promise<Said>; 
     stderr: sink((text) => err.push(text)),
     isTerminal: init.isTerminal ?? false,
     environment: init.environment ?? {},
-    platform: systemPlatform,
+    platform: init.platform ?? systemPlatform,
     stopped: controller.signal,
   }
   const done = main(words, io).then((status) => {
@@ -139,4 +140,4 @@ export async function until<T>(ask: () => Promise<T>, wanted: (found: T) => bool
   }
 }
 
-export const json = <T>(said: Said): T => JSON.parse(said.out) as T
+export const json = (said: Said): unknown => JSON.parse(said.out)

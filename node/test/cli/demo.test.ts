@@ -16,7 +16,7 @@ describe('wattness demo', () => {
     const said = await say(['demo', '--meters', '1', '--interval', '200ms', '--for', '1s', '--dir', dir, '--json'])
     expect(said.status, said.err).to.equal(0)
     expect(said.out.split('\n')).to.have.length(2)
-    const result = json<DemoResult>(said)
+    const result = json(said) as DemoResult
     expect(Object.keys(result)).to.deep.equal([
       'nodes',
       'meters',
