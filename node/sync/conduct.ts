@@ -19,7 +19,7 @@ const FAULT_POINTS: Readonly<Record<Fault, number>> = {
   // One lie about signed bytes could be a damaged disk; five are a habit.
   'rejected-run': 20,
   unasked: 20,
-  // Slow is not dishonest: a weak link may fall silent for minutes.
+  // Slow is not dishonest: a weak link may fall silent for minutes. Each silence in a row counts once more than the last.
   'no-answer': 8,
   // The first frame of every stream: who never sends it takes up a link and gives nothing.
   'no-hello': 50,
@@ -51,9 +51,9 @@ export class Conduct {
     return entry === undefined ? 0 : entry.points * 0.5 ** ((nowMs - entry.atMs) / FAULT_HALF_LIFE_MS)
   }
 
-  /** True once the key has been charged too much to stay. */
-  charge(peerHex: string, fault: Fault, nowMs: number): boolean {
-    const points = this.points(peerHex, nowMs) + FAULT_POINTS[fault]
+  /** True once the key has been charged too much to stay. `times`: what happens again and again weighs more each time. */
+  charge(peerHex: string, fault: Fault, nowMs: number, times = 1): boolean {
+    const points = this.points(peerHex, nowMs) + FAULT_POINTS[fault] * times
     this.#entries.delete(peerHex)
     if (this.#entries.size >= MAX_CONDUCT_ENTRIES) this.#entries.delete(this.#entries.keys().next().value as string)
     this.#entries.set(peerHex, { points: Math.min(points, FAULT_LIMIT), atMs: nowMs })

@@ -64,7 +64,7 @@ export interface FetcherInit {
   readonly onRefused: (session: Session, outcome: Exclude<Outcome, { verdict: 'accept' }>, index: number) => void
   /** The neighbour does not hold block `from`, although it said so. */
   readonly onBrokenWord: (session: Session, index: number, from: number) => void
-  readonly onFault: (session: Session, fault: Fault, detail: string) => void
+  readonly onFault: (session: Session, fault: Fault, detail: string, times?: number) => void
 }
 
 /**
@@ -234,7 +234,8 @@ export class Fetcher {
     // All that was asked of it times out together: that is one silence.
     if (now - session.silenceChargedMs >= ANSWER_TIMEOUT_MS) {
       session.silenceChargedMs = now
-      this.#init.onFault(session, 'no-answer', `no answer for chain ${index} from ${from} in ${ANSWER_TIMEOUT_MS} ms`)
+      const detail = `no answer for chain ${index} from ${from} in ${ANSWER_TIMEOUT_MS} ms`
+      this.#init.onFault(session, 'no-answer', detail, ++session.silences)
     }
     this.considerChain(index)
   }
@@ -244,7 +245,7 @@ export class Fetcher {
     const request = this.#requests.get(frame.id)
     if (request === undefined || request.session !== session) return this.#onLateRun(session, frame)
     this.#settle(request)
-    session.answeredMs = this.#nowMs()
+    session.answered(this.#nowMs())
     session.wantBytes = Math.min(WANT_BYTES, session.wantBytes * 2)
     this.#take(request, frame)
   }
@@ -257,7 +258,7 @@ export class Fetcher {
       return
     }
     this.#late.delete(frame.id)
-    session.answeredMs = this.#nowMs()
+    session.answered(this.#nowMs())
     const { index, from } = request
     const isOfUse = this.#init.isWanted(index) && this.#init.ownSize(index) === from && !this.#chains.has(index)
     if (isOfUse && !this.#stopped) this.#take(request, frame)
@@ -318,7 +319,7 @@ export class Fetcher {
       return
     }
     this.#settle(request)
-    session.answeredMs = this.#nowMs()
+    session.answered(this.#nowMs())
     const { index, from } = request
     if (reason === 'not-held') {
       // Not asked again until it says so anew.

@@ -39,9 +39,10 @@ export class Session {
   clockOffsetMs: number | undefined
   /** Requests sent and not answered. */
   outstanding = 0
-  /** When the last answer came, and when silence was last charged. */
+  /** When the last answer came, when silence was last charged, and how many silences there were in a row. */
   answeredMs = Number.NEGATIVE_INFINITY
   silenceChargedMs = Number.NEGATIVE_INFINITY
+  silences = 0
   /** Bytes that it is asked for at once: less for a link that is too slow for more. */
   wantBytes = WANT_BYTES
   isOpen = true
@@ -93,6 +94,11 @@ export class Session {
   #setRemote(index: number, size: number): void {
     while (this.remote.length <= index) this.remote.push(0)
     this.remote[index] = size
+  }
+
+  answered(nowMs: number): void {
+    this.answeredMs = nowMs
+    this.silences = 0
   }
 
   told(index: number): number {

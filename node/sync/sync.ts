@@ -76,7 +76,7 @@ export class Sync {
     const { genesis, store, platform, verify, onDamage } = init
     const sessions = (): Iterable<Session> => this.#sessions.values()
     const keyAt = (index: number): Bytes | undefined => this.view.membership.at(index)?.key
-    const onFault = (session: Session, fault: Fault, detail: string): void => this.#charge(session, fault, detail)
+    const onFault = this.#charge.bind(this)
     const leaves = () => ({ leaves: this.view.leaves(), headsRoot: this.view.headsRoot() })
     this.#server = new Server({ store, keyAt, leaves, onDamage })
     this.#announcer = new Announcer({
@@ -372,9 +372,9 @@ export class Sync {
     work.catch((error: unknown) => this.#init.onDamage(error as Error))
   }
 
-  #charge(session: Session, fault: Fault, detail: string): void {
+  #charge(session: Session, fault: Fault, detail: string, times = 1): void {
     if (!session.isOpen) return
-    const isLast = this.#conduct.charge(session.peerHex, fault, this.#init.platform.clock.monotonicMs())
+    const isLast = this.#conduct.charge(session.peerHex, fault, this.#init.platform.clock.monotonicMs(), times)
     this.#init.onFault(session.peerHex, fault, detail, isLast)
     if (isLast) this.#end(session)
   }

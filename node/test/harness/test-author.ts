@@ -1,4 +1,4 @@
-import type { NewBlock, Signer } from '../../../protocol/index.ts'
+import { type Bytes, encodeEvents, type NewBlock, type Signer } from '../../../protocol/index.ts'
 import { ChainAuthor } from '../../../protocol/test/chain-author.ts'
 import { type Neighbourhood, signerOf } from './neighbourhood.ts'
 
@@ -9,6 +9,11 @@ export class TestAuthor extends ChainAuthor {
   constructor(all: Neighbourhood, signer: Signer) {
     super(signer, all.genesis.networkId)
     this.#all = all
+  }
+
+  /** Content of some kilobytes. */
+  static bulk(seed: number): Bytes {
+    return encodeEvents(Array.from({ length: 8 }, (_, i) => ({ time: seed * 100 + i, code: 5, detail: 'x'.repeat(200) })))
   }
 
   static of(all: Neighbourhood, name: string): TestAuthor {
