@@ -226,11 +226,7 @@ export class LedgerNode {
     this.#gossip.start()
     this.#chooseGossip()
     if (this.isRegistrar) this.#joins.serve(network)
-    const configured = new Set<string>()
-    for (const address of settings.bootstrap) {
-      const key = network.keyOf(address)
-      if (key !== undefined) configured.add(toHex(key))
-    }
+    const configured = new Set(settings.bootstrap.flatMap((address) => network.keyOf(address) ?? []).map((key) => toHex(key)))
     await network.start({
       admits: (key, direction) =>
         !this.#dialer.isBanned(toHex(key)) &&
