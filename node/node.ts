@@ -225,7 +225,7 @@ export class LedgerNode {
     this.#isRunning = true
     this.#gossip.start()
     this.#chooseGossip()
-    if (this.isRegistrar) this.#joins.serve(network)
+    if (this.isRegistrar && settings.seals) this.#joins.serve(network)
     const configured = new Set(settings.bootstrap.flatMap((address) => network.keyOf(address) ?? []).map((key) => toHex(key)))
     await network.start({
       admits: (key, direction) =>
@@ -277,6 +277,11 @@ export class LedgerNode {
     this.#dialer.addKnown(address)
   }
 
+  /** Addresses of others that are known at present, as they were told or configured. */
+  knownAddresses(): string[] {
+    return this.#dialer.known()
+  }
+
   /** Ends sealing and goes on replicating: what a run that is to be judged does before it is looked at. */
   stopSealing(): Promise<void> {
     return this.#schedule.stop()
@@ -299,7 +304,7 @@ export class LedgerNode {
 
   /** Why this node does not seal at present; undefined when it may. */
   heldBack(): string | undefined {
-    const reason = this.#gate.heldBack()
+    const reason = this.settings.seals ? this.#gate.heldBack() : 'this node only takes what its neighbours give'
     if (reason !== this.#heldBack) {
       this.#heldBack = reason
       this.#events.emit('heldBack', { reason })
@@ -350,7 +355,13 @@ export class LedgerNode {
     if (voided !== undefined) this.#onMembership()
     this.sync.onStored(run)
     const { from, state, own } = run
+    // Own blocks that were lost here and come back hold readings that may have been in the spool still when it was written.
+    if (!own && equalBytes(run.member, this.key)) this.#takeBack(run.blocks)
     this.#events.emit('stored', { member: toHex(run.member), from, count: run.blocks.length, state, own })
+  }
+
+  #takeBack(blocks: readonly Bytes[]): void {
+    this.#sealer.forget(blocks).catch((error: unknown) => this.#events.emit('sealFailed', { error }))
   }
 
   #onMembership(): void {

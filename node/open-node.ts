@@ -13,14 +13,16 @@ import {
   readEntry,
   readGenesisFile,
   readKeyFile,
+  readNeighbours,
   rememberAddresses,
   rememberedListen,
+  rememberNeighbours,
 } from './directory/index.ts'
 import { type Logger, silentLogger } from './logger.ts'
 import { Roster } from './membership/index.ts'
 import { createLibp2pNetwork, type Network, type Reach } from './net/index.ts'
 import { LedgerNode } from './node.ts'
-import { type Platform, systemPlatform } from './platform.ts'
+import { type Platform, systemPlatform, type Timer, type Timers } from './platform.ts'
 import { DEFAULT_SETTINGS, type NodeSettings } from './settings.ts'
 import { createSigner, useNativeHash, verifySignature } from './signature.ts'
 import { type Kv, LedgerStore, type LedgerStoreInit, lockDirectory, openLedger } from './store/index.ts'
@@ -108,11 +110,13 @@ export async function openNode(init: OpenNodeInit): Promise<OpenedNode> {
     const verify = init.verify ?? verifySignature
     const node = await LedgerNode.create({ genesis, signer, verify, network, store, platform, logger, settings })
     found = (address) => node.addAddress(address)
+    const memory = new NeighbourMemory(files, node, platform.timers)
     const start = async (): Promise<void> => {
+      for (const address of await readNeighbours(files)) node.addAddress(address)
       await node.start()
       await rememberAddresses(files, network.addresses())
     }
-    const close = once(() => inOrder([() => node.stop(), () => opened.close()]))
+    const close = once(() => inOrder([() => memory.end(), () => node.stop(), () => opened.close()]))
     return { files, genesis, signer, store, node, start, close }
   } catch (error) {
     await opened.close().catch(() => undefined)
@@ -176,4 +180,43 @@ async function inOrder(steps: readonly (() => Promise<void> | undefined)[]): Pro
 function once(work: () => Promise<void>): () => Promise<void> {
   let done: Promise<void> | undefined
   return () => (done ??= work())
+}
+
+/** A new link brings what the neighbour tells of others; some seconds later it has. */
+const REMEMBER_AFTER_MS = 5_000
+
+/** Writes down where neighbours are reached, now and then and at the end: a box that is cut off never comes to its end. */
+class NeighbourMemory {
+  readonly #files: DirectoryFiles
+  readonly #node: LedgerNode
+  readonly #timers: Timers
+  readonly #unsubscribe: () => void
+  #timer: Timer | undefined
+  #writing: Promise<void> = Promise.resolve()
+
+  constructor(files: DirectoryFiles, node: LedgerNode, timers: Timers) {
+    this.#files = files
+    this.#node = node
+    this.#timers = timers
+    this.#unsubscribe = node.on('link', () => {
+      this.#timer ??= timers.set(REMEMBER_AFTER_MS, () => {
+        this.#timer = undefined
+        this.#write()
+      })
+    })
+  }
+
+  #write(): void {
+    const addresses = this.#node.knownAddresses()
+    // A hint for the next start: a full disk is somebody else's to tell.
+    if (addresses.length > 0) this.#writing = rememberNeighbours(this.#files, addresses).catch(() => undefined)
+  }
+
+  async end(): Promise<void> {
+    this.#unsubscribe()
+    if (this.#timer !== undefined) this.#timers.clear(this.#timer)
+    await this.#writing
+    this.#write()
+    await this.#writing
+  }
 }

@@ -14,6 +14,8 @@ export interface NodeSettings {
   readonly gossip: GossipMode
   /** Seal after a start without a neighbour's word. */
   readonly sealAlone: boolean
+  /** False: takes what neighbours give and writes nothing of its own, as long as it runs. */
+  readonly seals: boolean
   /** Addresses dialled from the start, and again for ever. */
   readonly bootstrap: readonly string[]
   /** Worker threads that check large runs; 0: all on the main thread. */
@@ -33,6 +35,7 @@ export const DEFAULT_SETTINGS: NodeSettings = {
   crossCheckMs: 30_000,
   gossip: 'auto',
   sealAlone: false,
+  seals: true,
   bootstrap: [],
   verifyThreads: 1,
   agent: 'wattness/0.1.0',

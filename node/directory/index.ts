@@ -4,3 +4,4 @@ export { promiseAddresses, readAddresses, rememberAddresses, rememberedListen } 
 export { type Entry, readEntry, writeEntry } from './entry.ts'
 export { createKeyFile, keyFileExists, readKeyFile } from './key-file.ts'
 export { assertGenesisSame, createGenesisFile, type DirectoryFiles, filesOf, makeDirectory, readGenesisFile } from './layout.ts'
+export { readNeighbours, rememberNeighbours } from './neighbours.ts'

@@ -19,6 +19,8 @@ export interface DirectoryFiles {
   readonly entry: string
   /** Where this node was last reached. */
   readonly addresses: string
+  /** Where its neighbours were last reached. */
+  readonly neighbours: string
 }
 
 export function filesOf(dir: string): DirectoryFiles {
@@ -32,6 +34,7 @@ export function filesOf(dir: string): DirectoryFiles {
     controlSocket: join(dir, 'control.sock'),
     entry: join(dir, 'entry.json'),
     addresses: join(dir, 'addresses.json'),
+    neighbours: join(dir, 'neighbours.json'),
   }
 }
 

@@ -1,7 +1,11 @@
 import {
   type Bytes,
   blockHash,
+  bodyContent,
   type ChainState,
+  decodeBlock,
+  decodeEvents,
+  decodeReadings,
   encodeEvents,
   encodeMembershipBody,
   encodeReadings,
@@ -13,7 +17,9 @@ import {
   leafHash,
   MAX_EVENTS,
   type MembershipOperation,
+  type MeterEvent,
   makeBlock,
+  type Reading,
   rootOf,
   SALT_BYTES,
   type Signer,
@@ -77,6 +83,19 @@ export class Sealer {
   /** One membership block; only a registrar's node calls this. */
   sealMembership(operations: readonly MembershipOperation[]): Promise<Sealed> {
     return this.#inTurn(() => this.#seal({ kind: KIND_MEMBERSHIP, content: encodeMembershipBody(operations), ids: [] }))
+  }
+
+  /**
+   * Takes out of the spool what these blocks of this node's own chain hold: they were sealed before, and came back from a
+   * neighbour. Nothing is sealed meanwhile. Resolves to the number of entries.
+   */
+  forget(blocks: readonly Bytes[]): Promise<number> {
+    return this.#inTurn(async () => {
+      if (this.#init.spool.size === 0) return 0
+      const held = new Set<string>()
+      for (const block of blocks) for (const name of namesIn(block)) held.add(name)
+      return this.#init.spool.takeOut((item) => held.has(nameOf(item)))
+    })
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -162,4 +181,22 @@ function packEvents(entries: readonly SpoolRow[]): Content {
   const events = []
   for (const { item } of entries.slice(0, MAX_EVENTS)) if ('event' in item) events.push(item.event)
   return { kind: KIND_EVENT, content: encodeEvents(events), ids: entries.slice(0, MAX_EVENTS).map((entry) => entry.id) }
+}
+
+/** The same for the same reading or event, in a block as in the spool. */
+function nameOf(item: { readonly reading: Reading } | { readonly event: MeterEvent }): string {
+  if ('event' in item) return JSON.stringify([item.event.time, item.event.code, item.event.detail])
+  const { time, intervalMs, timeSource, values } = item.reading
+  const columns = values.map(({ register, value, quality }) => {
+    const { a, b, c, d, e, f } = register.obis
+    return [a, b, c, d, e, f, register.unit, register.scaler, value, quality]
+  })
+  return JSON.stringify([time, intervalMs, timeSource, columns])
+}
+
+function namesIn(bytes: Bytes): string[] {
+  const { header, body } = decodeBlock(bytes)
+  const content = bodyContent(body)
+  if (header.kind === KIND_READINGS) return decodeReadings(content).readings.map((reading) => nameOf({ reading }))
+  return header.kind === KIND_EVENT ? decodeEvents(content).map((event) => nameOf({ event })) : []
 }

@@ -265,6 +265,22 @@ export class Spool {
     for (const { id } of damaged) this.onDamage({ what: `spool entry ${id} damaged: set aside` })
   }
 
+  /** Removes the entries that `isHeld` says a block holds already; damaged ones stay. Resolves to their number. */
+  async takeOut(isHeld: (item: SpoolItem) => boolean): Promise<number> {
+    const ids: number[] = []
+    for await (const entries of this.#kv.iterate({ gte: spoolKey(this.#first), lt: allOf(SPOOL).lt })) {
+      for (const [key, record] of entries) {
+        const decoded = decodeChecked(key, record)
+        if (decoded !== undefined && isHeld(decoded.item)) ids.push(sequenceOfKey(key))
+      }
+    }
+    if (ids.length === 0) return 0
+    await this.#writer.ready()
+    await this.#writer.write(this.removal(ids), true)
+    this.removed(ids)
+    return ids.length
+  }
+
   /** The operations that remove sealed entries; `removed` follows once they are stored. */
   removal(ids: readonly number[]): KvOperation[] {
     const operations: KvOperation[] = ids.map((id) => del(spoolKey(id)))
