@@ -6,8 +6,8 @@ import { type Neighbourhood, signerOf } from './neighbourhood.ts'
 export class TestAuthor extends ChainAuthor {
   readonly #all: Neighbourhood
 
-  constructor(all: Neighbourhood, signer: Signer) {
-    super(signer, all.genesis.networkId)
+  constructor(all: Neighbourhood, signer: Signer, isRegistrar = false) {
+    super(signer, all.genesis.networkId, isRegistrar)
     this.#all = all
   }
 
