@@ -45,6 +45,8 @@ export interface NodeReport {
   readonly peers: readonly string[]
   /** By member index. */
   readonly frontier: readonly number[]
+  /** Root of each chain at that size, its first half as hex; '' where there is none to compare. By member index. */
+  readonly roots: readonly string[]
   /** Hex. */
   readonly headsRoot: string
   /** Blocks of its own chain; undefined for an observer. */

@@ -20,8 +20,9 @@ export interface Picture {
 }
 
 /**
- * `ended`: its process has. `silent`: it did not answer this time, what is known of it is old. `equal` and `different`: it holds every block there is, and its heads root is that of the
- * others or is not. `behind`: it lacks blocks, so that its heads root says nothing yet.
+ * `ended`: its process has. `silent`: it did not answer this time, what is known of it is old. `equal`: it holds every block
+ * there is, under the heads root of the others. `behind`: it lacks blocks, and of those it holds none differs. `different`:
+ * a chain of it has another root than on most other nodes that hold as much of it.
  */
 export type RowState = 'starting' | 'behind' | 'equal' | 'different' | 'silent' | 'ended'
 
@@ -48,8 +49,9 @@ export function pictureOf({ names, reports, silent, dead }: PictureInit): Pictur
   const blocks = sum(frontier)
   const alive = known.filter(({ name }) => !dead.has(name))
   const headsRoot = mostCommon(alive.filter((report) => sum(report.frontier) === blocks).map((report) => report.headsRoot))
+  const common = commonRoots(alive)
   const rows = names.map((name): NodeRow => {
-    const row = rowOf(name, reports.get(name), blocks, headsRoot)
+    const row = rowOf(name, reports.get(name), { blocks, headsRoot, common })
     if (dead.has(name)) return { ...row, state: 'ended' }
     return row.report !== undefined && silent.has(name) ? { ...row, state: 'silent' } : row
   })
@@ -65,13 +67,40 @@ export function pictureOf({ names, reports, silent, dead }: PictureInit): Pictur
   }
 }
 
-function rowOf(name: string, report: NodeReport | undefined, blocks: number, headsRoot: string | undefined): NodeRow {
+/** What a node is compared with. */
+interface Others {
+  readonly blocks: number
+  readonly headsRoot: string | undefined
+  /** The root that most nodes have for a chain at a size. */
+  readonly common: ReadonlyMap<string, string>
+}
+
+function rowOf(name: string, report: NodeReport | undefined, { blocks, headsRoot, common }: Others): NodeRow {
   const held = report === undefined ? 0 : sum(report.frontier)
   const behind = blocks - held
   const row = { name, report, held, behind }
   if (report === undefined) return { ...row, state: 'starting' }
-  if (behind > 0) return { ...row, state: 'behind' }
-  return { ...row, state: report.headsRoot === headsRoot ? 'equal' : 'different' }
+  const isOther = report.roots.some((root, index) => root !== '' && common.get(placeOf(report, index)) !== root)
+  if (isOther || (behind === 0 && report.headsRoot !== headsRoot)) return { ...row, state: 'different' }
+  return { ...row, state: behind > 0 ? 'behind' : 'equal' }
+}
+
+function placeOf({ frontier }: NodeReport, index: number): string {
+  return `${index} at ${frontier[index]}`
+}
+
+function commonRoots(reports: readonly NodeReport[]): Map<string, string> {
+  const found = new Map<string, string[]>()
+  for (const report of reports) {
+    for (const [index, root] of report.roots.entries()) {
+      if (root === '') continue
+      const place = placeOf(report, index)
+      const roots = found.get(place)
+      if (roots === undefined) found.set(place, [root])
+      else roots.push(root)
+    }
+  }
+  return new Map([...found].map(([place, roots]) => [place, mostCommon(roots) ?? '']))
 }
 
 /**

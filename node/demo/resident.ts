@@ -10,6 +10,9 @@ import type { NodeOrder, NodeReport, StartOrder } from './messages.ts'
 /** Blocks read at once while the readings of an earlier run are counted. */
 const READ_BLOCKS = 256
 
+/** Enough to tell roots apart. */
+const REPORTED_ROOT_BYTES = 16
+
 export interface ResidentInit {
   readonly order: NodeOrder
   readonly start: Pick<StartOrder, 'bootstrap' | 'intervalMs' | 'gossip'>
@@ -119,6 +122,8 @@ export class Resident {
       key: toHex(node.key),
       peers,
       frontier,
+      // A chain that has just grown in the store stands in the frontier a moment later.
+      roots: node.sync.view.leaves().map(({ size, root }, at) => (size > 0 && size === frontier[at] ? shortRoot(root) : '')),
       headsRoot: toHex(node.sync.view.headsRoot()),
       height: index === undefined ? undefined : (frontier[index] ?? 0),
       head: head === undefined ? undefined : toHex(head.lastHash),
@@ -200,6 +205,10 @@ export class Resident {
     }
     return count
   }
+}
+
+function shortRoot(root: Uint8Array): string {
+  return toHex(root.subarray(0, REPORTED_ROOT_BYTES))
 }
 
 function messageOf(error: unknown): string {

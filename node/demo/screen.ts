@@ -109,7 +109,7 @@ export class StatusLines implements Progress {
     this.#lastPhase = clock.phase
     const { rows, blocks, readings } = picture
     const time = clock.elapsedMs === undefined ? '' : ` ${formatTime(clock.elapsedMs)}`
-    const equal = rows.filter(({ state }) => state === 'equal').length
+    const equal = rows.filter(({ state }) => state === 'equal' || state === 'behind').length
     const behind = Math.max(0, ...rows.filter(({ state }) => state === 'behind').map((row) => row.behind))
     const parts = [
       `${formatCount(blocks)} blocks`,

@@ -163,7 +163,7 @@ const STATE_MARKS: Readonly<Record<RowState, readonly [mark: string, colour: Col
   ended: ['✗', 'red'],
   silent: ['?', 'red'],
   different: ['≠', 'red'],
-  behind: ['…', 'yellow'],
+  behind: ['✓', 'yellow'],
   starting: ['·', 'dim'],
   equal: ['✓', 'green'],
 }
@@ -176,8 +176,10 @@ function rootCell(rows: readonly NodeRow[]): Cell {
   const [mark, colour] = STATE_MARKS[state]
   const row = rows.find((each) => each.state === state)
   if (state === 'starting' || state === 'silent' || state === 'ended') return { text: `${mark} ${state}`, colour }
+  // Its root is over fewer blocks than the others': shown beside theirs it would look like a difference.
+  if (state === 'behind') return { text: `${mark} so far`, colour }
   const count = rows.filter((each) => each.state === state).length
-  if (rows.length > 1 && state !== 'equal') return { text: `${mark} ${count} of ${rows.length}`, colour }
+  if (state === 'different' && rows.length > 1) return { text: `${mark} ${count} of ${rows.length}`, colour }
   return { text: `${mark} ${shortHash(row?.report?.headsRoot ?? '')}`, colour }
 }
 

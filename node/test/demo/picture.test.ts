@@ -24,6 +24,13 @@ describe('the picture of a demonstration', () => {
     expect(all).to.deep.include({ agreed: false, headsRoot: 'aaaaaaaaaaaa' })
   })
 
+  it('different: a chain has another root than on most nodes that hold as much of it, whatever else is lacking', () => {
+    const of = (name: string, size: number, root: string) =>
+      report(name, { frontier: [0, size, name === 'd' ? 9 : 8], roots: ['', root, ''] })
+    const all = picture([of('a', 4, 'x'), of('b', 4, 'x'), of('c', 4, 'y'), of('d', 3, 'z')])
+    expect(states(all)).to.deep.equal(['behind', 'behind', 'different', 'behind'])
+  })
+
   it('starting: a node that has not said a word is in the picture, and in the way of an agreement', () => {
     const all = picture([report('a')], { names: ['a', 'b'] })
     expect(states(all)).to.deep.equal(['equal', 'starting'])

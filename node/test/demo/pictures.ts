@@ -8,6 +8,7 @@ export function report(name: string, more: Partial<NodeReport> = {}): NodeReport
     key: `key of ${name}`,
     peers: [],
     frontier: [0, 0],
+    roots: [],
     headsRoot: 'aaaaaaaaaaaa',
     height: 0,
     head: undefined,

@@ -63,7 +63,7 @@ describe('the live table', () => {
       '✓ aaaaaaaa',
       '✓ aaaaaaaa',
       '≠ cccccccc',
-      '… aaaaaaaa',
+      '✓ so far',
       '· starting',
       '✗ ended',
       '? silent',
@@ -75,7 +75,7 @@ describe('the live table', () => {
       nodes(40, (_, at) => ({ peers: Array.from({ length: 6 + (at % 3) }, String), frontier: [0, at === 3 ? 10 : 12] })),
     )
     expect(lines).to.have.length(7 + 4)
-    expect(lines[2]).to.match(/^meter-01…08 +6–8 +0 +– +10–12 +0–2 +… 1 of 8$/)
+    expect(lines[2]).to.match(/^meter-01…08 +6–8 +0 +– +10–12 +0–2 +✓ so far$/)
     expect(lines[3]).to.match(/^meter-09…16 +6–8 +0 +– +12 +0 +✓ aaaaaaaa$/)
   })
 
