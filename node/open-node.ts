@@ -113,7 +113,7 @@ export async function openNode(init: OpenNodeInit): Promise<OpenedNode> {
     const memory = new NeighbourMemory(files, node, platform.timers)
     const start = async (): Promise<void> => {
       for (const address of await readNeighbours(files)) node.addAddress(address)
-      await node.start()
+      await node.start().catch((error: unknown) => Promise.reject(listenError(error)))
       await rememberAddresses(files, network.addresses())
     }
     const close = once(() => inOrder([() => memory.end(), () => node.stop(), () => opened.close()]))
@@ -162,6 +162,17 @@ async function openNetwork(
   })
   if (!equalBytes(network.self, key)) throw new WattnessError('KEY_MALFORMED', `${files.key} changed while it was being used`)
   return network
+}
+
+/** libp2p says which address failed and why in the middle of a text that is made for programmers. */
+function listenError(error: unknown): Error {
+  const message = error instanceof Error ? error.message : String(error)
+  const failures = [...message.matchAll(/^\s*(\/\S+): Error: (?:listen )?(.*)$/gm)].map(
+    ([, address, why]) => `${address}: ${why}`,
+  )
+  if (failures.length === 0) return error instanceof Error ? error : new Error(message)
+  const text = `cannot listen on ${failures.join('; ')}`
+  return new WattnessError('LISTEN_FAILED', text, { failures }, { cause: error })
 }
 
 /** Runs all steps, each after the one before and whether or not that failed; throws the first failure at the end. */

@@ -37,7 +37,9 @@ export async function reportFailure(io: Io, error: unknown, options: FailureOpti
     await write(io.stdout, `${JSON.stringify({ error: { code, message, data: known ? error.data : {} } })}\n`)
   }
   const hint = known || options.isVerbose ? '' : ' (this should not happen: --verbose shows where)'
-  await write(io.stderr, `wattness: ${message}${hint}\n`)
+  // Others' messages may have a stack of their own in them.
+  const shown = known || options.isVerbose ? message : (message.split('\n')[0] as string)
+  await write(io.stderr, `wattness: ${shown}${hint}\n`)
   if (options.isVerbose && error instanceof Error) await write(io.stderr, `${code}\n${error.stack ?? ''}\n`)
   return known && USAGE_CODES.has(code) ? WRONG_USAGE : FOUND_WRONG
 }

@@ -26,7 +26,6 @@ export async function runNode(context: Context, flags: SharedOptions, dir: strin
   const stops: (() => Promise<void>)[] = [() => opened.close()]
   try {
     const meter = new Meter(opened.node, options, io, log)
-    await opened.start()
     const control = new ControlServer({
       socket: opened.files.controlSocket,
       node: opened.node,
@@ -37,6 +36,7 @@ export async function runNode(context: Context, flags: SharedOptions, dir: strin
     })
     stops.unshift(() => control.stop())
     await control.start()
+    await opened.start()
     stops.unshift(() => meter.stop())
     meter.start()
     logStart(opened, options.sources, log)

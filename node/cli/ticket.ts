@@ -82,7 +82,7 @@ function invite(context: Context, genesis: Genesis, signer: Signer, { roles, exp
 /** The running node's; else where it was last; else where it will be. */
 async function addressesOf(context: Context, files: DirectoryFiles, key: Uint8Array): Promise<readonly string[]> {
   const running = await askControl<Status>(files.controlSocket, 'GET', '/status')
-  if (running?.running) return running.running.addresses
+  if (running?.running && running.running.addresses.length > 0) return running.running.addresses
   const last = await readAddresses(files)
   if (last.length > 0) return last
   const { config } = configOf(context.io, files.dir)
