@@ -7,6 +7,7 @@ export {
   verifyOpenStore,
 } from './directory-audit.ts'
 export { auditLedger, type LedgerAudit, type LedgerAuditInit, type Progress } from './ledger-audit.ts'
+export { type Mended, type MendInit, mendDirectory } from './mend.ts'
 export {
   type AuditedChain,
   type DamageLine,

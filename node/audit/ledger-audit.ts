@@ -240,5 +240,13 @@ function ownDamage(
     return [{ what: 'record of what this node signed last: not signed by the key in this directory', member }]
   }
   if (blocks >= signed.size) return []
-  return [{ what: `${signed.size} blocks were signed, ${blocks} are held`, member, height: blocks, lost: signed.size - blocks }]
+  return [
+    {
+      kind: 'own',
+      what: `${signed.size} blocks were signed, ${blocks} are held`,
+      member,
+      height: blocks,
+      lost: signed.size - blocks,
+    },
+  ]
 }

@@ -1,5 +1,5 @@
 import { type Membership, toHex } from '../../protocol/index.ts'
-import type { CheckedFiles } from '../store/index.ts'
+import type { CheckedFiles, DamageKind } from '../store/index.ts'
 import type { LedgerAudit } from './ledger-audit.ts'
 
 export interface FileLine {
@@ -28,6 +28,7 @@ export interface AuditedChain extends MemberRef {
 
 export interface DamageLine {
   readonly what: string
+  readonly kind: DamageKind | null
   readonly member: MemberRef | null
 }
 
@@ -60,8 +61,9 @@ export function reportOf(files: CheckedFiles | undefined, audit: LedgerAudit | u
       fault: height === undefined || what === undefined ? null : { height, rule: rule ?? null, what },
     }
   })
-  const damage = (audit?.damage ?? []).map(({ what, member }) => ({
+  const damage = (audit?.damage ?? []).map(({ what, kind, member }) => ({
     what,
+    kind: kind ?? null,
     member: member === undefined ? null : refOf(audit?.membership, member),
   }))
   const blocks = audit?.blocks ?? 0

@@ -1,7 +1,7 @@
 import { equalBytes, toHex } from '../../protocol/bytes.ts'
 import { isWattnessError } from '../../protocol/errors.ts'
 import { auditChain, type ChainAudit, type ChainAuditInit, type StoredChain } from './chain-audit.ts'
-import type { Damage } from './chain-entry.ts'
+import type { Damage, DamageKind } from './chain-entry.ts'
 import { loadChainIds } from './chain-ids.ts'
 import { decodeHead } from './head-record.ts'
 import { allOf, EVIDENCE, FRAME, headKey, INVITATION, LABEL, META, metaKey, QUERY, SEEN, SPOOL } from './keys.ts'
@@ -29,7 +29,13 @@ export interface StoreAudit extends RecordAudit {
   readonly signatures: number
 }
 
-type Judge = (name: Uint8Array, value: Uint8Array) => string | undefined
+interface RecordKind {
+  readonly prefix: number
+  readonly what: string
+  /** Undefined for the store's own named records. */
+  readonly kind?: DamageKind
+  readonly judge?: ((name: Uint8Array, value: Uint8Array) => string | undefined) | undefined
+}
 
 /** Names of META records that every store has, from its first opening on. */
 const NEEDED_META = ['schema', 'network', 'durable']
@@ -81,24 +87,25 @@ async function sizeOf(kv: KvReader, id: number): Promise<number> {
 export async function auditRecords(init: RecordAuditInit): Promise<RecordAudit> {
   const { kv, turn } = init
   const damage: Damage[] = []
-  const kinds: readonly (readonly [prefix: number, what: string, judge?: Judge | undefined])[] = [
-    [META, 'record'],
-    [SPOOL, 'spool entry', (_, value) => spoolFault(value)],
-    [FRAME, 'frame'],
-    [EVIDENCE, 'evidence', init.evidenceFault],
-    [LABEL, 'label', init.labelFault],
-    [INVITATION, 'invitation'],
-    [QUERY, 'query chunk'],
+  const kinds: readonly RecordKind[] = [
+    { prefix: META, what: 'record' },
+    { prefix: SPOOL, what: 'spool entry', kind: 'spool', judge: (_, value) => spoolFault(value) },
+    { prefix: FRAME, what: 'frame', kind: 'frame' },
+    { prefix: EVIDENCE, what: 'evidence', kind: 'evidence', judge: init.evidenceFault },
+    { prefix: LABEL, what: 'label', kind: 'label', judge: init.labelFault },
+    { prefix: INVITATION, what: 'invitation', kind: 'invitation' },
+    { prefix: QUERY, what: 'query chunk', kind: 'query' },
   ]
   let records = 0
-  for (const [prefix, what, judge] of kinds) {
+  for (const each of kinds) {
+    const { prefix, judge } = each
     for await (const entries of kv.iterate(allOf(prefix))) {
       for (const [key, record] of entries) {
         const name = key.slice(1)
         if (prefix !== META) records++
         const value = checkRecord(key, record)
         const fault = value === undefined ? 'checksum does not match' : judge?.(name, value)
-        if (fault !== undefined) damage.push(damageOf(prefix, what, name, fault))
+        if (fault !== undefined) damage.push(damageOf(each, name, fault))
       }
       await turn?.()
     }
@@ -121,10 +128,11 @@ export async function auditRecords(init: RecordAuditInit): Promise<RecordAudit> 
 /** Prefix, source 8, time 6, content 8. */
 const SEEN_KEY_BYTES = 23
 
-function damageOf(prefix: number, what: string, name: Uint8Array, fault: string): Damage {
-  if (prefix === META) return { what: `record ${new TextDecoder().decode(name)} damaged: ${fault}` }
-  if (prefix === EVIDENCE || prefix === LABEL) return { what: `${what} damaged: ${fault}`, member: name }
-  return { what: `${what} damaged: ${fault} (key ${toHex(name)})` }
+function damageOf({ prefix, what, kind }: RecordKind, name: Uint8Array, fault: string): Damage {
+  if (kind === undefined) return { what: `${what} ${new TextDecoder().decode(name)} damaged: ${fault}` }
+  const isOfMember = prefix === EVIDENCE || prefix === LABEL
+  if (isOfMember) return { what: `${what} damaged: ${fault}`, kind, member: name }
+  return { what: `${what} damaged: ${fault} (key ${toHex(name)})`, kind }
 }
 
 function spoolFault(value: Uint8Array): string | undefined {

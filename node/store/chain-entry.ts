@@ -11,9 +11,14 @@ export interface ChainEntry {
   readonly edge: TileEdge
 }
 
+/** Records beside the chains, and `own`: fewer of this node's own blocks are held than it has signed. */
+export type DamageKind = 'spool' | 'frame' | 'evidence' | 'label' | 'invitation' | 'query' | 'own'
+
 /** What was found damaged or lost, and from where on a chain must be fetched again. */
 export interface Damage {
   readonly what: string
+  /** Where it matters what is to be done about it. */
+  readonly kind?: DamageKind
   readonly member?: Uint8Array
   /** First height that is no longer held. */
   readonly height?: number

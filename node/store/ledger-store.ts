@@ -15,7 +15,7 @@ import { bindNetwork } from './network-record.ts'
 import { checkRecord, sealRecord } from './record.ts'
 import { migrate } from './schema.ts'
 import { EVIDENCE_KIND, INVITATION_KIND, LABEL_KIND, SideTable } from './side-records.ts'
-import { readSigned, type SignedRecord, signedAfter } from './signed-record.ts'
+import { readSigned, type SignedRecord, signedAfter, signedOperation } from './signed-record.ts'
 import { Spool, type SpoolLimits } from './spool.ts'
 import type { StoredBlock } from './stored-block.ts'
 import { extendTiles } from './tiles.ts'
@@ -107,7 +107,7 @@ export class LedgerStore {
     for (const [id, member] of members) {
       loaded.set(memberText(member), await loadChain(this.#context, id, member, marks.get(id) ?? 0, damage))
     }
-    const signed = await readSigned(this.#kv, damage)
+    const signed = (await readSigned(this.#kv, damage)) ?? (await this.#signAgain(loaded))
     await this.evidence.load(damage)
     await this.labels.load(damage)
     await this.invitations.load(damage)
@@ -119,6 +119,15 @@ export class LedgerStore {
     this.#signed = signed
     this.#mark = new DurableMark(this.#sizes())
     for (const each of damage) this.#note(each)
+  }
+
+  /** Where the record of what this node signed last is lost, its own chain still says it. */
+  async #signAgain(chains: ReadonlyMap<string, ChainEntry>): Promise<SignedRecord | undefined> {
+    const checkpoint = this.#ownKey === undefined ? undefined : chains.get(memberText(this.#ownKey))?.state.checkpoint
+    if (checkpoint === undefined) return undefined
+    const { size, root, signature } = checkpoint
+    await this.#kv.batch([signedOperation(checkpoint)], { sync: true })
+    return { size, root, signature }
   }
 
   #sizes(): Map<number, number> {

@@ -116,6 +116,19 @@ async function freeDamagedDirectory(directory: string): Promise<string> {
   })
 }
 
+/** Takes a store away that nothing can be read of; answers with its new name. Throws STORE_LOCKED. */
+export async function moveAside(directory: string): Promise<string> {
+  const lock = await lockDirectory(directory)
+  try {
+    const aside = await freeDamagedDirectory(directory)
+    await rename(ledgerDirectory(directory), aside)
+    await syncDirectory(directory)
+    return aside
+  } finally {
+    await lock.release()
+  }
+}
+
 export async function exists(file: string): Promise<boolean> {
   return access(file).then(
     () => true,

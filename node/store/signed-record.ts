@@ -35,8 +35,12 @@ export function signedAfter(
     })
   }
   if (checkpoint === undefined || checkpoint.size !== size) return before
-  operations.push(put(SIGNED_KEY, sealRecord(SIGNED_KEY, encodeSigned(checkpoint))))
+  operations.push(signedOperation(checkpoint))
   return { size, root: checkpoint.root, signature: checkpoint.signature }
+}
+
+export function signedOperation(record: SignedRecord): KvOperation {
+  return put(SIGNED_KEY, sealRecord(SIGNED_KEY, encodeSigned(record)))
 }
 
 function encodeSigned({ size, root, signature }: SignedRecord): Uint8Array {
