@@ -18,7 +18,9 @@ import { WattnessError } from '../../protocol/errors.ts'
  * | EVIDENCE ‖ member key 32                             | * evidence of equivocation, as protocol/ encodes it    |
  * | LABEL   ‖ member key 32                              | * salt 16 ‖ label text                                 |
  * | INVITATION ‖ invitation key 32                       | * state of an invitation, the caller's bytes           |
- * | QUERY   ‖ chain id u16 ‖ the caller's key            | * query chunks, made from blocks and remade from them  |
+ * | QUERY   ‖ chain id u16                               | * how far the chain is in query chunks (query-index.ts) |
+ * | QUERY   ‖ chain id u16 ‖ 1 ‖ register 8 ‖ day u32 ‖ height u48 | * query chunk (query-chunk.ts)               |
+ * | QUERY   ‖ chain id u16 ‖ 2 ‖ height u48              | * times of a block that no chunk holds                 |
  */
 export const META = 0x01
 export const CHAIN = 0x02
@@ -138,9 +140,71 @@ export function queryKey(chainId: number, rest: Uint8Array): Uint8Array {
   return key
 }
 
+export const queryStateKey = (chainId: number): Uint8Array => chainedKey(3, QUERY, chainId)
+
+const CHUNK = 1
+const WHOLE = 2
+
+export interface QueryChunkName {
+  /** Words of the register (query-chunk.ts). */
+  readonly high: number
+  readonly low: number
+  /** UTC days since 1970-01-01. */
+  readonly day: number
+  /** Height of the first block of the stretch that the chunk was made from. */
+  readonly start: number
+}
+
+export const QUERY_CHUNK_KEY_BYTES = 22
+
+export function queryChunkKey(chainId: number, { high, low, day, start }: QueryChunkName): Uint8Array {
+  const key = chainedKey(QUERY_CHUNK_KEY_BYTES, QUERY, chainId)
+  key[3] = CHUNK
+  writeU32(key, 4, high)
+  writeU32(key, 8, low)
+  writeU32(key, 12, day)
+  writeU48(key, 16, start)
+  return key
+}
+
+function writeU32(key: Uint8Array, at: number, value: number): void {
+  key[at] = value >>> 24
+  key[at + 1] = value >>> 16
+  key[at + 2] = value >>> 8
+  key[at + 3] = value
+}
+
+/** Undefined for every other key. */
+export function readQueryChunkKey(key: Uint8Array): QueryChunkName | undefined {
+  if (key.length !== QUERY_CHUNK_KEY_BYTES || key[0] !== QUERY || key[3] !== CHUNK) return undefined
+  const view = new DataView(key.buffer, key.byteOffset)
+  return { high: view.getInt32(4), low: view.getInt32(8), day: view.getUint32(12), start: readU48(key, 16) }
+}
+
+/** All chunks of a chain. */
+export const queryChunksOf = (chainId: number): { gte: Uint8Array; lt: Uint8Array } => keysOfKind(chainId, CHUNK)
+/** All its blocks that no chunk holds. */
+export const queryWholesOf = (chainId: number): { gte: Uint8Array; lt: Uint8Array } => keysOfKind(chainId, WHOLE)
+
+function keysOfKind(chainId: number, kind: number): { gte: Uint8Array; lt: Uint8Array } {
+  const prefix = chainedKey(4, QUERY, chainId)
+  prefix[3] = kind
+  return keysUnder(prefix)
+}
+
+export function queryWholeKey(chainId: number, height: number): Uint8Array {
+  const key = chainedKey(10, QUERY, chainId)
+  key[3] = WHOLE
+  writeU48(key, 4, height)
+  return key
+}
+
+export const heightOfQueryWholeKey = (key: Uint8Array): number => readU48(key, 4)
+
 /** Every key that begins with `prefix`. */
 export function keysUnder(prefix: Uint8Array): { gte: Uint8Array; lt: Uint8Array } {
-  const lt = prefix.slice()
+  // A Buffer's own `slice` would share its memory.
+  const lt = new Uint8Array(prefix)
   for (let i = lt.length - 1; i >= 0; i--) {
     if ((lt[i] as number) < 0xff) {
       lt[i] = (lt[i] as number) + 1

@@ -1,0 +1,203 @@
+import { Reader, Writer } from '../../protocol/bytes.ts'
+import { decodeColumn, MISSING } from '../../protocol/columns.ts'
+import { QUALITIES, type Quality, type Register, type TimeSource } from '../../protocol/reading.ts'
+import { decodeRowTimes } from '../../protocol/row-times.ts'
+
+/**
+ * A query chunk: what a stretch of blocks of one chain says about one register on one UTC day, in the order of the blocks.
+ * It holds pieces, each begun by a varint:
+ *
+ * | tag   | piece                                                                                                     |
+ * |-------|-----------------------------------------------------------------------------------------------------------|
+ * | 0     | one good row as long after the last as that after the one before: signed step of the value                |
+ * | 1     | one good row: signed change of the time's step in ms, signed step of the value                            |
+ * | n + 1 | n rows: times and column as a block's table has them (rules R14 to R25), most often the block's own bytes |
+ *
+ * Tags 0 and 1 follow a row of tag 0 or 1, or a single good row; interval and time source are those of that row.
+ */
+
+const REGULAR = 0
+const ROW = 1
+const DAY_MS = 86_400_000
+
+/** Header of a column of one good cell (rule R20): raw, uniform, quality 0. */
+export const GOOD_CELL = 0x04
+
+/** Rows of one register that share interval and time source. `values` is NaN where the quality is missing. */
+export interface ValueColumns {
+  readonly intervalMs: number
+  readonly timeSource: TimeSource
+  readonly times: readonly number[]
+  readonly values: readonly number[]
+  readonly qualities: readonly Quality[]
+}
+
+/** What an interval measured belongs to the day in which it was: midnight ends the day before. */
+export function dayOf(timeMs: number, intervalMs: number): number {
+  return Math.floor((intervalMs > 0 && timeMs > 0 ? timeMs - 1 : timeMs) / DAY_MS)
+}
+
+export const formatDay = (day: number): string => {
+  const date = new Date(day * DAY_MS)
+  return Number.isNaN(date.getTime()) ? `day ${day}` : date.toISOString().replace(/T.*/, '')
+}
+
+/** A register as two 32-bit words: A to D, and E, F, unit, scaler. */
+export function registerWords({ obis, unit, scaler }: Register): { high: number; low: number } {
+  return {
+    high: (obis.a << 24) | (obis.b << 16) | (obis.c << 8) | obis.d,
+    low: (obis.e << 24) | (obis.f << 16) | (unit << 8) | (scaler & 0xff),
+  }
+}
+
+export function registerOfWords(high: number, low: number): Register {
+  return {
+    obis: { a: high >>> 24, b: (high >> 16) & 0xff, c: (high >> 8) & 0xff, d: high & 0xff, e: low >>> 24, f: (low >> 16) & 0xff },
+    unit: (low >> 8) & 0xff,
+    scaler: (low << 24) >> 24,
+  }
+}
+
+/** A chunk that grows at its end. */
+export class ChunkWriter {
+  readonly high: number
+  readonly low: number
+  readonly day: number
+  /** Bytes that belong to blocks which are stored; what is behind them is in a write that may still fail. */
+  committed = 0
+  readonly #writer: Writer
+  #canFollow = false
+  #intervalMs = 0
+  #timeSource: TimeSource = 'meter-clock'
+  #time = 0
+  #step = 0
+  #value = 0
+
+  constructor(high: number, low: number, day: number, capacity: number) {
+    this.high = high
+    this.low = low
+    this.day = day
+    this.#writer = new Writer(capacity)
+  }
+
+  get length(): number {
+    return this.#writer.length
+  }
+
+  /** One good row, if the last one stands for its interval and time source: true if it was written. */
+  follow(time: number, intervalMs: number, timeSource: TimeSource, value: number): boolean {
+    const difference = value - this.#value
+    if (!this.#canFollow || intervalMs !== this.#intervalMs || timeSource !== this.#timeSource) return false
+    if (!Number.isSafeInteger(difference)) return false
+    const step = time - this.#time
+    if (step === this.#step) this.#writer.u8(REGULAR).signed(difference)
+    else
+      this.#writer
+        .u8(ROW)
+        .signed(step - this.#step)
+        .signed(difference)
+    this.#time = time
+    this.#step = step
+    this.#value = value
+    return true
+  }
+
+  /** Rows as a table has them: its bytes of times and of one column. */
+  rows(rowCount: number, times: Uint8Array, column: Uint8Array): void {
+    this.#writer
+      .varint(rowCount + 1)
+      .bytes(times)
+      .bytes(column)
+    this.#canFollow = false
+  }
+
+  /** The single good row that was just written by `rows`: others may follow it. */
+  followable(time: number, intervalMs: number, timeSource: TimeSource, value: number): void {
+    this.#canFollow = true
+    this.#intervalMs = intervalMs
+    this.#timeSource = timeSource
+    this.#time = time
+    this.#step = 0
+    this.#value = value
+  }
+
+  finish(): Uint8Array {
+    return this.#writer.finish()
+  }
+}
+
+/**
+ * Decodes a chunk, or its beginning up to a piece's end: rows whose time is from `fromMs` up to `toMs`, gathered where
+ * neighbours share interval and time source. Throws TRUNCATED, NON_CANONICAL or OUT_OF_RANGE.
+ */
+export function decodeChunk(bytes: Uint8Array, fromMs: number, toMs: number): ValueColumns[] {
+  const gathered = new Gathered(fromMs, toMs)
+  const reader = new Reader(bytes, 'query chunk')
+  let intervalMs = 0
+  let timeSource: TimeSource | undefined
+  let time = 0
+  let step = 0
+  let value = 0
+  while (reader.remaining > 0) {
+    const tag = reader.varint()
+    if (tag <= ROW) {
+      if (timeSource === undefined) reader.fail('OUT_OF_RANGE', 'a row that follows none')
+      if (tag === ROW) step += reader.signed()
+      time += step
+      value += reader.signed()
+      gathered.add(intervalMs, timeSource as TimeSource, time, value, 0)
+      continue
+    }
+    const rows = decodeRowTimes(reader, tag - 1)
+    const column = decodeColumn(reader, tag - 1)
+    for (let row = 0; row < tag - 1; row++) {
+      gathered.add(
+        rows.intervalMs,
+        rows.timeSource,
+        rows.times[row] as number,
+        column.values[row] as number,
+        column.qualities[row] as number,
+      )
+    }
+    timeSource = undefined
+    if (tag !== 2 || column.qualities[0] === MISSING) continue
+    intervalMs = rows.intervalMs
+    timeSource = rows.timeSource
+    time = rows.times[0] as number
+    step = 0
+    value = column.values[0] as number
+  }
+  return gathered.columns
+}
+
+interface Gathering {
+  readonly intervalMs: number
+  readonly timeSource: TimeSource
+  readonly times: number[]
+  readonly values: number[]
+  readonly qualities: Quality[]
+}
+
+/** Rows within a time, put together where neighbours share interval and time source. */
+export class Gathered {
+  readonly columns: Gathering[] = []
+  readonly #fromMs: number
+  readonly #toMs: number
+
+  constructor(fromMs: number, toMs: number) {
+    this.#fromMs = fromMs
+    this.#toMs = toMs
+  }
+
+  add(intervalMs: number, timeSource: TimeSource, time: number, value: number, quality: number): void {
+    if (time < this.#fromMs || time >= this.#toMs) return
+    let last = this.columns.at(-1)
+    if (last === undefined || last.intervalMs !== intervalMs || last.timeSource !== timeSource) {
+      last = { intervalMs, timeSource, times: [], values: [], qualities: [] }
+      this.columns.push(last)
+    }
+    last.times.push(time)
+    last.values.push(value)
+    last.qualities.push(QUALITIES[quality] as Quality)
+  }
+}

@@ -1,0 +1,402 @@
+import { bodyContent } from '../../protocol/block.ts'
+import { Reader, Writer } from '../../protocol/bytes.ts'
+import type { Register } from '../../protocol/reading.ts'
+import { decodeTables } from '../../protocol/readings-body.ts'
+import { equalRegisters, registerKey } from '../../protocol/register.ts'
+import type { ChainEntry } from './chain-entry.ts'
+import type { ChainReader } from './chain-reader.ts'
+import {
+  allOf,
+  allOfChain,
+  blockKey,
+  heightOfBlockKey,
+  heightOfQueryWholeKey,
+  keysUnder,
+  MAX_CHAIN_ID,
+  QUERY,
+  type QueryChunkName,
+  queryChunkKey,
+  queryChunksOf,
+  queryStateKey,
+  queryWholeKey,
+  queryWholesOf,
+  readQueryChunkKey,
+} from './keys.ts'
+import { del, type Kv, type KvEntry, type KvOperation, type KvRange, type KvReader, put } from './kv.ts'
+import { LruMap } from './lru-map.ts'
+import { dayOf, decodeChunk, Gathered, registerOfWords, registerWords, type ValueColumns } from './query-chunk.ts'
+import { QueryDraft, STRETCH_BLOCKS, type WholeBlock } from './query-draft.ts'
+import { checkRecord, sealRecord } from './record.ts'
+import { checkStored } from './stored-block.ts'
+
+/**
+ * What the chains say, by register and day: made from blocks in the write that stores them, and made again from them.
+ *
+ * A chain is cut into stretches of up to STRETCH_BLOCKS blocks. The chunks of a stretch are written once, with its last
+ * block; those of the stretch that is still open are kept in memory, and made from at most STRETCH_BLOCKS - 1 blocks after a
+ * start. Each chain's progress record says where its open stretch begins. It goes with the blocks: so whatever a crash takes,
+ * a record that is missing, or that does not lie within the last stretch of the chain, says that the chain's chunks are to be
+ * made again, which is done before the store is open.
+ */
+
+/** Open stretches in memory: every member that a network can have, and as many that it once had. Each holds 8 KiB or so. */
+export const MAX_DRAFTS = 512
+
+const OPERATIONS_PER_WRITE = 512
+/** Registers that are listed unless more are asked for. */
+const LISTED_REGISTERS = 4_096
+
+const FORMAT = 1
+
+/** How far a chain is: the first block that is in no stored chunk, and how many below it are filed whole. */
+export interface QueryProgress {
+  readonly start: number
+  readonly wholes: number
+}
+
+export type QueryWrite = (operations: readonly KvOperation[], sync: boolean) => Promise<void>
+
+const NOTHING: QueryProgress = { start: 0, wholes: 0 }
+
+export function progressOperation(id: number, { start, wholes }: QueryProgress): KvOperation {
+  const key = queryStateKey(id)
+  return put(key, sealRecord(key, new Writer(16).u8(FORMAT).varint(start).varint(wholes).finish()))
+}
+
+/** Undefined for a record that is damaged or of another format: all is to be made again then. */
+export function readProgress(key: Uint8Array, record: Uint8Array | undefined): QueryProgress | undefined {
+  const value = record === undefined ? undefined : checkRecord(key, record)
+  if (value === undefined || value[0] !== FORMAT) return undefined
+  const reader = new Reader(value, 'progress of query chunks', 1)
+  return { start: reader.varint(), wholes: reader.varint() }
+}
+
+/** True where a chain of `size` blocks can have come to this: its open stretch is never a whole one. */
+export const fitsSize = ({ start }: QueryProgress, size: number): boolean => start <= size && size - start < STRETCH_BLOCKS
+
+/** The records of a stretch that has ended. */
+export function draftOperations(id: number, draft: QueryDraft, operations: KvOperation[]): void {
+  for (const chunk of draft.chunks) {
+    const { high, low, day } = chunk
+    const key = queryChunkKey(id, { high, low, day, start: draft.start })
+    operations.push(put(key, sealRecord(key, chunk.finish())))
+  }
+  for (const { height, firstMs, lastMs } of draft.whole) {
+    const key = queryWholeKey(id, height)
+    operations.push(put(key, sealRecord(key, new Writer(16).varint(firstMs).varint(lastMs).finish())))
+  }
+}
+
+interface Changed {
+  progress: QueryProgress
+  draft: QueryDraft
+  /** The progress record is to be written. */
+  moved: boolean
+}
+
+/** What the open stretch of a chain has to say, as of one moment. */
+interface Tail {
+  readonly start: number
+  readonly columns: readonly ValueColumns[]
+  readonly registers: readonly Register[]
+  readonly wholes: readonly WholeBlock[]
+}
+
+export interface ValueQuery {
+  readonly register: Register
+  /** Rows with a time from `fromMs` up to but not including `toMs`. */
+  readonly fromMs: number
+  readonly toMs: number
+}
+
+export class QueryIndex {
+  readonly #kv: Kv
+  readonly #reader: ChainReader
+  readonly #onDamage: (entry: ChainEntry, what: string) => void
+  readonly #progress = new Map<number, QueryProgress>()
+  readonly #drafts = new LruMap<number, QueryDraft>(MAX_DRAFTS)
+  readonly #changed = new Map<number, Changed>()
+
+  constructor(kv: Kv, reader: ChainReader, onDamage: (entry: ChainEntry, what: string) => void) {
+    this.#kv = kv
+    this.#reader = reader
+    this.#onDamage = onDamage
+  }
+
+  /** Reads how far every chain is, makes again what does not fit its blocks, and removes what belongs to no chain. */
+  async load(entries: readonly ChainEntry[], write: QueryWrite): Promise<void> {
+    this.forget()
+    this.#progress.clear()
+    const found = await readAllProgress(this.#kv)
+    for (const entry of entries) {
+      const { id, state } = entry
+      const progress = found.get(id)
+      if (progress !== undefined && fitsSize(progress, state.size)) this.#progress.set(id, progress)
+      else if (found.has(id) || state.size > 0) await this.rebuild(entry, write)
+      found.delete(id)
+    }
+    for (const id of found.keys()) await clearChain(this.#kv, id, write)
+  }
+
+  /** The same for one chain that was cut back. */
+  async reload(entry: ChainEntry, write: QueryWrite): Promise<void> {
+    this.forget()
+    const progress = this.#progress.get(entry.id)
+    if (progress === undefined || !fitsSize(progress, entry.state.size)) await this.rebuild(entry, write)
+  }
+
+  /** Open stretches are read anew, from blocks: after a failed write nobody knows what is in them. */
+  forget(): void {
+    this.#drafts.clear()
+    this.#changed.clear()
+  }
+
+  /** Makes all chunks of a chain from its blocks. Synced step by step: LevelDB may lose an earlier write and keep a later one. */
+  async rebuild(entry: ChainEntry, write: QueryWrite): Promise<void> {
+    const { id, member, state } = entry
+    await clearChain(this.#kv, id, write)
+    if (state.size === 0) {
+      this.#progress.delete(id)
+      return
+    }
+    const changed: Changed = { progress: NOTHING, draft: new QueryDraft(member, 0), moved: true }
+    let operations: KvOperation[] = []
+    for await (const entries of this.#blocks(entry, 0)) {
+      for (const each of entries) {
+        addStored(changed.draft, each, entry)
+        if (changed.draft.isFull) closeStretch(entry, changed, operations)
+        if (operations.length < OPERATIONS_PER_WRITE) continue
+        await write(operations, true)
+        operations = []
+      }
+    }
+    operations.push(progressOperation(id, changed.progress))
+    await write(operations, true)
+    this.#progress.set(id, changed.progress)
+  }
+
+  /**
+   * Takes new blocks at the chain's end. What is complete goes into `operations`; memory follows on `commit`, or is dropped by
+   * `forget`. Never fails because of what is in a block.
+   */
+  async extend(entry: ChainEntry, blocks: readonly Uint8Array[], operations: KvOperation[]): Promise<void> {
+    const { id } = entry
+    let changed = this.#changed.get(id)
+    if (changed === undefined) {
+      const progress = this.#progress.get(id)
+      const draft = this.#drafts.get(id) ?? (await this.#openStretch(entry))
+      changed = { progress: progress ?? NOTHING, draft, moved: progress === undefined }
+      this.#changed.set(id, changed)
+    }
+    for (const block of blocks) {
+      changed.draft.add(block)
+      if (changed.draft.isFull) closeStretch(entry, changed, operations)
+    }
+  }
+
+  /** The progress records of the chains that were extended. */
+  finish(operations: KvOperation[]): void {
+    for (const [id, { progress, moved }] of this.#changed) if (moved) operations.push(progressOperation(id, progress))
+  }
+
+  commit(): void {
+    for (const [id, { progress, draft }] of this.#changed) {
+      draft.commit()
+      this.#drafts.set(id, draft)
+      this.#progress.set(id, progress)
+    }
+    this.#changed.clear()
+  }
+
+  /** True where `tail` needs no disk. */
+  holds(id: number): boolean {
+    return this.#drafts.get(id) !== undefined
+  }
+
+  /** Reads the open stretch into memory. Not beside an extension of the chain. */
+  async hold(entry: ChainEntry): Promise<void> {
+    if (!this.holds(entry.id)) this.#drafts.set(entry.id, await this.#openStretch(entry))
+  }
+
+  async #openStretch(entry: ChainEntry): Promise<QueryDraft> {
+    const { start } = this.#progress.get(entry.id) ?? NOTHING
+    const draft = new QueryDraft(entry.member, start)
+    for await (const entries of this.#blocks(entry, start)) for (const each of entries) addStored(draft, each, entry)
+    draft.commit()
+    return draft
+  }
+
+  #blocks({ id, state }: ChainEntry, from: number): AsyncIterable<KvEntry[]> {
+    return this.#kv.iterate({ gte: blockKey(id, from), lt: blockKey(id, state.size) })
+  }
+
+  /** What is known of an open stretch that is held. */
+  tail(id: number, query?: ValueQuery): Tail {
+    const draft = this.#drafts.get(id)
+    if (draft === undefined) throw new Error('the open stretch is not held')
+    const chunks = draft.chunks.filter((chunk) => chunk.committed > 0)
+    const wholes = draft.whole.filter(({ height }) => height < draft.committedHeight)
+    const columns: ValueColumns[] = []
+    if (query !== undefined) {
+      const { high, low } = registerWords(query.register)
+      for (const chunk of chunks) {
+        if (chunk.high !== high || chunk.low !== low) continue
+        columns.push(...decodeChunk(chunk.finish().subarray(0, chunk.committed), query.fromMs, query.toMs))
+      }
+    }
+    return { start: draft.start, columns, registers: chunks.map(({ high, low }) => registerOfWords(high, low)), wholes }
+  }
+
+  /** Values as `LedgerStore.values` gives them. `tail` is taken before anything else is read. */
+  async *values(entry: ChainEntry, query: ValueQuery, tail: Tail): AsyncGenerator<ValueColumns> {
+    const { register, fromMs, toMs } = query
+    if (fromMs >= toMs || toMs <= 0) return
+    const words = registerWords(register)
+    // An interval that ends at midnight stands under the day before.
+    const first = dayOf(Math.max(0, fromMs), 1)
+    const last = Math.min(dayOf(toMs, 0), MAX_DAY)
+    const gte = queryChunkKey(entry.id, { ...words, day: first, start: 0 })
+    const lt = queryChunkKey(entry.id, { ...words, day: last + 1, start: 0 })
+    for await (const entries of this.#kv.iterate({ gte, lt })) {
+      for (const [key, record] of entries) {
+        const name = readQueryChunkKey(key)
+        // Whatever was stored meanwhile is in the tail already.
+        if (name === undefined || name.start >= tail.start) continue
+        yield* decodeChunk(checkRecord(key, record) ?? (await this.#madeAgain(entry, name)), fromMs, toMs)
+      }
+    }
+    yield* tail.columns
+    for await (const { height } of this.#wholes(entry, tail, fromMs, toMs)) {
+      const gathered = new Gathered(fromMs, toMs)
+      for (const table of await this.#tablesAt(entry, height)) {
+        const place = table.registers.findIndex((each) => equalRegisters(each, register))
+        const column = table.columns[place]
+        if (column === undefined) continue
+        for (const [row, time] of table.times.entries()) {
+          const value = column.values[row] as number
+          gathered.add(table.intervalMs, table.timeSource, time, value, column.qualities[row] as number)
+        }
+      }
+      yield* gathered.columns
+    }
+  }
+
+  /** A chunk that is damaged, from its blocks; it is stored again by the next repair. */
+  async #madeAgain(entry: ChainEntry, { high, low, day, start }: QueryChunkName): Promise<Uint8Array> {
+    this.#onDamage(entry, `query chunk of block ${start} on damaged, read from the blocks`)
+    const draft = new QueryDraft(entry.member, start)
+    const end = Math.min(entry.state.size, start + STRETCH_BLOCKS)
+    for (const { bytes } of await this.#reader.readBlocks(entry, start, end - start)) {
+      draft.add(bytes)
+      if (draft.isFull) break
+    }
+    const chunk = draft.chunks.find((each) => each.high === high && each.low === low && each.day === day)
+    return chunk?.finish() ?? new Uint8Array(0)
+  }
+
+  async *#wholes(entry: ChainEntry, tail: Tail, fromMs: number, toMs: number): AsyncGenerator<{ readonly height: number }> {
+    const isWanted = ({ firstMs, lastMs }: WholeBlock): boolean => lastMs >= fromMs && firstMs < toMs
+    if ((this.#progress.get(entry.id)?.wholes ?? 0) > 0) {
+      for await (const entries of this.#kv.iterate(queryWholesOf(entry.id))) {
+        for (const [key, record] of entries) {
+          const height = heightOfQueryWholeKey(key)
+          if (height >= tail.start) continue
+          const value = checkRecord(key, record)
+          const whole = value === undefined ? { height, ...ALWAYS } : readWhole(height, value)
+          if (isWanted(whole)) yield whole
+        }
+      }
+    }
+    yield* tail.wholes.filter(isWanted)
+  }
+
+  async #tablesAt(entry: ChainEntry, height: number): Promise<ReturnType<typeof decodeTables>['tables']> {
+    const block = await this.#reader.readBlock(entry, height)
+    return block === undefined ? [] : decodeTables(bodyContent(block.body)).tables
+  }
+
+  /** Registers as `LedgerStore.registersOf` gives them. */
+  async registersOf(entry: ChainEntry, tail: Tail, limit = LISTED_REGISTERS): Promise<Register[]> {
+    const registers = new Map<string, Register>()
+    const add = (register: Register): void => {
+      if (registers.size < limit) registers.set(registerKey(register), register)
+    }
+    const { lt } = queryChunksOf(entry.id)
+    for (let { gte } = queryChunksOf(entry.id); registers.size < limit; ) {
+      const found = await firstOf(this.#kv, { gte, lt })
+      const name = found === undefined ? undefined : readQueryChunkKey(found[0])
+      if (found === undefined || name === undefined) break
+      add(registerOfWords(name.high, name.low))
+      gte = keysUnder(found[0].subarray(0, REGISTER_END)).lt
+    }
+    for (const register of tail.registers) add(register)
+    for await (const { height } of this.#wholes(entry, tail, 0, Number.POSITIVE_INFINITY)) {
+      if (registers.size >= limit) break
+      for (const table of await this.#tablesAt(entry, height)) for (const register of table.registers) add(register)
+    }
+    return [...registers.values()]
+  }
+}
+
+/** Prefix, chain, kind, register. */
+const REGISTER_END = 12
+/** One less than what a key holds, so that a range can end behind it. */
+const MAX_DAY = 2 ** 32 - 2
+const ALWAYS = { firstMs: 0, lastMs: Number.POSITIVE_INFINITY }
+
+function readWhole(height: number, value: Uint8Array): WholeBlock {
+  const reader = new Reader(value, 'block filed whole')
+  return { height, firstMs: reader.varint(), lastMs: reader.varint() }
+}
+
+function closeStretch({ id, member }: ChainEntry, changed: Changed, operations: KvOperation[]): void {
+  const { draft, progress } = changed
+  draftOperations(id, draft, operations)
+  changed.progress = { start: draft.height, wholes: progress.wholes + draft.whole.length }
+  changed.draft = new QueryDraft(member, draft.height)
+  changed.moved = true
+}
+
+/** A block that is damaged or missing has no rows until it is mended: then the chain was cut back, and this is made again. */
+function addStored(draft: QueryDraft, [key, value]: KvEntry, { member }: ChainEntry): void {
+  const height = heightOfBlockKey(key)
+  while (draft.height < height) draft.skip()
+  try {
+    checkStored(value, member, height)
+  } catch {
+    draft.skip()
+    return
+  }
+  draft.add(value)
+}
+
+async function firstOf(kv: KvReader, range: KvRange): Promise<KvEntry | undefined> {
+  for await (const [first] of kv.iterate({ ...range, limit: 1 })) return first
+  return undefined
+}
+
+/** By chain id, for every chain that has any record; undefined where all is to be made again. */
+async function readAllProgress(kv: KvReader): Promise<Map<number, QueryProgress | undefined>> {
+  const found = new Map<number, QueryProgress | undefined>()
+  const { lt } = allOf(QUERY)
+  for (let id = 0; id <= MAX_CHAIN_ID; ) {
+    const first = await firstOf(kv, { gte: queryStateKey(id), lt })
+    if (first === undefined) break
+    const [key, record] = first
+    id = ((key[1] as number) << 8) | (key[2] as number)
+    found.set(id, key.length === 3 ? readProgress(key, record) : undefined)
+    id++
+  }
+  return found
+}
+
+/** The progress first: whatever is left after a crash is removed then. */
+async function clearChain(kv: Kv, id: number, write: QueryWrite): Promise<void> {
+  await write([del(queryStateKey(id))], true)
+  for await (const entries of kv.iterate(allOfChain(QUERY, id))) {
+    await write(
+      entries.map(([key]) => del(key)),
+      true,
+    )
+  }
+}
