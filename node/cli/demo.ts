@@ -42,7 +42,7 @@ export function registerDemo(program: Command, context: Context): void {
   addCommand(
     program,
     'demo',
-    'a whole neighbourhood on this machine: registrar, meters and observer, each its own process (above 16 meters several share one)',
+    'a neighbourhood on this machine: registrar, meters, observer, each its own process (above 16 meters some share one)',
     'wattness demo --meters 8 --for 30s\nwattness demo --data meters/ --dir street --json',
   )
     .option('--meters <count>', `meters, 1 to ${MAX_METERS} (default: ${DEFAULT_METERS}, or as many as --dir holds)`)

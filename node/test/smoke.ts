@@ -65,10 +65,8 @@ try {
   )
   expect((await readdir(dir)).length === METERS + 2, 'a directory for each node', await readdir(dir))
   for (const name of ['observer', 'meter-01']) await checkNode(path.join(dir, name), result)
-  if ((await wattness(['--help'], COMMAND_LIMIT_MS)).some((line) => /^ +verify\b/.test(line))) {
-    await wattness(['verify', '--dir', path.join(dir, 'observer')], COMMAND_LIMIT_MS)
-  }
-  console.log(`${result.nodes} processes agree on ${result.blocks} blocks; status and blocks say the same`)
+  await wattness(['verify', '--dir', path.join(dir, 'observer'), '--json'], COMMAND_LIMIT_MS)
+  console.log(`${result.nodes} processes agree on ${result.blocks} blocks; status, blocks and verify say the same`)
 } catch (error) {
   console.log(error instanceof Error ? error.message : error)
   process.exitCode = 1

@@ -1,7 +1,8 @@
-import { execFile } from 'node:child_process'
+import { execFile, fork } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { layGround } from '../../demo/ground.ts'
 import { forkHosts, type HostLink } from '../../demo/host-link.ts'
@@ -85,6 +86,16 @@ describe('a host process', () => {
     link.tell(start('observer'))
     expect(await until(() => wordOf('failed'))).to.deep.include({ name: 'observer', code: 'KEY_MALFORMED' })
     await link.stop(10_000)
+  })
+
+  it('ends by itself when its parent is gone', async () => {
+    const child = fork(fileURLToPath(new URL('../../demo/host-process.ts', import.meta.url)), ['registrar'], {
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    })
+    child.send(start('registrar'))
+    await new Promise<void>((resolve) => child.on('message', (word: Word) => word.type === 'ready' && resolve()))
+    child.disconnect()
+    expect(await new Promise((resolve) => child.on('exit', resolve))).to.equal(0)
   })
 
   it('its death is told with how it ended; killed by us it is none', async () => {
