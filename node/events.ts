@@ -54,8 +54,8 @@ export class NodeEmitter {
       set = new Set()
       this.#listeners.set(name, set)
     }
-    set.add(listener as Listener<never>)
-    return () => set.delete(listener as Listener<never>)
+    set.add(listener)
+    return () => set.delete(listener)
   }
 
   emit<N extends NodeEventName>(name: N, event: NodeEvents[N]): void {
