@@ -10,7 +10,8 @@
  */
 
 import { silentLogger } from './logger.ts'
-import { LedgerNode, type NodeInit } from './node.ts'
+import { LedgerNode } from './node.ts'
+import type { NodeInit } from './node-init.ts'
 import { systemPlatform } from './platform.ts'
 import { DEFAULT_SETTINGS, type NodeSettings } from './settings.ts'
 import { verifySignature } from './signature.ts'
@@ -48,7 +49,8 @@ export {
   type Network,
   type Reach,
 } from './net/index.ts'
-export { LedgerNode, type NodeInit } from './node.ts'
+export { LedgerNode } from './node.ts'
+export type { NodeInit } from './node-init.ts'
 export {
   DEFAULT_LISTEN,
   type OpenedNode,

@@ -13,36 +13,21 @@ import {
   type MembershipOperation,
   mayWrite,
   type Roles,
-  type Signer,
   toHex,
-  type VerifySignature,
   WattnessError,
   type WriteRefusal,
 } from '../protocol/index.ts'
 import { NodeEmitter, type NodeEventName, type NodeEvents } from './events.ts'
 import { Gossip, gossipsBlocks } from './gossip/index.ts'
-import type { Logger } from './logger.ts'
 import { admission, JoinService, Roster } from './membership/index.ts'
 import { Dialer, type Link, type Network } from './net/index.ts'
+import type { NodeInit } from './node-init.ts'
 import { PeerBook } from './peer-book.ts'
-import type { Platform } from './platform.ts'
 import { type Sealed, Sealer, SealGate, SealSchedule } from './seal/index.ts'
 import { announceDelayOf, type NodeSettings } from './settings.ts'
 import type { Appended, LedgerStore, SpoolItem } from './store/index.ts'
 import { type Session, Sync } from './sync/index.ts'
 import { createVerifyPool, Door, EvidenceDesk, type StoredRun, type VerifyPool } from './validate/index.ts'
-
-/** Everything that a node is made of, each part replaceable. */
-export interface NodeInit {
-  readonly genesis: Genesis
-  readonly signer: Signer
-  readonly verify: VerifySignature
-  readonly network: Network
-  readonly store: LedgerStore
-  readonly platform: Platform
-  readonly logger: Logger
-  readonly settings: NodeSettings
-}
 
 const TWO_HISTORIES = 'this key has signed two histories: another node runs under it, or an old copy did'
 
@@ -236,7 +221,7 @@ export class LedgerNode {
             membership: () => this.membership,
             isConfigured: (keyHex) => configured.has(keyHex),
             servesJoin: this.isRegistrar,
-            linkedStrangers: () => this.#linkedStrangers(),
+            linkedStrangers: () => network.links().filter((link) => this.membership.member(link.key) === undefined).length,
           },
           key,
           direction,
@@ -339,12 +324,6 @@ export class LedgerNode {
     return sealed
   }
 
-  #linkedStrangers(): number {
-    let count = 0
-    for (const link of this.network.links()) if (this.membership.member(link.key) === undefined) count++
-    return count
-  }
-
   #onSealed(sealed: Sealed): void {
     this.#gossip.publish(sealed)
     this.#events.emit('sealed', { height: sealed.height, rows: sealed.rows })
@@ -370,6 +349,8 @@ export class LedgerNode {
     // A new member learns from a neighbour that it is one: what the neighbour said before was of its chain too.
     for (const session of this.sync.sessions) this.#hear(session)
     if (this.#isRunning && this.isMember) this.#schedule.start()
+    // Neighbours tell the labels of those members that this node shows it knows of.
+    if (this.#isRunning) this.sync.crossCheck()
     for (const member of this.membership.members) {
       if (member.revoked !== undefined && !equalBytes(member.key, this.key)) void this.network.hangUp(member.key)
     }
