@@ -184,7 +184,6 @@ class Run {
       await sleep(platform.timers, CONNECT_LOOK_MS, signal)
     }
     this.#connectedAtMs = platform.clock.monotonicMs()
-    this.#rate.restart()
     this.#crew.tellAll({ type: 'feed' })
   }
 
@@ -258,8 +257,9 @@ class Run {
     const nowMs = platform.clock.monotonicMs()
     const { reports, silent, dead } = this.#crew
     const picture = pictureOf({ names: this.#names, reports, silent, dead })
-    const blocksPerSecond = this.#rate.at(nowMs, picture.blocks)
     const elapsedMs = this.#connectedAtMs === undefined ? undefined : nowMs - this.#connectedAtMs
+    // Before, blocks only come to be known: those of an earlier run.
+    const blocksPerSecond = elapsedMs === undefined ? 0 : this.#rate.at(nowMs, picture.blocks)
     progress.show({ picture, hosts: this.#crew.hosts, clock: { phase, elapsedMs, forMs, blocksPerSecond } })
     return picture
   }

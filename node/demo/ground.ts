@@ -38,7 +38,7 @@ export async function layGround(dir: string, meters: number | undefined, random:
   const known = await knownMeters(dir)
   if (known === undefined) return makeGround(dir, meterNames(meters ?? DEFAULT_METERS), random)
   if (meters !== undefined && meters !== known.length) {
-    const message = `${dir} holds a network of ${known.length} meters, asked for ${meters}: leave --meters out, or use another --dir`
+    const message = `${dir} holds a network of ${known.length} meters, asked for ${meters}: leave out --meters or change --dir`
     throw new WattnessError('DEMO_SIZE', message, { meters, found: known.length })
   }
   const names = [REGISTRAR, ...known]

@@ -2,11 +2,6 @@
 export class BlockRate {
   readonly #samples: { readonly ms: number; readonly blocks: number }[] = []
 
-  /** Forgets what was before. */
-  restart(): void {
-    this.#samples.length = 0
-  }
-
   at(nowMs: number, blocks: number): number {
     this.#samples.push({ ms: nowMs, blocks })
     // One sample from before the window is kept: the window is always covered whole.
