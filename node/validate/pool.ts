@@ -56,6 +56,8 @@ export function createVerifyPool(threads: number, genesis: Genesis): VerifyPool 
       nowMs: context.nowMs,
       known: context.known,
     }
+    // A worker holds the process while it is asked something, and not when it is idle.
+    seat.worker.ref()
     seat.worker.postMessage(question)
   }
 
@@ -63,7 +65,6 @@ export function createVerifyPool(threads: number, genesis: Genesis): VerifyPool 
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
     const workerData: WorkerInit = { genesisBytes: genesis.bytes }
     const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), { workerData })
-    worker.unref()
     worker.on('message', (answer: WorkerAnswer) => settle(seat, () => toCheckedRun(answer, seat.current as Waiting)))
     const onGone = (why: unknown): void => {
       // 'exit' follows 'error'; by then the seat may have another worker.
@@ -83,6 +84,7 @@ export function createVerifyPool(threads: number, genesis: Genesis): VerifyPool 
     if (job === undefined) return
     const run = answer()
     seat.current = undefined
+    seat.worker?.unref()
     job.resolve(run)
     pump()
   }
