@@ -8,7 +8,7 @@ import { type Context, type ExitStatus, FINE, FOUND_WRONG, type SharedOptions } 
 import type { Io } from './io.ts'
 import { createLog } from './log.ts'
 import { Meter } from './meter.ts'
-import { logEvents } from './node-log.ts'
+import { logEvents, SELF_EQUIVOCATION } from './node-log.ts'
 
 /** From the signal to the end of the process, whatever is still busy then. */
 const STOP_MS = 5_000
@@ -16,13 +16,18 @@ const STOP_MS = 5_000
 /** Runs the node of a directory until the process is told to stop. */
 export async function runNode(context: Context, flags: SharedOptions, dir: string, { config }: Resolved): Promise<ExitStatus> {
   const { io } = context
-  const format = flags.json === true || !io.isTerminal ? 'json' : 'text'
-  const log = createLog(io, { level: config.logLevel, format: config.logFormat === 'auto' ? format : config.logFormat })
+  const preset = flags.json === true || !io.isTerminal ? 'json' : 'text'
+  const format = config.logFormat === 'auto' ? preset : config.logFormat
+  const log = createLog(io, { level: config.logLevel, format })
   const genesis = await readGenesisFile(filesOf(dir))
   const options = nodeOptionsOf(config, toHex(genesis.networkId))
   const { settings, listen, announce, reach } = options
   const opened = await openNode({ dir, settings, listen, announce, reach, logger: log })
   const unsubscribe = logEvents(opened.node, log)
+  // Whatever becomes of the log: this must reach a person.
+  opened.node.on('evidence', ({ self }) => {
+    if (self && (format === 'json' || config.logLevel === 'silent')) void context.note(SELF_EQUIVOCATION.join('\n'))
+  })
   const stops: (() => Promise<void>)[] = [() => opened.close()]
   try {
     const meter = new Meter(opened.node, options, io, log)

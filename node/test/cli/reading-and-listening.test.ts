@@ -53,6 +53,25 @@ describe('commands that read and listen', () => {
     expect((await say(['status', '--dir', at.path('node')])).status).to.equal(0)
   })
 
+  it('a source that fails is told in the log, in the status and, as an event, in the chain', async () => {
+    await say(['network', 'create', '--name', 'x', '--dir', at.path('node')])
+    const server = createServer((socket) => socket.destroy())
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const source = `p1:tcp://127.0.0.1:${(server.address() as { port: number }).port}`
+    const listen = ['--listen', '/ip4/127.0.0.1/tcp/0'] as const
+    const command = start(['run', '--dir', at.path('node'), ...listen, '--source', source, '--interval', '1s'])
+    try {
+      await command.line(event('sourceFault', ({ code }) => code === 'SOURCE_FAILED'))
+      await command.line(event('sealed'))
+      const { running } = json(await say(['status', '--dir', at.path('node'), '--json'])) as Status
+      expect(running?.sources.map((each) => each.source)).to.deep.equal([source])
+      expect((await say(['blocks', '--dir', at.path('node')])).out).to.match(/ event .*\n {4}\S+ {2}source-failed/)
+    } finally {
+      expect((await command.stop()).status).to.equal(0)
+      await new Promise((resolve) => server.close(resolve))
+    }
+  })
+
   it('on a terminal a run logs lines for people, elsewhere JSON', async () => {
     await say(['network', 'create', '--name', 'x', '--dir', at.path('node')])
     const command = start(['run', '--dir', at.path('node'), '--listen', '/ip4/127.0.0.1/tcp/0'], { isTerminal: true })

@@ -58,5 +58,6 @@ describe('one key in two places', () => {
     expect(said.out).to.contain('seals nothing: this key has signed two histories')
     expect((await status('registrar')).chains[1]?.quarantined).to.equal(true)
     expect((await say(['status', '--dir', at.path('registrar')])).status).to.equal(0)
+    expect((await copy.stop()).err).to.equal(`${SELF_EQUIVOCATION.join('\n')}\n`)
   })
 })
