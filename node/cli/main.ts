@@ -11,6 +11,7 @@ import { registerMember } from './member.ts'
 import { registerNetwork } from './network.ts'
 import { registerObserve } from './observe.ts'
 import { registerRead } from './read.ts'
+import { registerRepair } from './repair.ts'
 import { registerRun } from './run.ts'
 import { registerStatus } from './status.ts'
 import { registerTicket } from './ticket.ts'
@@ -27,6 +28,7 @@ const COMMANDS: readonly Register[] = [
   registerStatus,
   registerBlocks,
   registerVerify,
+  registerRepair,
   registerMember,
   registerRead,
   registerConfig,
