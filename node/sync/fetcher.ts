@@ -11,7 +11,7 @@ import {
   WANT_BYTES,
 } from './bounds.ts'
 import type { Fault } from './conduct.ts'
-import { Pauses } from './pauses.ts'
+import { type PauseReason, Pauses } from './pauses.ts'
 import type { Session } from './session.ts'
 
 /** What a block is taken to weigh before it has come: a few are asked for with little room, many with all of it. */
@@ -28,6 +28,13 @@ const HEAD_START_MS = 2_000
 
 /** When there was no room to ask for more, and nothing else wakes the fetcher. */
 const NO_ROOM_RETRY_MS = 250
+
+/** Refusals that say nothing against the neighbour; any other led nowhere. */
+const PAUSE_REASONS: Readonly<Record<string, PauseReason>> = {
+  REGISTRAR_AHEAD: 'registrar',
+  NOT_A_MEMBER: 'registrar',
+  NOT_STORED: 'own',
+}
 
 interface Request {
   readonly id: number
@@ -113,7 +120,7 @@ export class Fetcher {
 
   /** More of the registrar's chain is held: what was refused for the lack of it is asked for again. */
   registrarGrew(): void {
-    this.#pauses.clearForRegistrar()
+    this.#pauses.registrarGrew()
     this.consider()
   }
 
@@ -215,8 +222,8 @@ export class Fetcher {
     this.#late.set(request.id, request)
   }
 
-  #pause(session: Session, index: number, forRegistrar = false): void {
-    this.#wakeIn(this.#pauses.begin(session.peerHex, index, this.#nowMs(), forRegistrar))
+  #pause(session: Session, index: number, reason: PauseReason = 'nowhere'): void {
+    this.#wakeIn(this.#pauses.begin(session.peerHex, index, this.#nowMs(), reason))
   }
 
   #onSilence(request: Request): void {
@@ -308,7 +315,7 @@ export class Fetcher {
     if (progress.request !== undefined) this.#giveUp(progress.request)
     // A full queue here is no reason to leave the neighbour alone, only to come later.
     if (outcome.code === 'OVERLOADED') this.#wakeIn(NO_ROOM_RETRY_MS)
-    else this.#pause(session, index, outcome.code === 'REGISTRAR_AHEAD' || outcome.code === 'NOT_A_MEMBER')
+    else this.#pause(session, index, PAUSE_REASONS[outcome.code])
     this.#init.onRefused(session, outcome, index)
   }
 

@@ -9,9 +9,11 @@ export const LONGEST_PAUSE_MS = 320_000
 interface Pause {
   readonly untilMs: number
   readonly lengthMs: number
-  /** It ends as soon as more of the registrar's chain is held. */
-  readonly forRegistrar: boolean
+  readonly reason: PauseReason
 }
+
+/** Why the neighbour is left alone: it led nowhere, the registrar's chain must grow first, or this node could not take more. */
+export type PauseReason = 'nowhere' | 'registrar' | 'own'
 
 /** Which neighbour is left alone for which chain, and until when. */
 export class Pauses {
@@ -21,14 +23,15 @@ export class Pauses {
     return this.#pauses.size
   }
 
-  /** Answers the length of the pause: doubled for each one in a row. */
-  begin(peerHex: string, index: number, nowMs: number, forRegistrar: boolean): number {
+  /** Answers the length of the pause: doubled for each one in a row, unless the neighbour has no part in it. */
+  begin(peerHex: string, index: number, nowMs: number, reason: PauseReason): number {
     const key = keyOf(peerHex, index)
     const before = this.#pauses.get(key)
-    const lengthMs = before === undefined ? PAUSE_MS : Math.min(LONGEST_PAUSE_MS, before.lengthMs * 2)
+    const isFirst = before === undefined || reason === 'own'
+    const lengthMs = isFirst ? PAUSE_MS : Math.min(LONGEST_PAUSE_MS, before.lengthMs * 2)
     this.#pauses.delete(key)
     if (this.#pauses.size >= MAX_PAUSES) this.#pauses.delete(this.#pauses.keys().next().value as string)
-    this.#pauses.set(key, { untilMs: nowMs + lengthMs, lengthMs, forRegistrar })
+    this.#pauses.set(key, { untilMs: nowMs + lengthMs, lengthMs, reason })
     return lengthMs
   }
 
@@ -44,8 +47,9 @@ export class Pauses {
     this.#pauses.delete(keyOf(peerHex, index))
   }
 
-  clearForRegistrar(): void {
-    for (const [key, { forRegistrar }] of this.#pauses) if (forRegistrar) this.#pauses.delete(key)
+  /** More of the registrar's chain is held. */
+  registrarGrew(): void {
+    for (const [key, { reason }] of this.#pauses) if (reason === 'registrar') this.#pauses.delete(key)
   }
 }
 

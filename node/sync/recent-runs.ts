@@ -17,8 +17,8 @@ interface Recent {
 }
 
 /**
- * The newest blocks of each chain as they were stored a moment ago. Answering from here takes no read of the disk, and all that one
- * neighbour asks for in one write goes back in one write (measured on 32 nodes: see `npm run bench -- mesh`).
+ * The newest blocks of each chain as they were stored a moment ago. Answering from here takes no read of the disk, and all
+ * that one neighbour asks for in one write goes back in one write (measured on 32 nodes: see `npm run bench -- mesh`).
  */
 export class RecentRuns {
   readonly #chains = new Map<string, Recent>()

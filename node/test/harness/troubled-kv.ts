@@ -1,6 +1,6 @@
 import { WattnessError } from '../../../protocol/errors.ts'
 import { sleep, type Timers } from '../../platform.ts'
-import type { Kv, KvBatchOptions, KvOperation } from '../../store/index.ts'
+import { type Kv, type KvBatchOptions, type KvOperation, openMemoryKv, put } from '../../store/index.ts'
 
 /** How a write can fail: nothing of it is stored, or all of it is and the error came after. */
 export type Failure = 'lost' | 'stored'
@@ -60,4 +60,12 @@ export class TroubledKv implements Kv {
   async close(): Promise<void> {
     await this.#kv.close()
   }
+}
+
+/** A copy of a disk as it stands, by itself: what an operator's backup is, or a machine that lost its power. */
+export async function copyKv(kv: Kv): Promise<Kv> {
+  const copy = await openMemoryKv()
+  const range = { gte: new Uint8Array(0), lt: new Uint8Array(64).fill(0xff) }
+  for await (const entries of kv.iterate(range)) await copy.batch(entries.map(([key, value]) => put(key, value)))
+  return copy
 }
