@@ -103,7 +103,9 @@ export async function auditLedger(init: LedgerAuditInit): Promise<LedgerAudit> {
       ...(turn === undefined ? {} : { turn }),
     })
     damage.push(...beside)
-    if (ownKey !== undefined) damage.push(...ownDamage(ownKey, await readSigned(kv, []), chains, common))
+    const unreadable: Damage[] = []
+    const signed = ownKey === undefined ? undefined : await readSigned(kv, unreadable)
+    if (ownKey !== undefined && unreadable.length === 0) damage.push(...ownDamage(ownKey, signed, chains, common))
     return {
       membership: labels.membership,
       chains,

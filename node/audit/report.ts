@@ -29,6 +29,9 @@ export interface AuditedChain extends MemberRef {
 export interface DamageLine {
   readonly what: string
   readonly kind: DamageKind | null
+  /** Of the member's chain: where it goes on no more, and how many blocks are known to have stood there. */
+  readonly height: number | null
+  readonly lost: number | null
   readonly member: MemberRef | null
 }
 
@@ -61,9 +64,11 @@ export function reportOf(files: CheckedFiles | undefined, audit: LedgerAudit | u
       fault: height === undefined || what === undefined ? null : { height, rule: rule ?? null, what },
     }
   })
-  const damage = (audit?.damage ?? []).map(({ what, kind, member }) => ({
+  const damage = (audit?.damage ?? []).map(({ what, kind, member, height, lost }) => ({
     what,
     kind: kind ?? null,
+    height: height ?? null,
+    lost: lost ?? null,
     member: member === undefined ? null : refOf(audit?.membership, member),
   }))
   const blocks = audit?.blocks ?? 0

@@ -105,9 +105,8 @@ function expectedOf({ before, rebuilt, after }: Mended): Map<string, number> {
   const raise = (key: string, size: number): void => void expected.set(key, Math.max(expected.get(key) ?? 0, size))
   for (const { key, size, blocks } of [...before.chains, ...after.chains]) raise(key, size ?? blocks)
   for (const { member, kept, missing = 0 } of rebuilt?.chains ?? []) raise(member, kept + missing)
-  for (const { kind, what, member } of before.damage) {
-    const signed = kind === 'own' ? /^(\d+) blocks were signed/.exec(what)?.[1] : undefined
-    if (signed !== undefined && member !== null) raise(member.key, Number(signed))
+  for (const { member, height, lost } of before.damage) {
+    if (member !== null && height !== null && lost !== null) raise(member.key, height + lost)
   }
   return expected
 }
@@ -122,9 +121,9 @@ function resultOf(mended: Mended, refetched: Refetched | undefined): RepairResul
       const held = last.chains.find((chain) => chain.key === key)
       const named = held ?? before.chains.find((chain) => chain.key === key)
       const now = held?.blocks ?? 0
-      const before0 = Math.min(kept.get(key) ?? 0, now)
+      const whole = Math.min(kept.get(key) ?? 0, now)
       const missing = Math.max(0, (wanted.get(key) ?? 0) - now)
-      return { index: named?.index ?? null, key, label: named?.label ?? null, kept: before0, fetched: now - before0, missing }
+      return { index: named?.index ?? null, key, label: named?.label ?? null, kept: whole, fetched: now - whole, missing }
     },
   )
   const lost = lostOf(mended, refetched, chains)
@@ -136,7 +135,7 @@ function resultOf(mended: Mended, refetched: Refetched | undefined): RepairResul
       records: before.damage,
     },
     chains: chains
-      .filter(({ kept: whole, fetched, missing }) => whole + fetched + missing > 0)
+      .filter((line) => line.kept + line.fetched + line.missing > 0)
       .toSorted((a, b) => (a.index ?? Number.MAX_SAFE_INTEGER) - (b.index ?? Number.MAX_SAFE_INTEGER)),
     spool: rebuilt?.spool ?? null,
     movedTo: movedTo ?? null,
@@ -157,8 +156,9 @@ function lostOf({ before, after }: Mended, refetched: Refetched | undefined, cha
   for (const { kind, what, member } of before.damage) {
     if (NOWHERE_ELSE.has(kind)) lost.push(what)
     if (member === null) continue
-    if (kind === 'label' && refetched?.labelled.has(member.key) !== true) lost.push(`the label of ${nameOf(member)}`)
-    // Evidence that proved nothing is no loss.
+    // A label of nobody, and evidence that proves nothing, are no loss.
+    const isLabel = kind === 'label' && member.index !== null
+    if (isLabel && refetched?.labelled.has(member.key) !== true) lost.push(`the label of ${nameOf(member)}`)
     const isDamaged = kind === 'evidence' && what.includes('checksum')
     if (isDamaged && refetched?.quarantined.has(member.key) !== true) lost.push(`the evidence against ${nameOf(member)}`)
   }

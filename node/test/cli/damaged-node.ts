@@ -33,6 +33,8 @@ export class DamagedNode {
   readonly genesis: Genesis
   readonly signer: Signer
   readonly peer: OpenedNode
+  /** A member that never wrote. */
+  readonly otherKey = createSigner(new Uint8Array(32).fill(7)).publicKey
   readonly #at: Awaited<ReturnType<typeof temporaryDirectory>>
   #copies = 0
 
@@ -56,8 +58,7 @@ export class DamagedNode {
     const peer = await openNode({ dir: registrarFiles.dir, settings: { ...SETTINGS, sealAlone: true }, listen: [LISTEN] })
     await peer.start()
     const made = new DamagedNode(at, genesis, signer, peer)
-    const other = createSigner(new Uint8Array(32).fill(7))
-    await peer.node.admitKey(other.publicKey, parseRoles('meter'), encodeLabelRecord(new Uint8Array(16).fill(1), 'other'))
+    await peer.node.admitKey(made.otherKey, parseRoles('meter'), encodeLabelRecord(new Uint8Array(16).fill(1), 'other'))
     // Two sessions: what the first wrote stands in a table when the second is over, the rest in the log.
     await made.#run(meterFiles.dir, BLOCKS - 40)
     await made.#run(meterFiles.dir, 40)
