@@ -29,6 +29,9 @@ import type { Appended, LedgerStore, SpoolItem } from './store/index.ts'
 import { type Session, Sync } from './sync/index.ts'
 import { createVerifyPool, Door, EvidenceDesk, type StoredRun, type VerifyPool } from './validate/index.ts'
 
+/** From the revocation of a linked member to the end of the link: time to fetch the block that says so. */
+const PARTING_MS = 5_000
+
 const TWO_HISTORIES = 'this key has signed two histories: another node runs under it, or an old copy did'
 
 /** One node of the neighbourhood: a member that seals and replicates, or an observer that only replicates. */
@@ -351,10 +354,19 @@ export class LedgerNode {
     if (this.#isRunning && this.isMember) this.#schedule.start()
     // Neighbours tell the labels of those members that this node shows it knows of.
     if (this.#isRunning) this.sync.crossCheck()
-    for (const member of this.membership.members) {
-      if (member.revoked !== undefined && !equalBytes(member.key, this.key)) void this.network.hangUp(member.key)
-    }
+    this.#partWithRevoked()
     this.#events.emit('membership', { size: this.membership.size, members: this.membership.members.length })
+  }
+
+  /** Whoever was revoked is let know why, and then hung up on. */
+  #partWithRevoked(): void {
+    const isLinked = new Set(this.network.links().map(({ keyHex }) => keyHex))
+    const leaving = this.membership.members.filter(({ keyHex, revoked }) => revoked !== undefined && isLinked.has(keyHex))
+    if (leaving.length === 0) return
+    this.sync.announceNow()
+    this.#init.platform.timers.set(PARTING_MS, () => {
+      for (const { key } of leaving) if (this.#isRunning) void this.network.hangUp(key)
+    })
   }
 
   #chooseGossip(): void {

@@ -13,6 +13,7 @@ import {
   type Roles,
   type VerifySignature,
   validateJoinRequest,
+  WattnessError,
 } from '../../protocol/index.ts'
 import type { Network } from '../net/index.ts'
 import type { Clock } from '../platform.ts'
@@ -49,13 +50,22 @@ export class JoinService {
     const request = decodeJoinRequest(bytes)
     // Who asks over the network asks for itself: the connection proves that it holds the key.
     if (!equalBytes(request.member, from)) return { type: 'refused', code: 'BAD_SIGNATURE' }
-    return this.admit(request, 'required')
+    // What keeps the registrar from sealing (no neighbour's word yet, a full disk) passes: whoever asks may come again.
+    return this.admit(request, 'required').catch(() => ({ type: 'refused', code: 'BUSY' }))
   }
 
-  /** Admits a key on its operator's word alone; the answer is the registrar's size from which it counts. */
+  /**
+   * Admits a key on its operator's word alone; the answer is the registrar's size from which it counts, for one that is a
+   * member already too. Throws REVOKED for a key that was sent away: its owner comes back under another one.
+   */
   admitKey(key: Bytes, roles: Roles, label: LabelRecord): Promise<number> {
     const next = this.#turn.then(async () => {
       const { roster, seal } = this.#init
+      const present = roster.membership.member(key)
+      if (present?.revoked !== undefined) {
+        throw new WattnessError('REVOKED', `${present.keyHex} was revoked: its owner may come back under another key`)
+      }
+      if (present !== undefined) return present.admittedAt
       await seal([{ type: 'admit', key, roles, labelHash: labelHash(label) }])
       await roster.learnLabel(key, label)
       return roster.membership.size

@@ -64,7 +64,8 @@ export interface FetcherInit {
   /** Chains that membership knows. */
   readonly chainCount: () => number
   readonly ownSize: (index: number) => number
-  readonly isWanted: (index: number) => boolean
+  /** The size up to which a chain is wanted: 0 where it is not at all, the end that a revocation names, else no bound. */
+  readonly wantedSize: (index: number) => number
   readonly keyAt: (index: number) => Bytes | undefined
   readonly backlogBytes: () => number
   readonly submit: (run: Bytes) => Promise<Outcome>
@@ -125,10 +126,11 @@ export class Fetcher {
   }
 
   considerChain(index: number): void {
-    if (this.#stopped || !this.#init.isWanted(index)) return
     const progress = this.#chains.get(index)
-    if (progress?.request !== undefined) return
+    if (this.#stopped || progress?.request !== undefined) return
     const from = Math.max(this.#init.ownSize(index), progress?.claimed ?? 0)
+    const wanted = this.#init.wantedSize(index) - from
+    if (wanted <= 0) return
     const session = this.#bestFor(index, from)
     if (session === undefined) return
     if (index !== 0 && this.#registrarGoesFirst()) return
@@ -138,7 +140,7 @@ export class Fetcher {
       this.#isShort = true
       return this.#wakeIn(NO_ROOM_RETRY_MS)
     }
-    this.#ask(session, index, from, bytes)
+    this.#ask(session, index, from, Math.min(wanted, WANT_BLOCKS), bytes)
   }
 
   #registrarGoesFirst(): boolean {
@@ -178,7 +180,7 @@ export class Fetcher {
     this.#waker = { timer: timers.set(ms, wake), dueMs }
   }
 
-  #ask(session: Session, index: number, from: number, bytes: number): void {
+  #ask(session: Session, index: number, from: number, maxBlocks: number, bytes: number): void {
     const id = this.#nextId
     this.#nextId = this.#nextId >= 0x7fff_ffff ? 1 : this.#nextId + 1
     const timer = this.#init.platform.timers.set(ANSWER_TIMEOUT_MS, () => this.#onSilence(request))
@@ -187,7 +189,7 @@ export class Fetcher {
     this.#askedBytes += bytes
     this.#progressOf(index).request = request
     session.outstanding++
-    session.send({ type: 'want', id, index, from, maxBlocks: WANT_BLOCKS, maxBytes: bytes })
+    session.send({ type: 'want', id, index, from, maxBlocks, maxBytes: bytes })
   }
 
   #progressOf(index: number): Progress {
@@ -267,7 +269,7 @@ export class Fetcher {
     this.#late.delete(frame.id)
     session.answered(this.#nowMs())
     const { index, from } = request
-    const isOfUse = this.#init.isWanted(index) && this.#init.ownSize(index) === from && !this.#chains.has(index)
+    const isOfUse = this.#init.wantedSize(index) > from && this.#init.ownSize(index) === from && !this.#chains.has(index)
     if (isOfUse && !this.#stopped) this.#take(request, frame)
   }
 

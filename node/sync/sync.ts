@@ -115,7 +115,7 @@ export class Sync {
       sessions,
       chainCount: () => this.view.membership.members.length,
       ownSize: (index) => this.#heldSize(index),
-      isWanted: (index) => this.#isWanted(index),
+      wantedSize: (index) => this.#wantedSize(index),
       keyAt,
       backlogBytes: init.backlogBytes,
       submit: init.submit,
@@ -156,7 +156,7 @@ export class Sync {
     if (!this.#fetcher.isIdle) return false
     for (const session of this.#sessions.values()) {
       for (let index = 0; index < this.view.membership.members.length; index++) {
-        if (this.#isWanted(index) && session.remoteSize(index) > this.#heldSize(index)) return false
+        if (Math.min(session.remoteSize(index), this.#wantedSize(index)) > this.#heldSize(index)) return false
       }
     }
     return true
@@ -283,10 +283,10 @@ export class Sync {
     return key === undefined ? 0 : (this.#init.store.head(key)?.size ?? 0)
   }
 
-  #isWanted(index: number): boolean {
+  #wantedSize(index: number): number {
     const member = this.view.membership.at(index)
-    if (member === undefined || this.#init.store.quarantined(member.key)) return false
-    return member.revoked === undefined || this.#heldSize(index) < member.revoked.endSize
+    if (member === undefined || this.#init.store.quarantined(member.key)) return 0
+    return member.revoked?.endSize ?? Number.POSITIVE_INFINITY
   }
 
   #onBytes(session: Session, bytes: Bytes): void {

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
-import { decodeFrame, toHex } from '../../../protocol/index.ts'
+import { toHex } from '../../../protocol/index.ts'
 import type { NodeEvents } from '../../events.ts'
-import { LiarPeer, leavesOf, serving } from '../harness/liar-peer.ts'
+import { LiarPeer, serving } from '../harness/liar-peer.ts'
 import { Neighbourhood, signerOf } from '../harness/neighbourhood.ts'
 import { copyKv, TroubledKv } from '../harness/troubled-kv.ts'
 
@@ -206,7 +206,6 @@ describe('sealing', () => {
         // The reading, then the block that takes it up.
         expect(order.slice(0, 3)).to.deep.equal(['synced', 'synced', 'sealed'])
         expect(order.slice(3)).to.include.members(['held by registrar', 'held by meter-2', 'announced'])
-        expect(ear.received.every((frame) => decodeFrame !== undefined && frame.type !== 'evidence')).to.equal(true)
       })
     }
 
@@ -283,6 +282,5 @@ describe('sealing', () => {
     await liar.dial('meter-1')
     await takeFor(1, 'meter-1')
     expect(sealedBy('meter-1'), 'it could not show them').to.equal(1)
-    expect(leavesOf(all, new Map())).to.have.length(3)
   })
 })
