@@ -360,13 +360,9 @@ export class LedgerNode {
 
   /** Whoever was revoked is let know why, and then hung up on. */
   #partWithRevoked(): void {
-    const isLinked = new Set(this.network.links().map(({ keyHex }) => keyHex))
-    const leaving = this.membership.members.filter(({ keyHex, revoked }) => revoked !== undefined && isLinked.has(keyHex))
+    const leaving = this.network.links().filter(({ key }) => this.membership.member(key)?.revoked !== undefined)
     if (leaving.length === 0) return
-    this.sync.announceNow()
-    this.#init.platform.timers.set(PARTING_MS, () => {
-      for (const { key } of leaving) if (this.#isRunning) void this.network.hangUp(key)
-    })
+    this.#init.platform.timers.set(PARTING_MS, () => void Promise.all(leaving.map(({ key }) => this.network.hangUp(key))))
   }
 
   #chooseGossip(): void {
