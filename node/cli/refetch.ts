@@ -34,6 +34,8 @@ export interface Refetched {
   /** Members whose chains are stopped by evidence, and members whose label is known. */
   readonly quarantined: ReadonlySet<string>
   readonly labelled: ReadonlySet<string>
+  /** Readings that no block holds. */
+  readonly waiting: number
   readonly report: VerifyReport
 }
 
@@ -86,6 +88,7 @@ export async function refetch(init: RefetchInit): Promise<Refetched> {
       wanted,
       quarantined: new Set(members.filter(({ key }) => store.quarantined(key)).map(({ keyHex }) => keyHex)),
       labelled: new Set(members.filter(({ label }) => label !== undefined).map(({ keyHex }) => keyHex)),
+      waiting: store.spool.size,
       report,
     }
   } finally {

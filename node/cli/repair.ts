@@ -38,6 +38,7 @@ export interface RepairResult {
     readonly records: readonly DamageLine[]
   }
   readonly chains: readonly RepairedLine[]
+  /** Readings that wait for their block; what a fetched block of this node's own holds waits no more. */
   readonly spool: { readonly kept: number; readonly setAside: number } | null
   readonly movedTo: string | null
   /** Neighbours that answered; null where none was asked. */
@@ -137,7 +138,7 @@ function resultOf(mended: Mended, refetched: Refetched | undefined): RepairResul
     chains: chains
       .filter((line) => line.kept + line.fetched + line.missing > 0)
       .toSorted((a, b) => (a.index ?? Number.MAX_SAFE_INTEGER) - (b.index ?? Number.MAX_SAFE_INTEGER)),
-    spool: rebuilt?.spool ?? null,
+    spool: rebuilt === undefined ? null : { ...rebuilt.spool, kept: refetched?.waiting ?? rebuilt.spool.kept },
     movedTo: movedTo ?? null,
     neighbours: refetched?.neighbours ?? null,
     lost,

@@ -161,15 +161,12 @@ class ChainWalker {
   }
 
   async #takeAll(entries: readonly KvEntry[]): Promise<void> {
-    let found: unknown
     try {
       for (const [key, value] of entries) this.#take(heightOfBlockKey(key), value)
-    } catch (error) {
-      found = error
+    } finally {
+      // Before a fault is told: a tile that was full by then lies below it, and comes first.
+      for (const tile of this.#full.splice(0)) await this.#compareTile(tile)
     }
-    // A tile that was full before the fault lies below it: it comes first.
-    for (const tile of this.#full.splice(0)) await this.#compareTile(tile)
-    if (found !== undefined) throw found
   }
 
   #take(height: number, value: Uint8Array): void {

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises'
-import { isWattnessError, WattnessError } from '../../protocol/errors.ts'
+import { isWattnessError } from '../../protocol/errors.ts'
 import { type CheckedFiles, checkFiles, type FileFault } from './files.ts'
 import type { Kv } from './kv.ts'
 import { inspectionDirectory, ledgerDirectory } from './layout.ts'
@@ -83,7 +83,7 @@ async function inspectCopy(directory: string, files: CheckedFiles, release: () =
   } catch (error) {
     await kv?.close()
     await rm(copy, { recursive: true, force: true })
-    const isBeyondReading = error instanceof WattnessError && ['STORE_DAMAGED', 'STORE_FAILED'].includes(error.code)
+    const isBeyondReading = isWattnessError(error) && ['STORE_DAMAGED', 'STORE_FAILED'].includes(error.code)
     if (!isBeyondReading) throw error
     return { files, kv: undefined, location: undefined, close: release }
   }

@@ -122,7 +122,8 @@ describe('a node that is killed', () => {
       threads: 0,
     })
     expect(report, `kill ${kill}`).to.deep.include({ ok: true, damage: [] })
-    const { store, close } = await openStore({ dir })
+    const opened = await openStore({ dir })
+    const { store } = opened
     try {
       expect(store.damage).to.deep.equal([])
       const numbers = await readingsOf(store, meter)
@@ -138,7 +139,7 @@ describe('a node that is killed', () => {
       }
       return store.head(meter)?.size ?? 0
     } finally {
-      await close()
+      await opened.close()
     }
   }
 
