@@ -1,0 +1,151 @@
+import { expect } from 'chai'
+import { Announcer } from '../../sync/announcer.ts'
+import { Conduct, FAULT_HALF_LIFE_MS, MAX_CONDUCT_ENTRIES } from '../../sync/conduct.ts'
+import { LONGEST_PAUSE_MS, MAX_PAUSES, Pauses } from '../../sync/pauses.ts'
+import { VirtualTime } from '../harness/virtual-time.ts'
+import { fakeSession } from './fake-session.ts'
+
+describe('conduct', () => {
+  it('adds up what a key is charged with, and forgets half of it in ten minutes', () => {
+    const conduct = new Conduct()
+    for (let i = 0; i < 4; i++) expect(conduct.charge('a', 'unasked', 0)).to.equal(false)
+    expect(conduct.points('a', 0)).to.equal(80)
+    expect(conduct.points('a', FAULT_HALF_LIFE_MS)).to.equal(40)
+    expect(conduct.charge('a', 'unasked', FAULT_HALF_LIFE_MS)).to.equal(false)
+    expect(conduct.charge('a', 'rejected-run', FAULT_HALF_LIFE_MS, 2)).to.equal(true)
+    expect(conduct.points('b', 0)).to.equal(0)
+  })
+
+  it('tolerates what adds up over months', () => {
+    const conduct = new Conduct()
+    for (let hour = 0; hour < 2_000; hour++) {
+      expect(conduct.charge('a', 'no-answer', hour * 3_600_000)).to.equal(false)
+      expect(conduct.charge('a', 'rejected-run', hour * 3_600_000 + 1)).to.equal(false)
+    }
+  })
+
+  it('hangs up at once on what no honest node can send', () => {
+    for (const fault of ['malformed', 'wrong-network', 'flood'] as const)
+      expect(new Conduct().charge('a', fault, 0)).to.equal(true)
+  })
+
+  it('remembers a bounded number of keys, the latest', () => {
+    const conduct = new Conduct()
+    for (let i = 0; i < MAX_CONDUCT_ENTRIES + 10; i++) conduct.charge(`peer ${i}`, 'unasked', 0)
+    expect(conduct.size).to.equal(MAX_CONDUCT_ENTRIES)
+    expect([conduct.points('peer 0', 0), conduct.points('peer 20', 0)]).to.deep.equal([0, 20])
+  })
+})
+
+describe('pauses', () => {
+  it('grow for a pair that leads nowhere, up to a bound, and begin afresh once it led somewhere', () => {
+    const pauses = new Pauses()
+    const lengths = Array.from({ length: 7 }, () => pauses.begin('a', 1, 0, 'nowhere'))
+    expect(lengths).to.deep.equal([10_000, 20_000, 40_000, 80_000, 160_000, LONGEST_PAUSE_MS, LONGEST_PAUSE_MS])
+    expect(pauses.leftMs('a', 1, 20_000)).to.equal(LONGEST_PAUSE_MS - 20_000)
+    expect(pauses.leftMs('a', 1, LONGEST_PAUSE_MS)).to.equal(0)
+    expect(pauses.leftMs('a', 2, 0)).to.equal(0)
+    pauses.clear('a', 1)
+    expect(pauses.begin('a', 1, 0, 'nowhere')).to.equal(10_000)
+  })
+
+  it('do not grow for what is this node’s own trouble, and end with the registrar’s growth where that was missing', () => {
+    const pauses = new Pauses()
+    for (let i = 0; i < 3; i++) expect(pauses.begin('a', 1, 0, 'own')).to.equal(10_000)
+    pauses.begin('a', 2, 0, 'registrar')
+    pauses.registrarGrew()
+    expect([pauses.leftMs('a', 1, 0), pauses.leftMs('a', 2, 0)]).to.deep.equal([10_000, 0])
+  })
+
+  it('are remembered of a bounded number of pairs', () => {
+    const pauses = new Pauses()
+    for (let i = 0; i < MAX_PAUSES + 5; i++) pauses.begin('a', i, 0, 'nowhere')
+    expect(pauses.size).to.equal(MAX_PAUSES)
+    expect(pauses.leftMs('a', 0, 0)).to.equal(0)
+  })
+})
+
+describe('the announcer', () => {
+  const sizes = [5, 7, 9]
+
+  function stand(...names: string[]) {
+    const time = new VirtualTime()
+    const sessions = names.map((name) => fakeSession(name))
+    const announcer = new Announcer({
+      timers: time.timers,
+      announceDelayMs: 250,
+      sessions: () => sessions,
+      sizeOf: (index) => sizes[index] as number,
+    })
+    return { time, sessions, announcer }
+  }
+
+  it('tells everything new at once, the delay after the first of it, each neighbour what it is not known to hold', async () => {
+    const { time, sessions, announcer } = stand('a', 'b', 'c')
+    const [a, b, c] = sessions
+    a?.learn(1, 7)
+    b?.setFrontier([5, 7, 9])
+    announcer.noteGrowth(2)
+    await time.advance(200)
+    announcer.noteGrowth(1)
+    announcer.noteGrowth(2)
+    expect(a?.sent).to.deep.equal([])
+    await time.advance(50)
+    expect(a?.sent).to.deep.equal([{ type: 'announce', sizes: [{ index: 2, size: 9 }] }])
+    expect(b?.sent).to.deep.equal([])
+    expect(c?.sent).to.have.length(1)
+    // Nothing is told twice.
+    announcer.noteGrowth(2)
+    await time.advance(250)
+    expect(a?.sent).to.have.length(1)
+  })
+
+  it('tells what came after this node’s own hello to a neighbour that has not greeted yet', async () => {
+    const { time, sessions, announcer } = stand('a')
+    sessions[0]?.tell(0, 5)
+    announcer.noteGrowth(0)
+    announcer.noteGrowth(1)
+    await time.advance(250)
+    expect(sessions[0]?.hello).to.equal(undefined)
+    expect(sessions[0]?.sent).to.deep.equal([{ type: 'announce', sizes: [{ index: 1, size: 7 }] }])
+  })
+
+  it('forgets what a status has told, and does nothing once it is stopped', async () => {
+    const { time, sessions, announcer } = stand('a')
+    announcer.noteGrowth(0)
+    announcer.forget()
+    await time.advance(1_000)
+    announcer.stop()
+    announcer.noteGrowth(1)
+    announcer.flush()
+    expect([sessions[0]?.sent.length, time.pending]).to.deep.equal([0, 0])
+  })
+})
+
+describe('a session', () => {
+  it('knows what a neighbour holds by its last word: an announcement adds, a status replaces, a miss takes away', () => {
+    const session = fakeSession('a')
+    session.learn(3, 10)
+    session.learn(3, 8)
+    expect([session.remoteSize(3), session.remoteSize(0), session.remoteSize(9)]).to.deep.equal([10, 0, 0])
+    session.setFrontier([1, 2, 3, 4])
+    expect(session.remoteSize(3)).to.equal(4)
+    session.missed(3, 2)
+    session.missed(3, 3)
+    expect(session.remoteSize(3)).to.equal(2)
+  })
+
+  it('grants frames by the second, and fewer of those that cost much', () => {
+    const session = fakeSession('a')
+    let cheap = 0
+    while (session.takeFrameCredit(0)) cheap++
+    expect(cheap).to.equal(4_096)
+    let later = 0
+    while (session.takeFrameCredit(1_000)) later++
+    expect(later).to.equal(1_024)
+    const other = fakeSession('b')
+    let costly = 0
+    while (other.takeFrameCredit(0) && other.takeTypeCredit('status')) costly++
+    expect(costly).to.equal(64)
+  })
+})
