@@ -1,0 +1,179 @@
+import { expect } from 'chai'
+import { type Bytes, decodeRun, MAX_BLOCK_BYTES, type Signer, toHex, ZERO_HASH } from '../../../protocol/index.ts'
+import { ChainAuthor } from '../../../protocol/test/chain-author.ts'
+import {
+  AUTO_MAX_BLOCKS_PER_SECOND,
+  AUTO_MAX_MEMBERS,
+  Gossip,
+  gossipsBlocks,
+  LINGER_MS,
+  MAX_GOSSIP_BLOCKS,
+  MAX_PAYLOAD_BYTES,
+  toPayloads,
+} from '../../gossip/index.ts'
+import type { GossipHandler, Network } from '../../net/index.ts'
+import { MAX_GOSSIP_BYTES } from '../../net/limits.ts'
+import type { Sealed } from '../../seal/index.ts'
+import type { EvidenceOutcome, Outcome } from '../../validate/index.ts'
+import { signerOf } from '../harness/neighbourhood.ts'
+import { seededRandom } from '../harness/seeded-random.ts'
+import { TestAuthor } from '../harness/test-author.ts'
+import { VirtualTime } from '../harness/virtual-time.ts'
+
+function sealedBlocks(count: number, signer: Signer = signerOf('a')): Sealed[] {
+  const author = new ChainAuthor(signer, ZERO_HASH).grow(count)
+  return author.blocks.map((block, height) => {
+    const { root, signature } = author.checkpoint(height + 1)
+    return { height, rows: 1, block: block.bytes, root, signature }
+  })
+}
+
+/** Gossip over a network that keeps what is published and hands in what a test says has come. */
+class Stand {
+  readonly time = new VirtualTime()
+  readonly published: { topic: string; payload: Bytes }[] = []
+  readonly topics = new Map<string, GossipHandler>()
+  readonly refused: string[] = []
+  readonly badEvidence: string[] = []
+  outcome: Outcome = { verdict: 'ignore', code: 'DUPLICATE', message: '', data: {} }
+  evidenceOutcome: EvidenceOutcome = 'accept'
+  failure: Error | undefined
+  readonly gossip: Gossip
+
+  constructor() {
+    const network: Partial<Network> = {
+      joinTopic: (topic, handler) => void this.topics.set(topic, handler),
+      leaveTopic: (topic) => void this.topics.delete(topic),
+      meshSize: (topic) => (topic.includes('blocks') ? 4 : 2),
+      publish: async (topic, payload) => {
+        if (this.failure !== undefined) throw this.failure
+        return this.published.push({ topic, payload })
+      },
+    }
+    this.gossip = new Gossip({
+      network: network as Network,
+      networkId: ZERO_HASH,
+      platform: this.time.platform(seededRandom(1)),
+      submit: async () => this.outcome,
+      takeEvidence: async () => this.evidenceOutcome,
+      onBadEvidence: (peer) => void this.badEvidence.push(peer),
+      onRefused: (_peer, { code }) => void this.refused.push(code),
+    })
+  }
+
+  handler(kind: string): GossipHandler {
+    return this.topics.get([...this.topics.keys()].find((topic) => topic.includes(kind)) ?? '') as GossipHandler
+  }
+
+  heights(): number[][] {
+    return this.published.map(({ payload }) => decodeRun(payload).blocks.map(({ header }) => header.height))
+  }
+}
+
+describe('gossip', () => {
+  it('of blocks is a choice; auto leaves it to quiet, small neighbourhoods', () => {
+    expect(gossipsBlocks('on', 1_000, 1)).to.equal(true)
+    expect(gossipsBlocks('off', 2, 900_000)).to.equal(false)
+    expect(gossipsBlocks('auto', AUTO_MAX_MEMBERS, 900_000)).to.equal(true)
+    expect(gossipsBlocks('auto', AUTO_MAX_MEMBERS + 1, 900_000)).to.equal(false)
+    expect(gossipsBlocks('auto', 20, 20_000 / AUTO_MAX_BLOCKS_PER_SECOND)).to.equal(true)
+    expect(gossipsBlocks('auto', 21, 20_000 / AUTO_MAX_BLOCKS_PER_SECOND)).to.equal(false)
+  })
+
+  it('publishes a block that comes alone at once, and those that follow close upon it together', async () => {
+    const stand = new Stand()
+    stand.gossip.start()
+    stand.gossip.setBlocks(true)
+    const blocks = sealedBlocks(6)
+    for (const sealed of blocks.slice(0, 5)) stand.gossip.publish(sealed)
+    expect(stand.heights()).to.deep.equal([[0]])
+    await stand.time.advance(LINGER_MS)
+    expect(stand.heights()).to.deep.equal([[0], [1, 2, 3, 4]])
+    await stand.time.advance(LINGER_MS)
+    stand.gossip.publish(blocks[5] as Sealed)
+    expect(stand.heights().at(-1)).to.deep.equal([5])
+  })
+
+  it('puts consecutive blocks only into one payload, within its bounds', () => {
+    const blocks = sealedBlocks(MAX_GOSSIP_BLOCKS + 10)
+    expect(toPayloads(blocks).map((payload) => decodeRun(payload).blocks.length)).to.deep.equal([MAX_GOSSIP_BLOCKS, 10])
+    expect(toPayloads([...blocks.slice(0, 2), ...blocks.slice(5, 7)]).map((run) => decodeRun(run).blocks.length)).to.deep.equal([
+      2, 2,
+    ])
+    expect(toPayloads([])).to.deep.equal([])
+    const large = sealedBlocks(20).map((sealed) => ({ ...sealed, block: new Uint8Array(MAX_BLOCK_BYTES) }))
+    for (const payload of toPayloads(large)) expect(payload.length).to.be.below(MAX_GOSSIP_BYTES)
+    expect(toPayloads(large)).to.have.length(20)
+  })
+
+  it('has room in a payload for the largest block, and in a message for the largest payload', () => {
+    expect(MAX_PAYLOAD_BYTES).to.be.above(MAX_BLOCK_BYTES)
+    expect(MAX_PAYLOAD_BYTES + 1_024).to.be.below(MAX_GOSSIP_BYTES)
+    const author = new ChainAuthor(signerOf('a'), ZERO_HASH)
+    for (let i = 0; i < 200; i++) author.append({ content: TestAuthor.bulk(i) })
+    const sealed = author.blocks.map((block, height) => ({
+      height,
+      rows: 1,
+      block: block.bytes,
+      ...author.checkpoint(height + 1),
+    }))
+    const sizes = toPayloads(sealed).map((payload) => payload.length)
+    expect(sizes.length).to.be.above(2)
+    for (const size of sizes) expect(size).to.be.below(MAX_GOSSIP_BYTES)
+  })
+
+  it('that is off publishes no block, and lets go of what waited', async () => {
+    const stand = new Stand()
+    stand.gossip.start()
+    const blocks = sealedBlocks(3)
+    stand.gossip.publish(blocks[0] as Sealed)
+    stand.gossip.setBlocks(true)
+    stand.gossip.setBlocks(true)
+    expect([stand.gossip.blocksOn, stand.gossip.meshSize(), stand.topics.size]).to.deep.equal([true, 4, 2])
+    stand.gossip.publish(blocks[1] as Sealed)
+    stand.gossip.publish(blocks[2] as Sealed)
+    stand.gossip.setBlocks(false)
+    await stand.time.advance(1_000)
+    expect(stand.heights()).to.deep.equal([[1]])
+    expect([stand.gossip.blocksOn, stand.gossip.meshSize(), stand.topics.size]).to.deep.equal([false, 2, 1])
+    stand.gossip.stop()
+    expect([stand.topics.size, stand.time.pending]).to.deep.equal([0, 0])
+  })
+
+  it('passes on what the door accepts; what it refuses is reported, duplicates are not', async () => {
+    const stand = new Stand()
+    stand.gossip.start()
+    stand.gossip.setBlocks(true)
+    const hear = stand.handler('blocks')
+    expect(await hear(new Uint8Array(3), ZERO_HASH)).to.equal('ignore')
+    stand.outcome = { verdict: 'reject', code: 'WRONG_ROOT', message: '', data: {} }
+    expect(await hear(new Uint8Array(3), ZERO_HASH)).to.equal('reject')
+    stand.outcome = { verdict: 'accept', member: ZERO_HASH, from: 0, state: {} as never }
+    expect(await hear(new Uint8Array(3), ZERO_HASH)).to.equal('accept')
+    expect(stand.refused).to.deep.equal(['WRONG_ROOT'])
+  })
+
+  it('always carries evidence; who passes on what proves nothing is reported', async () => {
+    const stand = new Stand()
+    stand.gossip.start()
+    stand.gossip.publishEvidence(Uint8Array.of(1, 2))
+    expect(stand.published.map(({ topic }) => topic)).to.deep.equal([`/wattness/${'0'.repeat(32)}/evidence/1`])
+    const hear = stand.handler('evidence')
+    for (const outcome of ['accept', 'ignore', 'reject'] as const) {
+      stand.evidenceOutcome = outcome
+      expect(await hear(new Uint8Array(3), ZERO_HASH)).to.equal(outcome)
+    }
+    expect(stand.badEvidence).to.deep.equal([toHex(ZERO_HASH)])
+  })
+
+  it('is harmless where the network takes nothing: sync brings it', async () => {
+    const stand = new Stand()
+    stand.gossip.start()
+    stand.gossip.setBlocks(true)
+    stand.failure = new Error('NETWORK_STOPPED')
+    stand.gossip.publish(sealedBlocks(1)[0] as Sealed)
+    stand.gossip.publishEvidence(new Uint8Array(3))
+    await stand.time.advance(1_000)
+    expect(stand.published).to.deep.equal([])
+  })
+})
