@@ -72,6 +72,24 @@ function readingsOf(sealed: Sealed | undefined): readonly Reading[] {
 }
 
 describe('the sealer', () => {
+  it('takes out of the spool what own blocks hold that came back from a neighbour, and nothing else', async () => {
+    const { store, sealer } = await stand()
+    await store.spool.append([item(1), item(2), event(3)])
+    const readings = (await sealer.sealNext()) as Sealed
+    const events = (await sealer.sealNext()) as Sealed
+    // The same again under another source, as a lost write would have left them.
+    await store.spool.append([item(1), item(2), event(3), item(4)].map((each) => ({ ...each, source: 'again' })))
+    expect(await sealer.forget([readings.block, events.block])).to.equal(3)
+    const { rows } = await store.spool.peek(10)
+    expect(rows.map((row) => 'reading' in row.item && row.item.reading)).to.deep.equal([
+      (item(4) as { reading: Reading }).reading,
+    ])
+    expect(store.spool.size).to.equal(1)
+    await sealer.sealNext()
+    expect(await sealer.forget([readings.block])).to.equal(0)
+    await store.close()
+  })
+
   it('seals nothing where nothing waits', async () => {
     const { sealer, submitted } = await stand()
     expect(await sealer.sealNext()).to.equal(undefined)
