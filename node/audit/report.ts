@@ -107,7 +107,8 @@ export function formatReport(report: VerifyReport): string {
     lines.push(`damaged: ${memberText(chain)}, height ${height}: ${what}${rule === null ? '' : ` (rule ${rule})`}`)
   }
   for (const { what, member } of damage) lines.push(`damaged: ${member === null ? '' : `${memberText(member)}: `}${what}`)
-  const counted = `${count(blocks, 'block')} in ${count(chains.length, 'chain')}, ${count(signatures, 'signature')} and ${count(records, 'other record')}`
+  const held = `${count(blocks, 'block')} in ${count(chains.length, 'chain')}`
+  const counted = `${held}, ${count(signatures, 'signature')} and ${count(records, 'other record')}`
   lines.push(`${counted} checked in ${seconds} s: ${blocksPerSecond} blocks/s`)
   if (files !== null) lines.push(`${count(files.checked, 'file')} of ${(files.bytes / 1_000_000).toFixed(1)} MB checked`)
   const faults = lines.filter((line) => line.startsWith('damaged: ')).length
