@@ -192,11 +192,6 @@ export class Sync {
     frontier.forEach((size, index) => session.tell(index, size))
   }
 
-  /** Tells what is new without waiting for the announce delay. */
-  announceNow(): void {
-    this.#announcer.flush()
-  }
-
   holdings(): Holdings {
     return {
       timeMs: this.#init.platform.clock.now(),

@@ -29,7 +29,7 @@ export const POOL_MIN_BYTES = 32_768
 /** Longest stretch of checking before everything else has its turn. */
 const SLICE_MS = 8
 
-/** Checked runs, or bytes of them, that are written without waiting for more: a batch of 100 already costs LevelDB little a block. */
+/** Checked runs, or bytes of them, that are written without waiting for more: a batch of 100 costs LevelDB little a block. */
 const WRITE_AT = 256
 const WRITE_AT_BYTES = 1_048_576
 

@@ -212,7 +212,7 @@ describe('catching up', () => {
     expect(faults).to.deep.equal([])
   })
 
-  it('blocks that came before the membership they name are taken once it is there, without waiting for a cross-check', async () => {
+  it('blocks that came before the membership they name are taken once it is there, before any cross-check', async () => {
     all = await Neighbourhood.create({ meters: 2, settings: { gossip: 'off' } })
     await all.start(2)
     const joined = await all.add('late', { gossip: 'off' })

@@ -330,7 +330,7 @@ describe('a hostile neighbour', () => {
     expect(faults.map(({ fault }) => fault)).to.deep.equal(['unasked', 'unasked'])
   })
 
-  it('that invents leaves of another history is asked for the checkpoint behind them, and pays for what it makes up', async () => {
+  it('that invents leaves of another history is asked for the checkpoint behind them, and pays for it', async () => {
     author.grow(3)
     await honestNeighbour()
     await all.time.advance(2_000)

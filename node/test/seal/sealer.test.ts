@@ -27,7 +27,8 @@ import { VirtualTime } from '../harness/virtual-time.ts'
 /** A sealer over a real store and a real door; `door.refuse` makes the door say no. */
 async function stand(limits: Partial<GenesisLimits> = {}, maxRows = 96, name = 'meter') {
   const time = new VirtualTime()
-  const { clock, random, turn } = time.platform(seededRandom(5))
+  const platform = time.platform(seededRandom(5))
+  const { clock, random } = platform
   const signer = signerOf(name)
   const members = [{ key: signerOf('meter').publicKey, roles: 2, label: 'meter' }]
   const genesis: Genesis = parseGenesis(
@@ -39,7 +40,7 @@ async function stand(limits: Partial<GenesisLimits> = {}, maxRows = 96, name = '
     store,
     genesis,
     clock,
-    turn,
+    turn: () => platform.turn(),
     verify: verifySignature,
     membership: () => membership,
     onStored: () => undefined,

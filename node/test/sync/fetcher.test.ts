@@ -220,7 +220,7 @@ describe('the fetcher', () => {
     ])
   })
 
-  it('one silence of a neighbour is one, however many answers it owes; the next weighs more, and it is asked for less', async () => {
+  it('one silence is one, however many answers are owed; the next weighs more, and the neighbour is asked for less', async () => {
     const stand = new Stand('a')
     stand.chains = 20
     for (let index = 1; index < 20; index++) stand.session('a').learn(index, 10_000)

@@ -100,7 +100,7 @@ describe('the door', () => {
       expect(codes(await stand.submit(a.run(0, 1), a.run(1, 2)))).to.deep.equal(['DUPLICATE', 'accept'])
     })
 
-    it('and nobody can say what is stored, the answer is no, and what turns out to be stored is told when that is known', async () => {
+    it('and nobody can say what is stored, the answer is no; what turns out to be stored is told later', async () => {
       const stand = await DoorStand.create()
       const [a, b] = [stand.author('a').grow(2), stand.author('b').grow(1)]
       stand.kv.failNext = 'stored'
