@@ -4,7 +4,7 @@ import { auditChain, type ChainAudit, type ChainAuditInit, type StoredChain } fr
 import type { Damage, DamageKind } from './chain-entry.ts'
 import { loadChainIds } from './chain-ids.ts'
 import { decodeHead } from './head-record.ts'
-import { allOf, EVIDENCE, FRAME, headKey, INVITATION, LABEL, META, metaKey, QUERY, SEEN, SPOOL } from './keys.ts'
+import { allOf, chainIdOfKey, EVIDENCE, FRAME, headKey, INVITATION, LABEL, META, metaKey, QUERY, SEEN, SPOOL } from './keys.ts'
 import type { KvReader } from './kv.ts'
 import { checkRecord } from './record.ts'
 import { decodeEntry } from './spool-entry.ts'
@@ -20,6 +20,8 @@ export interface RecordAuditInit {
 export interface RecordAudit {
   /** Records beside the chains: spool, frames, evidence, labels, invitations, query chunks. */
   readonly records: number
+  /** Query chunks among them, by chain id. */
+  readonly queryRecords: ReadonlyMap<number, number>
   readonly damage: readonly Damage[]
 }
 
@@ -97,12 +99,17 @@ export async function auditRecords(init: RecordAuditInit): Promise<RecordAudit> 
     { prefix: QUERY, what: 'query chunk', kind: 'query' },
   ]
   let records = 0
+  const queryRecords = new Map<number, number>()
   for (const each of kinds) {
     const { prefix, judge } = each
     for await (const entries of kv.iterate(allOf(prefix))) {
       for (const [key, record] of entries) {
         const name = key.slice(1)
         if (prefix !== META) records++
+        if (prefix === QUERY) {
+          const id = chainIdOfKey(key)
+          queryRecords.set(id, (queryRecords.get(id) ?? 0) + 1)
+        }
         const value = checkRecord(key, record)
         const fault = value === undefined ? 'checksum does not match' : judge?.(name, value)
         if (fault !== undefined) damage.push(damageOf(each, name, fault))
@@ -122,7 +129,29 @@ export async function auditRecords(init: RecordAuditInit): Promise<RecordAudit> 
   for await (const entries of kv.iterate(UNKNOWN_KEYS)) {
     for (const [key] of entries) damage.push({ what: `record of no known kind (key ${toHex(key)})` })
   }
-  return { records, damage }
+  return { records, queryRecords, damage }
+}
+
+/** What is wrong with the query chunks of chains that are whole themselves. */
+export function queryDamage(
+  chains: readonly { readonly id: number; readonly audit: ChainAudit }[],
+  counted: ReadonlyMap<number, number>,
+): Damage[] {
+  const damage: Damage[] = []
+  for (const { id, audit } of chains) {
+    if (audit.query === undefined) continue
+    const { records, missing, wrong } = audit.query
+    const surplus = (counted.get(id) ?? 0) + missing - records
+    const faults = [
+      [missing, 'missing'],
+      [wrong, 'not what the blocks say'],
+      [surplus, 'too many'],
+    ] as const
+    for (const [count, how] of faults) {
+      if (count > 0) damage.push({ what: `query chunks: ${count} ${how}`, kind: 'query', member: audit.member })
+    }
+  }
+  return damage
 }
 
 /** Prefix, source 8, time 6, content 8. */

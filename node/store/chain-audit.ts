@@ -8,6 +8,7 @@ import type { VerifySigned } from './chain-check.ts'
 import { decodeHead, type HeadRecord } from './head-record.ts'
 import { blockKey, headKey, heightOfBlockKey, tileKey } from './keys.ts'
 import type { KvEntry, KvReader } from './kv.ts'
+import { QueryAudit, type QueryChunks } from './query-audit.ts'
 import { checkRecord, openRecord } from './record.ts'
 import { decodeStored, type StoredBlock } from './stored-block.ts'
 import { TILE_BYTES, TILE_HEIGHT, TILE_WIDTH } from './tiles.ts'
@@ -52,6 +53,8 @@ export interface ChainAudit {
   /** Blocks that were found whole, from height 0. */
   readonly blocks: number
   readonly signatures: number
+  /** Undefined where there are none yet to compare. */
+  readonly query?: QueryChunks
   readonly fault?: ChainFault
 }
 
@@ -96,8 +99,9 @@ async function walkChain(init: ChainAuditInit, chain: StoredChain): Promise<Chai
     else if (isWattnessError(error) && !NOT_DAMAGE.includes(error.code)) fault = { height: walker.blocks, what: error.message }
     else throw error
   }
-  const { size, blocks, signatures } = walker
-  return { member, size, blocks, signatures, ...(fault === undefined ? {} : { fault }) }
+  const { size, blocks, signatures, query } = walker
+  if (fault !== undefined) return { member, size, blocks, signatures, fault }
+  return { member, size, blocks, signatures, ...(query === undefined ? {} : { query }) }
 }
 
 interface FullTile {
@@ -117,6 +121,7 @@ class ChainWalker {
   /** Also where a catch-up broke off: its checkpoint lies above the head, and no proof is kept that leads there. */
   #checksAll: boolean
   #last: StoredBlock | undefined
+  #query: QueryAudit | undefined
   size: number | undefined
   signatures = 0
 
@@ -125,6 +130,10 @@ class ChainWalker {
     this.#chain = chain
     this.#end = init.endOf?.(chain.member)
     this.#checksAll = init.allSignatures === true
+  }
+
+  get query(): QueryChunks | undefined {
+    return this.#query?.result
   }
 
   get blocks(): number {
@@ -138,8 +147,10 @@ class ChainWalker {
     if (head === undefined) return
     this.size = head.size
     if (typeof head.covered === 'object') this.#checksAll = true
+    this.#query = await QueryAudit.of(kv, id, this.#chain.member, head.size)
     for await (const entries of kv.iterate({ gte: blockKey(id, 0), lt: blockKey(id, head.size) })) {
       await this.#takeAll(entries)
+      await this.#query?.compare()
       onProgress?.(entries.length)
       await turn?.()
     }
@@ -175,6 +186,7 @@ class ChainWalker {
     const broken = this.#init.brokenRule?.(block, this.#last?.header)
     if (broken !== undefined) throw new Found(height, broken.what, broken.rule)
     this.#range.append(block.hash, this.#onNode)
+    this.#query?.add(value)
     this.#last = block
     if (this.#end?.size === this.blocks && !this.#end.isRight(this.#range.root())) {
       throw new Found(height, 'ends another history than the one that the revocation names', 'V19')

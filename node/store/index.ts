@@ -1,7 +1,15 @@
 /** The door of the room: the ledger on the disk. */
 
 export type { Acceptance, AcceptOptions } from './acceptance.ts'
-export { auditRecords, auditStore, listChains, type RecordAudit, type RecordAuditInit, type StoreAudit } from './audit.ts'
+export {
+  auditRecords,
+  auditStore,
+  listChains,
+  queryDamage,
+  type RecordAudit,
+  type RecordAuditInit,
+  type StoreAudit,
+} from './audit.ts'
 export {
   auditChain,
   type BrokenRule,

@@ -94,6 +94,9 @@ export function blockKey(chainId: number, height: number): Uint8Array {
   return key
 }
 
+/** Of a key under a chain. */
+export const chainIdOfKey = (key: Uint8Array): number => ((key[1] as number) << 8) | (key[2] as number)
+
 export const heightOfBlockKey = (key: Uint8Array): number => readU48(key, 3)
 
 export function tileKey(chainId: number, level: number, index: number): Uint8Array {

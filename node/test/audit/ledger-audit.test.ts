@@ -20,8 +20,9 @@ import {
 import { startCrew } from '../../audit/crew.ts'
 import { auditLedger, type LedgerAudit, type Progress } from '../../audit/index.ts'
 import { createSigner, verifySignature } from '../../index.ts'
-import { del, type Kv, LedgerStore, openLevelKv, openMemoryKv, put } from '../../store/index.ts'
-import { blockKey } from '../../store/keys.ts'
+import { del, type Kv, type KvEntry, LedgerStore, openLevelKv, openMemoryKv, put } from '../../store/index.ts'
+import { blockKey, queryChunksOf, queryStateKey } from '../../store/keys.ts'
+import { sealRecord } from '../../store/record.ts'
 import { SignedChain } from './signed-chain.ts'
 
 const signerOf = (name: string): Signer => createSigner(sha256(toUtf8(`audit ${name}`)))
@@ -171,6 +172,24 @@ describe('audit of a ledger', () => {
     expect(await faultOf(registrar)).to.equal('0 V2 missing')
     expect(await faultOf(late)).to.equal(undefined)
     expect(await faultOf(a)).to.equal(undefined)
+  })
+
+  it('query chunks that are missing, wrong or too many, though their checksums hold', async () => {
+    await fill(chainOf(a).grow(200))
+    const found = async (): Promise<string[]> => (await audit()).damage.map(({ kind, what }) => `${kind}: ${what}`)
+    expect(await found()).to.deep.equal([])
+    const records: KvEntry[] = []
+    for await (const entries of kv.iterate(queryChunksOf(0))) records.push(...entries)
+    const [first, second] = records as [KvEntry, KvEntry]
+    await kv.batch([del(first[0]), put(second[0], sealRecord(second[0], Uint8Array.of(1)))])
+    expect(await found()).to.deep.equal(['query: query chunks: 1 missing', 'query: query chunks: 1 not what the blocks say'])
+    const surplus = first[0].slice()
+    surplus[surplus.length - 1] = (surplus[surplus.length - 1] as number) ^ 1
+    await kv.batch([put(...first), put(...second), put(surplus, sealRecord(surplus, Uint8Array.of(1)))])
+    expect(await found()).to.deep.equal(['query: query chunks: 1 too many'])
+    await kv.batch([del(surplus), del(queryStateKey(0))])
+    // Without it all are made again when the store is opened: there is nothing to compare yet.
+    expect(await found()).to.deep.equal([])
   })
 
   it('a view stays as it was while the store goes on growing', async () => {
