@@ -10,17 +10,32 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const LEAST_MAJOR = 22
+/** Said once to the process that takes over. */
+const HANDED_OVER = 'wattness: handed over'
 
 if (majorOf(process.versions.node) >= LEAST_MAJOR) await runHere()
 else runUnder(bundledNode())
 
 async function runHere(): Promise<void> {
+  liveNoLongerThanParent()
   const { main } = await import('./main.ts')
   const { processIo } = await import('./io.ts')
   const { io } = processIo()
   const status = await main(process.argv.slice(2), io)
   // Whatever is still open has had its time to stop.
   process.exit(status)
+}
+
+/**
+ * A kill -9 cannot be passed on. Whoever started the command knows the first process only: what outlived it would hold the
+ * directory, and a restart would be refused. Another parent that happens to have a channel to this process changes nothing.
+ */
+function liveNoLongerThanParent(): void {
+  process.once('message', (message) => {
+    if (message === HANDED_OVER) process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+    process.channel?.unref()
+  })
+  process.channel?.unref()
 }
 
 function majorOf(version: string): number {
@@ -44,7 +59,10 @@ function runUnder(binary: string | undefined): void {
   if (binary === undefined)
     fail(`Node ${LEAST_MAJOR} or newer is needed, this is ${process.versions.node}, and the package "node" is not installed`)
   const self = fileURLToPath(import.meta.url)
-  const child = spawn(binary, [...process.execArgv, self, ...process.argv.slice(2)], { stdio: 'inherit' })
+  const child = spawn(binary, [...process.execArgv, self, ...process.argv.slice(2)], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  })
+  child.send(HANDED_OVER, () => undefined)
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
   const passOn = (signal: NodeJS.Signals): void => void child.kill(signal)
   for (const signal of signals) process.on(signal, passOn)

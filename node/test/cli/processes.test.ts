@@ -117,6 +117,14 @@ describe('the command as a process', () => {
     expect(await once(child, 'exit')).to.deep.equal([0, null])
   })
 
+  it('where an older Node handed over, kill -9 of the process that was started ends the node with it', async () => {
+    const child = run('--import', FAKE)
+    expect((await ready(child)).running?.pid).to.not.equal(child.pid)
+    child.kill('SIGKILL')
+    // Its standard output is the node's as well: it closes once both are gone.
+    await once(child, 'close')
+  })
+
   it('whoever stops reading ends the command quietly', async () => {
     const child = begin(['blocks', '--dir', at.path('registrar')])
     child.stdout?.destroy()
