@@ -16,6 +16,11 @@ export class LocalView {
   readonly #store: LedgerStore
   #membership: Membership
   #sizes: number[] = []
+  /**
+   * What the tree is made of. Never read anew from the store for an answer: a batch may just have been written of which this
+   * view is told in a moment, and a neighbour must not be shown a frontier, leaves and a root of two moments.
+   */
+  #leaves: Leaf[] = []
   #tree = HeadsTree.empty()
   /** By member index: this node's own root at the end that a revocation names, where it was looked up. */
   readonly #endRoots = new Map<number, Bytes>()
@@ -78,7 +83,7 @@ export class LocalView {
   /** This node's own root of chain `index` at `size`, which it holds and which is in its frontier. */
   async rootAt(index: number, size: number): Promise<Bytes> {
     const member = this.#membership.at(index) as Member
-    const leaf = this.#leafOf(member)
+    const leaf = this.#leaves[index] as Leaf
     return size === leaf.size ? leaf.root : ((await this.#store.rootAt(member.key, size)) ?? EMPTY_CHAIN.root)
   }
 
@@ -94,7 +99,7 @@ export class LocalView {
     const named: NamedLeaf[] = []
     for (const member of this.#membership.members) {
       if (!this.#store.quarantined(member.key)) continue
-      const { size, root } = this.#leafOf(member)
+      const { size, root } = this.#leaves[member.index] as Leaf
       named.push({ index: member.index, size, root })
     }
     return named
@@ -102,11 +107,12 @@ export class LocalView {
 
   /** Every leaf of the heads root. */
   leaves(): Leaf[] {
-    return this.#membership.members.map((member) => this.#leafOf(member))
+    return [...this.#leaves]
   }
 
   #rebuild(): void {
     this.#sizes = []
+    this.#leaves = []
     this.#tree = HeadsTree.empty()
     for (const member of this.#membership.members) this.#place(member)
   }
@@ -114,6 +120,7 @@ export class LocalView {
   #place(member: Member): void {
     const { size, root } = this.#leafOf(member)
     this.#sizes[member.index] = size
+    this.#leaves[member.index] = { size, root }
     this.#tree.set(member.index, { member: member.key, size, root })
   }
 

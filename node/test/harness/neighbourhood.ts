@@ -156,7 +156,7 @@ export class Neighbourhood {
   async restart(name: string, settings: Partial<NodeSettings> = {}): Promise<TestNode> {
     const old = this.get(name)
     await this.time.wait(old.node.stop())
-    const made = await this.#make(old.signer, { ...old.settings, ...settings }, old.kv)
+    const made = await this.#make(old.signer, { ...old.settings, ...settings }, old.kv, old.node.network.self)
     Object.assign(old, made)
     await this.time.wait(old.node.start())
     return old

@@ -278,6 +278,20 @@ describe('the local view', () => {
     expect(ledger.view.headsRoot()).to.deep.equal(fresh.headsRoot())
   })
 
+  it('is of one moment: what was stored since is in neither frontier, leaves nor root until it is told', async () => {
+    const ledger = await LedgerStand.create()
+    const author = ledger.author(1).grow(8)
+    await ledger.hold(author.run(0, 3))
+    const before = [ledger.view.leaves(), [...ledger.view.frontier], ledger.view.headsRoot(), ledger.view.named()]
+    const update = ledger.view.update.bind(ledger.view)
+    ledger.view.update = () => undefined
+    await ledger.hold(author.run(3, 8))
+    expect([ledger.view.leaves(), ledger.view.frontier, ledger.view.headsRoot(), ledger.view.named()]).to.deep.equal(before)
+    expect(await ledger.view.rootAt(1, 3)).to.deep.equal(author.state(3).root)
+    update(ledger.key(1))
+    expect(ledger.view.sizeOf(1)).to.equal(8)
+  })
+
   it('M13: counts a revoked chain up to its end; who holds another history there shows its own root', async () => {
     for (const isSame of [true, false]) {
       const ledger = await LedgerStand.create()
