@@ -125,7 +125,7 @@ export class LedgerNode {
           this.#dialer.ban(peer)
         },
         onOther: (session, frame) => this.#peers.onFrame(session, frame),
-        onGreeted: (session) => this.#peers.greet(session),
+        onGreeted: (session) => this.#peers.tellPeers(session),
         onDamage: (error) => this.#events.emit('damage', { error }),
       },
       membership(),

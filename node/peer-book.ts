@@ -15,6 +15,9 @@ import type { Session } from './sync/index.ts'
 /** Peers whose addresses are remembered: every member, and as many again that are on their way in. */
 const MAX_BOOK = 512
 
+/** What one neighbour is remembered to have been told: the whole book twice, since addresses change. */
+const MAX_TOLD = 2 * MAX_BOOK
+
 export interface PeerBookInit {
   readonly network: Network
   readonly roster: Roster
@@ -33,6 +36,8 @@ interface Entry extends PeerAddresses {
 export class PeerBook {
   readonly #init: PeerBookInit
   readonly #addresses = new Map<string, Entry>()
+  /** By session: peers with their addresses that it was told. */
+  readonly #toldPeers = new WeakMap<Session, Set<string>>()
   /** By session: member indices whose labels it was told. */
   readonly #toldLabels = new WeakMap<Session, Set<number>>()
 
@@ -40,22 +45,32 @@ export class PeerBook {
     this.#init = init
   }
 
-  /** Tells a neighbour that just came where others are found. */
-  greet(session: Session): void {
+  /** Tells a neighbour where others are found, each address once: all when it comes, later what was learnt since. */
+  tellPeers(session: Session): void {
     const { network } = this.#init
+    const told = this.#toldPeers.get(session) ?? new Set<string>()
+    this.#toldPeers.set(session, told)
     const own: PeerAddresses = { key: network.self, addresses: network.addresses().slice(0, MAX_ADDRESSES_PER_PEER) }
-    const peers = [own, ...this.#addresses.values()].filter(({ addresses }) => addresses.length > 0)
+    const peers: PeerAddresses[] = []
+    for (const peer of [own, ...this.#addresses.values()]) {
+      const name = `${toHex(peer.key)} ${peer.addresses.join(' ')}`
+      if (peer.addresses.length === 0 || told.has(name)) continue
+      if (told.size >= MAX_TOLD) told.clear()
+      told.add(name)
+      peers.push(peer)
+    }
     for (let at = 0; at < peers.length; at += MAX_PEERS_PER_FRAME) {
       session.send({ type: 'peers', peers: peers.slice(at, at + MAX_PEERS_PER_FRAME) })
     }
   }
 
   /**
-   * Tells a neighbour the labels of the members that it knows of, each once. Labels are for members and listed observers, not
+   * Tells a neighbour what was learnt since it came, and the labels of the members that it knows of, each once. Labels are for members and listed observers, not
    * for whoever an open network lets in to read.
    */
   onHoldings(session: Session, { frontier }: Holdings): void {
     const { roster, onDamage } = this.#init
+    this.tellPeers(session)
     if (roster.membership.member(session.peer) === undefined) return
     this.#tellLabels(session, frontier.length).catch(onDamage)
   }
