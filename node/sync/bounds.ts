@@ -24,3 +24,6 @@ export const MAX_OUTSTANDING = 64
 
 /** Bytes asked for, and waiting at the door, above which nothing more is asked for: below what the door takes in. */
 export const MAX_UNDER_WAY_BYTES = 4 * 1_048_576
+
+/** A neighbour that is ahead by no more is asked in rounds, for many chains together; further ahead, at once. */
+export const LIVE_BLOCKS = 32

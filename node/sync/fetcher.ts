@@ -89,6 +89,8 @@ export class Fetcher {
   #askedBytes = 0
   /** Some chain was not asked for, for want of room. */
   #isShort = false
+  /** The neighbour that is asked for other chains in this very turn: another frame to it costs least. */
+  #preferred: Session | undefined
   #nextId = 1
   #waker: { readonly timer: Timer; readonly dueMs: number } | undefined
   #stopped = false
@@ -125,6 +127,37 @@ export class Fetcher {
     this.consider()
   }
 
+  /** Chains of which little is missing: asked for of as few neighbours as hold them, so that their answers come together. */
+  considerTogether(chains: ReadonlySet<number>): void {
+    const left = new Set(chains)
+    for (;;) {
+      const preferred = this.#holderOfMost(left)
+      if (preferred === undefined) return
+      this.#preferred = preferred
+      for (const index of left) {
+        if (preferred.remoteSize(index) <= this.#init.ownSize(index)) continue
+        left.delete(index)
+        this.considerChain(index)
+      }
+      this.#preferred = undefined
+    }
+  }
+
+  #holderOfMost(chains: ReadonlySet<number>): Session | undefined {
+    let best: Session | undefined
+    let most = 0
+    for (const session of this.#init.sessions()) {
+      let count = 0
+      for (const index of chains) if (session.remoteSize(index) > this.#init.ownSize(index)) count++
+      // Who still owes an answer is not the one to be asked for everything.
+      if (session.outstanding > 0) count /= 2
+      if (count <= most) continue
+      best = session
+      most = count
+    }
+    return best
+  }
+
   considerChain(index: number): void {
     const progress = this.#chains.get(index)
     if (this.#stopped || progress?.request !== undefined) return
@@ -155,12 +188,19 @@ export class Fetcher {
   #bestFor(index: number, from: number): Session | undefined {
     const now = this.#nowMs()
     let best: Session | undefined
+    let isFull = false
     for (const session of this.#init.sessions()) {
-      if (!session.isOpen || session.remoteSize(index) <= from || session.outstanding >= MAX_OUTSTANDING) continue
+      if (!session.isOpen || session.remoteSize(index) <= from) continue
+      if (session.outstanding >= MAX_OUTSTANDING) {
+        isFull = true
+        continue
+      }
       const left = this.#pauses.leftMs(session.peerHex, index, now)
       if (left > 0) this.#wakeIn(left)
+      else if (session === this.#preferred) return session
       else if (best === undefined || session.outstanding < best.outstanding) best = session
     }
+    if (best === undefined && isFull) this.#isShort = true
     return best
   }
 
@@ -299,8 +339,10 @@ export class Fetcher {
     this.considerChain(index)
     const outcome = await stored
     progress.submitted--
-    if (outcome.verdict === 'accept') this.#pauses.clear(session.peerHex, index)
-    else if (outcome.code !== 'DUPLICATE') {
+    if (outcome.verdict === 'accept') {
+      // A later batch may have failed meanwhile: the pause is for that one.
+      if (attempt === progress.attempt) this.#pauses.clear(session.peerHex, index)
+    } else if (outcome.code !== 'DUPLICATE') {
       if (attempt === progress.attempt) this.#onFailed(session, index, progress, outcome)
       // It was built on a batch that failed; what its own bytes say against it still holds.
       else if (outcome.verdict === 'reject') this.#init.onRefused(session, outcome, index)

@@ -26,6 +26,8 @@ export interface ServerInit {
   readonly keyAt: (index: number) => Bytes | undefined
   readonly leaves: () => { readonly leaves: readonly Leaf[]; readonly headsRoot: Bytes }
   readonly onDamage: (error: Error) => void
+  /** Blocks are on their way to this neighbour: what else it should know may travel along. */
+  readonly onAnswer?: (session: Session) => void
 }
 
 type Wanted = WantFrame | WantCheckpointFrame | AskLeavesFrame
@@ -102,7 +104,10 @@ export class Server {
     const { maxBlocks } = want
     const run = this.#recent.runFrom(key, from, maxBlocks, maxBytes) ?? (await this.#runFrom(key, from, maxBlocks, maxBytes))
     // It is held, and nothing here vouches for it yet: the rest of the chain is still on its way.
-    return run === undefined ? miss('busy') : session.send({ type: 'run', id, index, from, run })
+    if (run === undefined) return miss('busy')
+    const hasRoom = session.send({ type: 'run', id, index, from, run })
+    this.#init.onAnswer?.(session)
+    return hasRoom
   }
 
   /** Blocks from `from` on under the best end there is: the last signature within reach, else the newest one and a proof. */

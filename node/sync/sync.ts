@@ -1,4 +1,5 @@
 import {
+  type AnnounceFrame,
   type Bytes,
   equalBytes,
   type Frame,
@@ -14,12 +15,13 @@ import type { Platform, Timer } from '../platform.ts'
 import type { LedgerStore } from '../store/index.ts'
 import type { EvidenceOutcome, Outcome, StoredRun } from '../validate/index.ts'
 import { Announcer } from './announcer.ts'
-import { CROSS_CHECK_MS } from './bounds.ts'
+import { CROSS_CHECK_MS, LIVE_BLOCKS } from './bounds.ts'
 import { Checker } from './checker.ts'
 import { Conduct, type Fault } from './conduct.ts'
 import { Disputes } from './disputes.ts'
 import { EvidenceExchange } from './evidence-exchange.ts'
 import { Fetcher } from './fetcher.ts'
+import { Gatherer } from './gatherer.ts'
 import { LocalView } from './local-view.ts'
 import { Server } from './server.ts'
 import { type Agreement, Session } from './session.ts'
@@ -62,6 +64,7 @@ export class Sync {
   readonly #sessions = new Map<string, Session>()
   readonly #conduct = new Conduct()
   readonly #fetcher: Fetcher
+  readonly #gatherer: Gatherer
   readonly #server: Server
   readonly #announcer: Announcer
   readonly #disputes: Disputes
@@ -78,13 +81,15 @@ export class Sync {
     const keyAt = (index: number): Bytes | undefined => this.view.membership.at(index)?.key
     const onFault = this.#charge.bind(this)
     const leaves = () => ({ leaves: this.view.leaves(), headsRoot: this.view.headsRoot() })
-    this.#server = new Server({ store, keyAt, leaves, onDamage })
+    this.#server = new Server({ store, keyAt, leaves, onDamage, onAnswer: (session) => this.#announcer.tell(session) })
     this.#announcer = new Announcer({
       timers: platform.timers,
       announceDelayMs: init.announceDelayMs,
       sessions,
       sizeOf: (index) => this.view.sizeOf(index),
+      ask: (chains) => this.#fetcher.considerTogether(chains),
     })
+    this.#gatherer = new Gatherer({ timers: platform.timers, submit: init.submit })
     this.#disputes = new Disputes({
       genesis,
       store,
@@ -118,7 +123,7 @@ export class Sync {
       wantedSize: (index) => this.#wantedSize(index),
       keyAt,
       backlogBytes: init.backlogBytes,
-      submit: init.submit,
+      submit: (run) => this.#gatherer.submit(run),
       onRefused: (session, outcome, index) => this.noteRefusal(session.peerHex, outcome, index),
       onBrokenWord: (session, index, from) => {
         init.onBrokenWord(session, index, from)
@@ -144,6 +149,7 @@ export class Sync {
     this.#stopped = true
     this.#announcer.stop()
     this.#fetcher.stop()
+    this.#gatherer.flush()
     for (const session of [...this.#sessions.values()]) this.#end(session)
   }
 
@@ -315,11 +321,7 @@ export class Sync {
       case 'status':
         return this.#onHoldings(session, frame)
       case 'announce':
-        for (const { index, size } of frame.sizes) {
-          session.learn(index, size)
-          this.#fetcher.considerChain(index)
-        }
-        return
+        return this.#onAnnounce(session, frame)
       case 'want':
       case 'want-checkpoint':
       case 'ask-leaves':
@@ -340,6 +342,17 @@ export class Sync {
       default:
         this.#init.onOther(session, frame)
     }
+  }
+
+  #onAnnounce(session: Session, { sizes }: AnnounceFrame): void {
+    const live: number[] = []
+    for (const { index, size } of sizes) {
+      session.learn(index, size)
+      const missing = size - this.#heldSize(index)
+      if (missing > LIVE_BLOCKS) this.#fetcher.considerChain(index)
+      else if (missing > 0) live.push(index)
+    }
+    this.#announcer.noteAnnounced(live)
   }
 
   #onHello(session: Session, frame: HelloFrame): void {

@@ -87,7 +87,8 @@ describe('a tamperer', () => {
         const { id, index, from } = frame
         liar.send({ type: 'run', id, index, from, run: from === 0 ? author.run(0, 1) : tampered(author, from) })
       }
-      liar.send({ type: 'announce', sizes: [{ index: INDEX, size: 3 }] })
+      // Were there more, they would be asked for while this one is checked, and be charged as well.
+      liar.send({ type: 'announce', sizes: [{ index: INDEX, size: 2 }] })
       await all.time.advance(1_000)
       expect(held()).to.equal(1)
       assertCharged('rejected-run')

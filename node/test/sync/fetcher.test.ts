@@ -115,6 +115,40 @@ describe('the fetcher', () => {
     expect([stand.faults, stand.fetcher.askedBytes]).to.deep.equal([[], 0])
   })
 
+  it('asks for many chains of as few neighbours as hold them, and passes over who owes an answer', () => {
+    const stand = new Stand('a', 'b', 'c')
+    stand.chains = 6
+    for (const index of [1, 2]) stand.session('a').learn(index, 1)
+    for (const index of [1, 2, 3]) stand.session('b').learn(index, 1)
+    for (const index of [3, 4]) stand.session('c').learn(index, 1)
+    stand.fetcher.considerTogether(new Set([1, 2, 3, 4, 5]))
+    const indices = (name: string): number[] => stand.wants(name).map(({ index }) => index)
+    expect(['a', 'b', 'c'].map(indices)).to.deep.equal([[], [1, 2, 3], [4]])
+    stand.session('b').learn(5, 1)
+    stand.session('a').learn(5, 1)
+    stand.fetcher.considerTogether(new Set([1, 5]))
+    expect(['a', 'b', 'c'].map(indices)).to.deep.equal([[5], [1, 2, 3], [4]])
+  })
+
+  it('goes on with further chains as those before them are stored, where a neighbour may be asked for no more', async () => {
+    const stand = new Stand('a')
+    stand.chains = MAX_OUTSTANDING + 20
+    for (let index = 1; index < stand.chains; index++) stand.session('a').learn(index, 1)
+    stand.fetcher.consider()
+    expect(stand.wants('a')).to.have.length(MAX_OUTSTANDING)
+    const [first] = stand.wants('a')
+    const index = first?.index ?? 0
+    stand.fetcher.onRun(stand.session('a'), {
+      type: 'run',
+      id: first?.id ?? 0,
+      index,
+      from: 0,
+      run: stand.author(index, 1).run(0, 1),
+    })
+    await stand.settle('accept', index, 1)
+    expect(stand.wants('a')).to.have.length(MAX_OUTSTANDING + 1)
+  })
+
   it('a batch that fails takes along what was asked for on top of it, and nobody else pays for it', async () => {
     const stand = new Stand('a', 'b')
     const author = stand.author(1)

@@ -71,13 +71,15 @@ describe('the announcer', () => {
   function stand(...names: string[]) {
     const time = new VirtualTime()
     const sessions = names.map((name) => fakeSession(name))
+    const asked: number[][] = []
     const announcer = new Announcer({
       timers: time.timers,
       announceDelayMs: 250,
       sessions: () => sessions,
       sizeOf: (index) => sizes[index] as number,
+      ask: (chains) => asked.push([...chains]),
     })
-    return { time, sessions, announcer }
+    return { time, sessions, announcer, asked }
   }
 
   it('tells everything new at once, the delay after the first of it, each neighbour what it is not known to hold', async () => {
@@ -110,15 +112,62 @@ describe('the announcer', () => {
     expect(sessions[0]?.sent).to.deep.equal([{ type: 'announce', sizes: [{ index: 1, size: 7 }] }])
   })
 
+  it('asks for what neighbours tell at once after a quiet time, then once in a round', async () => {
+    const { time, announcer, asked } = stand('a')
+    announcer.noteAnnounced([2])
+    announcer.noteAnnounced([0])
+    announcer.noteAnnounced([1, 0])
+    expect(asked).to.deep.equal([[2]])
+    await time.advance(250)
+    expect(asked).to.deep.equal([[2], [0, 1]])
+    await time.advance(250)
+    expect([asked.length, time.pending]).to.deep.equal([2, 0])
+    announcer.noteAnnounced([2])
+    expect(asked).to.have.length(3)
+  })
+
+  it('asks and tells in one turn, and tells what it asked for in the next round', async () => {
+    const { time, sessions, announcer, asked } = stand('a')
+    announcer.noteGrowth(0)
+    announcer.noteAnnounced([1])
+    expect(asked).to.deep.equal([])
+    await time.advance(250)
+    expect([asked.length, sessions[0]?.sent.length]).to.deep.equal([1, 1])
+    announcer.noteGrowth(1)
+    await time.advance(250)
+    expect(sessions[0]?.sent.at(-1)).to.deep.equal({ type: 'announce', sizes: [{ index: 1, size: 7 }] })
+  })
+
+  it('tells one neighbour ahead of the round, and nothing again at its end', async () => {
+    const { time, sessions, announcer } = stand('a', 'b')
+    const [a, b] = sessions
+    announcer.noteGrowth(1)
+    announcer.noteGrowth(0)
+    announcer.tell(a as NonNullable<typeof a>)
+    const told = [
+      {
+        type: 'announce',
+        sizes: [
+          { index: 0, size: 5 },
+          { index: 1, size: 7 },
+        ],
+      },
+    ]
+    expect([a?.sent, b?.sent]).to.deep.equal([told, []])
+    await time.advance(250)
+    expect([a?.sent, b?.sent]).to.deep.equal([told, told])
+  })
+
   it('forgets what a status has told, and does nothing once it is stopped', async () => {
-    const { time, sessions, announcer } = stand('a')
+    const { time, sessions, announcer, asked } = stand('a')
     announcer.noteGrowth(0)
     announcer.forget()
     await time.advance(1_000)
     announcer.stop()
     announcer.noteGrowth(1)
+    announcer.noteAnnounced([1])
     announcer.flush()
-    expect([sessions[0]?.sent.length, time.pending]).to.deep.equal([0, 0])
+    expect([sessions[0]?.sent.length, time.pending, asked]).to.deep.equal([0, 0, []])
   })
 })
 
