@@ -84,6 +84,17 @@ export class Writer {
     this.#length += count
   }
 
+  /** Begins anew in the same memory. */
+  clear(): this {
+    this.#length = 0
+    return this
+  }
+
+  /** Bytes written before, where they lie: good until the next write. */
+  view(from = 0, to: number = this.#length): Uint8Array {
+    return this.#buffer.subarray(from, to)
+  }
+
   /** The bytes written so far, copied into an array of their own. */
   finish(): Uint8Array {
     return this.#buffer.slice(0, this.#length)

@@ -152,7 +152,7 @@ export interface QueryChunkName {
   /** Words of the register (query-chunk.ts). */
   readonly high: number
   readonly low: number
-  /** UTC days since 1970-01-01. */
+  /** First UTC day of its span, counted from 1970-01-01. */
   readonly day: number
   /** Height of the first block of the stretch that the chunk was made from. */
   readonly start: number
@@ -160,14 +160,21 @@ export interface QueryChunkName {
 
 export const QUERY_CHUNK_KEY_BYTES = 22
 
-export function queryChunkKey(chainId: number, { high, low, day, start }: QueryChunkName): Uint8Array {
-  const key = chainedKey(QUERY_CHUNK_KEY_BYTES, QUERY, chainId)
+export function queryChunkKey(chainId: number, name: QueryChunkName): Uint8Array {
+  const key = Buffer.allocUnsafe(QUERY_CHUNK_KEY_BYTES)
+  writeQueryChunkKey(key, chainId, name)
+  return key
+}
+
+export function writeQueryChunkKey(key: Uint8Array, chainId: number, { high, low, day, start }: QueryChunkName): void {
+  key[0] = QUERY
+  key[1] = chainId >>> 8
+  key[2] = chainId
   key[3] = CHUNK
   writeU32(key, 4, high)
   writeU32(key, 8, low)
   writeU32(key, 12, day)
   writeU48(key, 16, start)
-  return key
 }
 
 function writeU32(key: Uint8Array, at: number, value: number): void {

@@ -1,10 +1,11 @@
 import { Reader, Writer } from '../../protocol/bytes.ts'
 import { decodeColumn, MISSING } from '../../protocol/columns.ts'
+import { isWattnessError } from '../../protocol/errors.ts'
 import { QUALITIES, type Quality, type Register, type TimeSource } from '../../protocol/reading.ts'
 import { decodeRowTimes } from '../../protocol/row-times.ts'
 
 /**
- * A query chunk: what a stretch of blocks of one chain says about one register on one UTC day, in the order of the blocks.
+ * A query chunk: what a stretch of blocks of one chain says about one register in one span of eight UTC days, in the order of the blocks.
  * It holds pieces, each begun by a varint:
  *
  * | tag   | piece                                                                                                     |
@@ -18,7 +19,10 @@ import { decodeRowTimes } from '../../protocol/row-times.ts'
 
 const REGULAR = 0
 const ROW = 1
-const DAY_MS = 86_400_000
+export const DAY_MS = 86_400_000
+
+/** UTC days of a chunk, counted from 1970-01-01. One day would be four times the records for a meter that seals daily. */
+export const SPAN_DAYS = 8
 
 /** Header of a column of one good cell (rule R20): raw, uniform, quality 0. */
 export const GOOD_CELL = 0x04
@@ -32,9 +36,9 @@ export interface ValueColumns {
   readonly qualities: readonly Quality[]
 }
 
-/** What an interval measured belongs to the day in which it was: midnight ends the day before. */
+/** The first day of a row's span. What an interval measured belongs where it was: midnight ends the day before. */
 export function dayOf(timeMs: number, intervalMs: number): number {
-  return Math.floor((intervalMs > 0 && timeMs > 0 ? timeMs - 1 : timeMs) / DAY_MS)
+  return Math.floor((intervalMs > 0 && timeMs > 0 ? timeMs - 1 : timeMs) / (SPAN_DAYS * DAY_MS)) * SPAN_DAYS
 }
 
 export const formatDay = (day: number): string => {
@@ -58,14 +62,14 @@ export function registerOfWords(high: number, low: number): Register {
   }
 }
 
-/** A chunk that grows at its end. */
+/** A chunk that grows at its end. Its bytes lie in pieces among those of others: an array for each costs more than all else. */
 export class ChunkWriter {
   readonly high: number
   readonly low: number
   readonly day: number
-  /** Bytes that belong to blocks which are stored; what is behind them is in a write that may still fail. */
-  committed = 0
   readonly #writer: Writer
+  /** Where its bytes begin and end, and begin and end again. */
+  readonly #pieces: number[] = []
   #canFollow = false
   #intervalMs = 0
   #timeSource: TimeSource = 'meter-clock'
@@ -73,29 +77,32 @@ export class ChunkWriter {
   #step = 0
   #value = 0
 
-  constructor(high: number, low: number, day: number, capacity: number) {
+  constructor(high: number, low: number, day: number, writer: Writer) {
     this.high = high
     this.low = low
     this.day = day
-    this.#writer = new Writer(capacity)
+    this.#writer = writer
   }
 
-  get length(): number {
-    return this.#writer.length
+  canFollow(intervalMs: number, timeSource: TimeSource, value: number): boolean {
+    if (!this.#canFollow || intervalMs !== this.#intervalMs || timeSource !== this.#timeSource) return false
+    return Number.isSafeInteger(value) && Number.isSafeInteger(value - this.#value)
   }
 
   /** One good row, if the last one stands for its interval and time source: true if it was written. */
   follow(time: number, intervalMs: number, timeSource: TimeSource, value: number): boolean {
+    if (!this.canFollow(intervalMs, timeSource, value)) return false
     const difference = value - this.#value
-    if (!this.#canFollow || intervalMs !== this.#intervalMs || timeSource !== this.#timeSource) return false
-    if (!Number.isSafeInteger(difference)) return false
     const step = time - this.#time
+    const from = this.#writer.length
     if (step === this.#step) this.#writer.u8(REGULAR).signed(difference)
-    else
+    else {
       this.#writer
         .u8(ROW)
         .signed(step - this.#step)
         .signed(difference)
+    }
+    this.#wrote(from)
     this.#time = time
     this.#step = step
     this.#value = value
@@ -104,11 +111,20 @@ export class ChunkWriter {
 
   /** Rows as a table has them: its bytes of times and of one column. */
   rows(rowCount: number, times: Uint8Array, column: Uint8Array): void {
+    const from = this.#writer.length
     this.#writer
       .varint(rowCount + 1)
       .bytes(times)
       .bytes(column)
+    this.#wrote(from)
     this.#canFollow = false
+  }
+
+  #wrote(from: number): void {
+    const pieces = this.#pieces
+    const end = this.#writer.length
+    if (pieces.length > 0 && pieces[pieces.length - 1] === from) pieces[pieces.length - 1] = end
+    else pieces.push(from, end)
   }
 
   /** The single good row that was just written by `rows`: others may follow it. */
@@ -121,18 +137,47 @@ export class ChunkWriter {
     this.#value = value
   }
 
-  finish(): Uint8Array {
-    return this.#writer.finish()
+  /** Its bytes among the first `limit` of all, between room for `before` and `after` more. */
+  copy(limit = this.#writer.length, before = 0, after = 0): Uint8Array {
+    const pieces = this.#pieces
+    let length = before + after
+    for (let i = 0; i < pieces.length; i += 2)
+      length += Math.max(0, Math.min(pieces[i + 1] as number, limit) - (pieces[i] as number))
+    const bytes = Buffer.allocUnsafe(length)
+    const all = this.#writer.view()
+    let at = before
+    for (let i = 0; i < pieces.length; i += 2) {
+      const from = pieces[i] as number
+      const end = Math.min(pieces[i + 1] as number, limit)
+      if (end - from > LONG_PIECE) {
+        bytes.set(all.subarray(from, end), at)
+        at += end - from
+      } else {
+        for (let place = from; place < end; place++) bytes[at++] = all[place] as number
+      }
+    }
+    return bytes
   }
 }
 
+/** Bytes from which on a copy by the engine is faster than a loop. */
+const LONG_PIECE = 48
+
 /**
  * Decodes a chunk, or its beginning up to a piece's end: rows whose time is from `fromMs` up to `toMs`, gathered where
- * neighbours share interval and time source. Throws TRUNCATED, NON_CANONICAL or OUT_OF_RANGE.
+ * neighbours share interval and time source. Ends at rows that no validation would have let into a chain.
  */
 export function decodeChunk(bytes: Uint8Array, fromMs: number, toMs: number): ValueColumns[] {
   const gathered = new Gathered(fromMs, toMs)
-  const reader = new Reader(bytes, 'query chunk')
+  try {
+    decodePieces(new Reader(bytes, 'query chunk'), gathered)
+  } catch (error) {
+    if (!isWattnessError(error)) throw error
+  }
+  return gathered.columns
+}
+
+function decodePieces(reader: Reader, gathered: Gathered): void {
   let intervalMs = 0
   let timeSource: TimeSource | undefined
   let time = 0
@@ -167,7 +212,6 @@ export function decodeChunk(bytes: Uint8Array, fromMs: number, toMs: number): Va
     step = 0
     value = column.values[0] as number
   }
-  return gathered.columns
 }
 
 interface Gathering {

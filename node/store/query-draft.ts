@@ -4,25 +4,25 @@ import { decodeColumn, encodeColumn, MISSING } from '../../protocol/columns.ts'
 import { isWattnessError } from '../../protocol/errors.ts'
 import { HASH_BYTES } from '../../protocol/hash.ts'
 import { MAX_BODY_CELLS, MAX_TABLE_REGISTERS, MAX_TABLE_ROWS, MAX_TABLES, SALT_BYTES } from '../../protocol/limits.ts'
-import type { TimeSource } from '../../protocol/reading.ts'
-import { decodeRowTimes, encodeRowTimes, type RowTimes } from '../../protocol/row-times.ts'
-import { ChunkWriter, dayOf, GOOD_CELL } from './query-chunk.ts'
+import { TIME_SOURCES, type TimeSource } from '../../protocol/reading.ts'
+import { decodeRowTimes, encodeRowTimes, MAX_TIME_MS } from '../../protocol/row-times.ts'
+import { ChunkWriter, DAY_MS, dayOf, GOOD_CELL, SPAN_DAYS } from './query-chunk.ts'
 
 /**
  * The query chunks of one stretch of a chain, while it is being filled: blocks are cut into columns of one register and one
- * day. Where a stretch ends is decided by its blocks alone, so that chunks made again from blocks are the same bytes.
+ * span of days. Where a stretch ends is decided by its blocks alone, so that chunks made again from blocks are the same bytes.
  */
 
 /** A day of quarter hours, a row a block, is three or four stretches: little to hold, and little to cut again after a start. */
 export const STRETCH_BLOCKS = 32
 
 /** A stretch also ends behind the block with which it comes to as many bytes or chunks. */
-const STRETCH_BYTES = 8_192
+const STRETCH_BYTES = 16_384
 const STRETCH_CHUNKS = 128
 
 /**
- * What one block may make of chunks: pieces, and bytes for each of its own. A block beyond it (a year of daily values at
- * once, or one made to be a burden) is filed whole: a reader of any register looks into it.
+ * What one block may make of chunks: pieces, and bytes for each of its own. A block beyond it (many years of daily values
+ * at once, or one made to be a burden) is filed whole: a reader of any register looks into it.
  */
 export const BLOCK_PIECES = 128
 export const BLOCK_GROWTH = 4
@@ -41,7 +41,12 @@ export interface WholeBlock {
   readonly lastMs: number
 }
 
-interface TablePlan extends RowTimes {
+interface TablePlan {
+  readonly intervalMs: number
+  readonly timeSource: TimeSource
+  readonly firstMs: number
+  /** Decoded only where the first row's does not say enough: most arrays would be for the collector. */
+  readonly times: readonly number[] | undefined
   readonly rowCount: number
   /** Two words for each register. */
   readonly registers: readonly number[]
@@ -49,8 +54,8 @@ interface TablePlan extends RowTimes {
   /** Where each column begins; one more at the end. */
   readonly columns: readonly number[]
   readonly day: number
-  /** Stretches of rows of one day. */
-  readonly dayRuns: number
+  /** Stretches of rows of one span of days. */
+  readonly spans: number
 }
 
 export class QueryDraft {
@@ -58,8 +63,9 @@ export class QueryDraft {
   readonly start: number
   /** Height of the next block. */
   height: number
-  /** The same for the blocks that are stored. */
+  /** The same for the blocks that are stored: what is behind them is in a write that may still fail. */
   committedHeight: number
+  #committedBytes = 0
   readonly chunks: ChunkWriter[] = []
   readonly whole: WholeBlock[] = []
   readonly #offset: number
@@ -67,10 +73,12 @@ export class QueryDraft {
   /** The last block's chunks in its order: the next one has the same, most often. */
   #last: ChunkWriter[] = []
   #pieces = 0
-  #bytes = 0
+  /** All chunks' bytes, as they came. */
+  readonly writer: Writer
 
   /** The first byte of the key shifts the ends, so that not every chain of a network ends a stretch at once. */
-  constructor(member: Uint8Array, start: number) {
+  constructor(member: Uint8Array, start: number, writer = new Writer(64)) {
+    this.writer = writer
     this.#offset = member[0] as number
     this.start = start
     this.height = start
@@ -80,12 +88,12 @@ export class QueryDraft {
   get isFull(): boolean {
     const { height, start } = this
     const ends = height > start && (height + this.#offset) % STRETCH_BLOCKS === 0
-    return ends || this.#bytes >= STRETCH_BYTES || this.chunks.length >= STRETCH_CHUNKS
+    return ends || this.writer.length >= STRETCH_BYTES || this.chunks.length >= STRETCH_CHUNKS
   }
 
   commit(): void {
     this.committedHeight = this.height
-    for (const chunk of this.chunks) chunk.committed = chunk.length
+    this.#committedBytes = this.writer.length
   }
 
   /** Takes the next block: header ‖ body, whatever follows. One that cannot be read has no rows; nothing is thrown. */
@@ -94,12 +102,18 @@ export class QueryDraft {
     if (block[1] !== KIND_READINGS) return
     try {
       const content = contentOf(block)
+      if (this.#fileRow(content)) return
       const tables = planTables(content)
-      if (isTooMuch(tables, content.length)) this.whole.push(wholeBlock(height, tables))
+      if (isTooMuch(tables, content.length)) this.whole.push(wholeBlock(height, content, tables))
       else this.#file(content, tables)
     } catch (error) {
       if (!isWattnessError(error)) throw error
     }
+  }
+
+  /** What the stored blocks say in a chunk. */
+  committed(chunk: ChunkWriter): Uint8Array {
+    return chunk.copy(this.#committedBytes)
   }
 
   /** A block that is there but damaged: its rows come back with it. */
@@ -110,22 +124,63 @@ export class QueryDraft {
   #file(content: Uint8Array, tables: readonly TablePlan[]): void {
     this.#pieces = 0
     for (const table of tables) {
-      if (table.dayRuns === 1) this.#fileDay(content, table)
-      else this.#fileDays(content, table)
+      if (table.spans === 1) this.#fileSpan(content, table)
+      else this.#fileSpans(content, table)
     }
   }
 
+  /**
+   * The most frequent block, one row of good values that follow those of the block before, without making anything for the
+   * collector. False, and nothing filed, for any other.
+   */
+  #fileRow(content: Uint8Array): boolean {
+    const last = this.#last
+    const count = content[1] as number
+    if (content[0] !== 1 || count > MAX_TABLE_REGISTERS || count > last.length) return false
+    let at = 2
+    for (let i = 0; i < count; i++) {
+      const { high, low } = last[i] as ChunkWriter
+      // Short registers only (rule R12).
+      if (content[at] !== 1 || high !== ((1 << 24) | (byteAt(content, at + 1) << 8) | byteAt(content, at + 2))) return false
+      const rest = (byteAt(content, at + 3) << 24) | (0xff << 16) | (byteAt(content, at + 4) << 8) | byteAt(content, at + 5)
+      if (low !== rest) return false
+      at += 6
+    }
+    if (content[at] !== 1) return false
+    const header = byteAt(content, at + 1)
+    const source = TIME_SOURCES[header >> 2]
+    const unitMs = UNIT_MS[header & 3]
+    // Neither with an interval nor with reserved bits.
+    if (source === undefined || unitMs === undefined) return false
+    cursor = at + 2
+    const time = readVarint(content) * unitMs
+    if (!(time <= MAX_TIME_MS)) return false
+    const cells = cursor
+    const day = dayOf(time, 0)
+    for (let i = 0; i < count; i++) {
+      const chunk = last[i] as ChunkWriter
+      if (content[cursor++] !== GOOD_CELL) return false
+      if (chunk.day !== day || !chunk.canFollow(0, source, readSigned(content))) return false
+    }
+    if (cursor !== content.length) return false
+    cursor = cells
+    for (let i = 0; i < count; i++) {
+      cursor++
+      ;(last[i] as ChunkWriter).follow(time, 0, source, readSigned(content))
+    }
+    return true
+  }
+
   /** The block's own bytes. */
-  #fileDay(content: Uint8Array, table: TablePlan): void {
+  #fileSpan(content: Uint8Array, table: TablePlan): void {
     const { rowCount, registers, columns, day, intervalMs, timeSource } = table
     const timesEnd = columns[0] as number
     for (let i = 0; i + 1 < columns.length; i++) {
       const from = columns[i] as number
       const to = columns[i + 1] as number
-      const chunk = this.#chunk(registers[2 * i] as number, registers[2 * i + 1] as number, day, to - from)
-      const before = chunk.length
+      const chunk = this.#chunk(registers[2 * i] as number, registers[2 * i + 1] as number, day)
       if (rowCount === 1 && content[from] === GOOD_CELL) {
-        const time = table.times[0] as number
+        const time = table.firstMs
         const value = new Reader(content, 'cell', from + 1, to).signed()
         if (!chunk.follow(time, intervalMs, timeSource, value)) {
           chunk.rows(1, content.subarray(table.timesFrom, timesEnd), content.subarray(from, to))
@@ -134,13 +189,13 @@ export class QueryDraft {
       } else {
         chunk.rows(rowCount, content.subarray(table.timesFrom, timesEnd), content.subarray(from, to))
       }
-      this.#bytes += chunk.length - before
     }
   }
 
-  /** A table that goes over midnight is encoded anew, day by day. */
-  #fileDays(content: Uint8Array, table: TablePlan): void {
+  /** A table that goes from one span to the next is encoded anew, span by span. */
+  #fileSpans(content: Uint8Array, table: TablePlan): void {
     const { rowCount, registers, columns, times, intervalMs, timeSource } = table
+    if (times === undefined) return
     for (let i = 0; i + 1 < columns.length; i++) {
       const { values, qualities } = decodeColumn(new Reader(content, 'column', columns[i] as number), rowCount)
       for (let first = 0; first < rowCount; ) {
@@ -148,20 +203,18 @@ export class QueryDraft {
         let end = first + 1
         while (end < rowCount && dayOf(times[end] as number, intervalMs) === day) end++
         const encoded = encodeRows(times, values, qualities, first, end, intervalMs, timeSource)
-        const chunk = this.#chunk(registers[2 * i] as number, registers[2 * i + 1] as number, day, encoded.column.length)
-        const before = chunk.length
+        const chunk = this.#chunk(registers[2 * i] as number, registers[2 * i + 1] as number, day)
         chunk.rows(end - first, encoded.times, encoded.column)
-        this.#bytes += chunk.length - before
         first = end
       }
     }
   }
 
-  #chunk(high: number, low: number, day: number, bytes: number): ChunkWriter {
+  #chunk(high: number, low: number, day: number): ChunkWriter {
     const place = this.#pieces++
     const hint = this.#last[place]
     if (hint !== undefined && hint.day === day && hint.high === high && hint.low === low) return hint
-    const found = this.#find(high, low, day) ?? this.#newChunk(high, low, day, bytes)
+    const found = this.#find(high, low, day) ?? this.#newChunk(high, low, day)
     this.#last[place] = found
     return found
   }
@@ -176,8 +229,8 @@ export class QueryDraft {
     return this.#index.get(nameOf(high, low, day))
   }
 
-  #newChunk(high: number, low: number, day: number, bytes: number): ChunkWriter {
-    const chunk = new ChunkWriter(high, low, day, bytes < 32 ? 64 : bytes + 32)
+  #newChunk(high: number, low: number, day: number): ChunkWriter {
+    const chunk = new ChunkWriter(high, low, day, this.writer)
     this.chunks.push(chunk)
     this.#index?.set(nameOf(high, low, day), chunk)
     return chunk
@@ -188,6 +241,37 @@ export class QueryDraft {
 const SEARCHED = 8
 
 const nameOf = (high: number, low: number, day: number): string => `${high}/${low}/${day}`
+
+const UNIT_MS = [1, 1_000, 60_000]
+
+const byteAt = (bytes: Uint8Array, at: number): number => bytes[at] as number
+
+/** Where the two functions below read; beyond the end they find NaN. */
+let cursor = 0
+
+function readVarint(bytes: Uint8Array): number {
+  let value = 0
+  for (;;) {
+    const byte = bytes[cursor++]
+    if (byte === undefined) return Number.NaN
+    value = value * 128 + (byte & 0x7f)
+    if (byte < 0x80) return value
+  }
+}
+
+/** Rule E3. */
+function readSigned(bytes: Uint8Array): number {
+  let high = 0
+  for (;;) {
+    const byte = bytes[cursor++]
+    if (byte === undefined) return Number.NaN
+    if (byte < 0x80) {
+      const magnitude = high * 64 + (byte >> 1)
+      return (byte & 1) === 0 ? magnitude : -magnitude - 1
+    }
+    high = high * 128 + (byte & 0x7f)
+  }
+}
 
 function contentOf(block: Uint8Array): Uint8Array {
   const reader = new Reader(block, 'block', HEIGHT_OFFSET)
@@ -217,15 +301,17 @@ function planTables(content: Uint8Array): TablePlan[] {
     cells += rowCount * registerCount
     if (rowCount === 0 || cells > MAX_BODY_CELLS) reader.fail('OUT_OF_RANGE', `${rowCount} rows`)
     const timesFrom = reader.offset
-    const { times, intervalMs, timeSource } = decodeRowTimes(reader, rowCount)
+    walkTimes(reader, rowCount)
+    const { intervalMs, timeSource, firstMs, isOneSpan } = walked
+    const times = isOneSpan ? undefined : timesAt(content, timesFrom, rowCount)
     const columns = [reader.offset]
     for (let j = 0; j < registerCount; j++) {
       skipColumn(reader, rowCount)
       columns.push(reader.offset)
     }
-    const day = dayOf(times[0] as number, intervalMs)
-    const dayRuns = rowCount === 1 ? 1 : countDayRuns(times, intervalMs)
-    tables.push({ rowCount, registers, timesFrom, columns, times, intervalMs, timeSource, day, dayRuns })
+    const day = dayOf(firstMs, intervalMs)
+    const spans = times === undefined ? 1 : countSpans(times, intervalMs)
+    tables.push({ rowCount, registers, timesFrom, columns, times, intervalMs, timeSource, firstMs, day, spans })
   }
   reader.done()
   return tables
@@ -249,8 +335,45 @@ function readRegister(reader: Reader, words: number[]): void {
   words.push(word(0), word(4))
 }
 
+/** What the last walk over a table's times found. */
+const walked = { intervalMs: 0, timeSource: TIME_SOURCES[0] as TimeSource, firstMs: 0, isOneSpan: true }
+
+/** Rules R14 to R19, without making an array. */
+function walkTimes(reader: Reader, rowCount: number): void {
+  const header = reader.u8()
+  const unitMs = UNIT_MS[header & 3]
+  const timeSource = TIME_SOURCES[(header >> 2) & 7]
+  if (unitMs === undefined || timeSource === undefined || header >= 0x40) reader.fail('OUT_OF_RANGE', 'a header of times')
+  const intervalMs = (header & 0x20) === 0 ? 0 : reader.varint() * (unitMs as number)
+  let time = reader.varint() * (unitMs as number)
+  const spanFrom = dayOf(time, intervalMs) * DAY_MS + (intervalMs > 0 ? 1 : 0)
+  const spanTo = spanFrom + SPAN_DAYS * DAY_MS
+  walked.firstMs = time
+  let isOneSpan = time >= spanFrom
+  let step = 0
+  for (let row = 1; row < rowCount; ) {
+    const change = reader.signed() * (unitMs as number)
+    const end = row + reader.varint()
+    if (end === row || end > rowCount) reader.fail('OUT_OF_RANGE', 'a run of times')
+    for (; row < end; row++) {
+      step += change
+      time += step
+      if (time < spanFrom || time >= spanTo) isOneSpan = false
+    }
+  }
+  if (!(intervalMs <= MAX_TIME_MS && time <= MAX_TIME_MS)) reader.fail('OUT_OF_RANGE', 'a time')
+  walked.intervalMs = intervalMs
+  walked.timeSource = timeSource as TimeSource
+  // The first millisecond of all is its own span's, with an interval or without.
+  walked.isOneSpan = isOneSpan || rowCount === 1
+}
+
+const timesAt = (content: Uint8Array, offset: number, rowCount: number): readonly number[] =>
+  decodeRowTimes(new Reader(content, 'times', offset), rowCount).times
+
 function skipColumn(reader: Reader, rowCount: number): void {
   const header = reader.u8()
+  if (header >= 0x40 || (header & 0x03) === 0x03) reader.fail('OUT_OF_RANGE', `column header ${header}`)
   let present = rowCount
   if ((header & 0x04) !== 0) {
     if (((header >> 3) & 0x07) === MISSING) present = 0
@@ -270,7 +393,7 @@ function skipColumn(reader: Reader, rowCount: number): void {
   reader.offset = at
 }
 
-function countDayRuns(times: readonly number[], intervalMs: number): number {
+function countSpans(times: readonly number[], intervalMs: number): number {
   let runs = 1
   let last = dayOf(times[0] as number, intervalMs)
   for (let row = 1; row < times.length; row++) {
@@ -284,20 +407,20 @@ function countDayRuns(times: readonly number[], intervalMs: number): number {
 function isTooMuch(tables: readonly TablePlan[], contentBytes: number): boolean {
   let pieces = 0
   let bytes = 0
-  for (const { registers, timesFrom, columns, dayRuns } of tables) {
+  for (const { registers, timesFrom, columns, spans } of tables) {
     const columnsFrom = columns[0] as number
-    const count = (registers.length / 2) * dayRuns
+    const count = (registers.length / 2) * spans
     pieces += count
     bytes += (registers.length / 2) * (columnsFrom - timesFrom) + (columns.at(-1) as number) - columnsFrom + count * PIECE_BYTES
   }
   return pieces > BLOCK_PIECES || bytes > BLOCK_GROWTH * contentBytes + BLOCK_EXTRA_BYTES
 }
 
-function wholeBlock(height: number, tables: readonly TablePlan[]): WholeBlock {
+function wholeBlock(height: number, content: Uint8Array, tables: readonly TablePlan[]): WholeBlock {
   let firstMs = Number.POSITIVE_INFINITY
   let lastMs = 0
-  for (const { times } of tables) {
-    for (const time of times) {
+  for (const { times, timesFrom, rowCount } of tables) {
+    for (const time of times ?? timesAt(content, timesFrom, rowCount)) {
       if (time < firstMs) firstMs = time
       if (time > lastMs) lastMs = time
     }

@@ -14,6 +14,7 @@ import {
   keysUnder,
   MAX_CHAIN_ID,
   QUERY,
+  QUERY_CHUNK_KEY_BYTES,
   type QueryChunkName,
   queryChunkKey,
   queryChunksOf,
@@ -21,12 +22,12 @@ import {
   queryWholeKey,
   queryWholesOf,
   readQueryChunkKey,
+  writeQueryChunkKey,
 } from './keys.ts'
 import { del, type Kv, type KvEntry, type KvOperation, type KvRange, type KvReader, put } from './kv.ts'
-import { LruMap } from './lru-map.ts'
 import { dayOf, decodeChunk, Gathered, registerOfWords, registerWords, type ValueColumns } from './query-chunk.ts'
 import { QueryDraft, STRETCH_BLOCKS, type WholeBlock } from './query-draft.ts'
-import { checkRecord, sealRecord } from './record.ts'
+import { CRC_BYTES, checkRecord, sealInPlace, sealRecord } from './record.ts'
 import { checkStored } from './stored-block.ts'
 
 /**
@@ -39,10 +40,12 @@ import { checkStored } from './stored-block.ts'
  * made again, which is done before the store is open.
  */
 
-/** Open stretches in memory: every member that a network can have, and as many that it once had. Each holds 8 KiB or so. */
+/** Open stretches in memory: every member that a network can have, and as many that it once had. Each holds up to 16 KiB. */
 export const MAX_DRAFTS = 512
 
 const OPERATIONS_PER_WRITE = 512
+/** Up to 32 KiB each. */
+const SPARE_WRITERS = 64
 /** Registers that are listed unless more are asked for. */
 const LISTED_REGISTERS = 4_096
 
@@ -78,8 +81,11 @@ export const fitsSize = ({ start }: QueryProgress, size: number): boolean => sta
 export function draftOperations(id: number, draft: QueryDraft, operations: KvOperation[]): void {
   for (const chunk of draft.chunks) {
     const { high, low, day } = chunk
-    const key = queryChunkKey(id, { high, low, day, start: draft.start })
-    operations.push(put(key, sealRecord(key, chunk.finish())))
+    // Key and record lie side by side: one checksum goes over both.
+    const bytes = chunk.copy(undefined, QUERY_CHUNK_KEY_BYTES, CRC_BYTES)
+    const key = bytes.subarray(0, QUERY_CHUNK_KEY_BYTES)
+    writeQueryChunkKey(key, id, { high, low, day, start: draft.start })
+    operations.push(put(key, sealInPlace(bytes, QUERY_CHUNK_KEY_BYTES)))
   }
   for (const { height, firstMs, lastMs } of draft.whole) {
     const key = queryWholeKey(id, height)
@@ -87,7 +93,23 @@ export function draftOperations(id: number, draft: QueryDraft, operations: KvOpe
   }
 }
 
-interface Changed {
+/** Where one chain stands. */
+class ChainIndex {
+  readonly id: number
+  /** Undefined until the first block of a new chain is stored. */
+  progress: QueryProgress | undefined
+  /** The open stretch, where it is in memory. */
+  draft: QueryDraft | undefined
+  /** The same behind the blocks that are being written. */
+  next: Extension | undefined
+
+  constructor(id: number, progress: QueryProgress | undefined) {
+    this.id = id
+    this.progress = progress
+  }
+}
+
+interface Extension {
   progress: QueryProgress
   draft: QueryDraft
   /** The progress record is to be written. */
@@ -95,7 +117,7 @@ interface Changed {
 }
 
 /** What the open stretch of a chain has to say, as of one moment. */
-interface Tail {
+export interface QueryTail {
   readonly start: number
   readonly columns: readonly ValueColumns[]
   readonly registers: readonly Register[]
@@ -113,9 +135,12 @@ export class QueryIndex {
   readonly #kv: Kv
   readonly #reader: ChainReader
   readonly #onDamage: (entry: ChainEntry, what: string) => void
-  readonly #progress = new Map<number, QueryProgress>()
-  readonly #drafts = new LruMap<number, QueryDraft>(MAX_DRAFTS)
-  readonly #changed = new Map<number, Changed>()
+  readonly #chains = new Map<number, ChainIndex>()
+  /** Chains with an open stretch in memory, the one that came first first. */
+  readonly #held = new Set<ChainIndex>()
+  #extended: ChainIndex[] = []
+  /** Memory of stretches that have ended: what lives this long would wait for a full collection otherwise. */
+  readonly #spare: Writer[] = []
 
   constructor(kv: Kv, reader: ChainReader, onDamage: (entry: ChainEntry, what: string) => void) {
     this.#kv = kv
@@ -126,12 +151,12 @@ export class QueryIndex {
   /** Reads how far every chain is, makes again what does not fit its blocks, and removes what belongs to no chain. */
   async load(entries: readonly ChainEntry[], write: QueryWrite): Promise<void> {
     this.forget()
-    this.#progress.clear()
+    this.#chains.clear()
     const found = await readAllProgress(this.#kv)
     for (const entry of entries) {
       const { id, state } = entry
       const progress = found.get(id)
-      if (progress !== undefined && fitsSize(progress, state.size)) this.#progress.set(id, progress)
+      if (progress !== undefined && fitsSize(progress, state.size)) this.#chains.set(id, new ChainIndex(id, progress))
       else if (found.has(id) || state.size > 0) await this.rebuild(entry, write)
       found.delete(id)
     }
@@ -141,14 +166,20 @@ export class QueryIndex {
   /** The same for one chain that was cut back. */
   async reload(entry: ChainEntry, write: QueryWrite): Promise<void> {
     this.forget()
-    const progress = this.#progress.get(entry.id)
+    const progress = this.#chains.get(entry.id)?.progress
     if (progress === undefined || !fitsSize(progress, entry.state.size)) await this.rebuild(entry, write)
   }
 
   /** Open stretches are read anew, from blocks: after a failed write nobody knows what is in them. */
   forget(): void {
-    this.#drafts.clear()
-    this.#changed.clear()
+    for (const chain of this.#held) chain.draft = undefined
+    this.#held.clear()
+    this.#drop()
+  }
+
+  #drop(): void {
+    for (const chain of this.#extended) chain.next = undefined
+    this.#extended = []
   }
 
   /** Makes all chunks of a chain from its blocks. Synced step by step: LevelDB may lose an earlier write and keep a later one. */
@@ -156,10 +187,10 @@ export class QueryIndex {
     const { id, member, state } = entry
     await clearChain(this.#kv, id, write)
     if (state.size === 0) {
-      this.#progress.delete(id)
+      this.#chains.delete(id)
       return
     }
-    const changed: Changed = { progress: NOTHING, draft: new QueryDraft(member, 0), moved: true }
+    const changed: Extension = { progress: NOTHING, draft: new QueryDraft(member, 0), moved: true }
     let operations: KvOperation[] = []
     for await (const entries of this.#blocks(entry, 0)) {
       for (const each of entries) {
@@ -172,54 +203,85 @@ export class QueryIndex {
     }
     operations.push(progressOperation(id, changed.progress))
     await write(operations, true)
-    this.#progress.set(id, changed.progress)
+    this.#chains.set(id, new ChainIndex(id, changed.progress))
   }
 
   /**
    * Takes new blocks at the chain's end. What is complete goes into `operations`; memory follows on `commit`, or is dropped by
    * `forget`. Never fails because of what is in a block.
    */
-  async extend(entry: ChainEntry, blocks: readonly Uint8Array[], operations: KvOperation[]): Promise<void> {
-    const { id } = entry
-    let changed = this.#changed.get(id)
-    if (changed === undefined) {
-      const progress = this.#progress.get(id)
-      const draft = this.#drafts.get(id) ?? (await this.#openStretch(entry))
-      changed = { progress: progress ?? NOTHING, draft, moved: progress === undefined }
-      this.#changed.set(id, changed)
+  extend(entry: ChainEntry, blocks: readonly Uint8Array[], operations: KvOperation[]): Promise<void> | undefined {
+    const chain = this.#chain(entry.id)
+    const draft = chain.next?.draft ?? chain.draft
+    if (draft === undefined) return this.hold(entry).then(() => this.extend(entry, blocks, operations))
+    if (chain.next === undefined) {
+      const { progress } = chain
+      chain.next = { progress: progress ?? NOTHING, draft, moved: progress === undefined }
+      this.#extended.push(chain)
     }
     for (const block of blocks) {
-      changed.draft.add(block)
-      if (changed.draft.isFull) closeStretch(entry, changed, operations)
+      chain.next.draft.add(block)
+      if (!chain.next.draft.isFull) continue
+      const ended = chain.next.draft
+      closeStretch(entry, chain.next, operations, this.#spare.pop())
+      // Readers look into the one that is stored until the new one is.
+      if (ended !== chain.draft) this.#reuse(ended)
     }
+    return undefined
+  }
+
+  #chain(id: number): ChainIndex {
+    let chain = this.#chains.get(id)
+    if (chain === undefined) {
+      chain = new ChainIndex(id, undefined)
+      this.#chains.set(id, chain)
+    }
+    return chain
   }
 
   /** The progress records of the chains that were extended. */
   finish(operations: KvOperation[]): void {
-    for (const [id, { progress, moved }] of this.#changed) if (moved) operations.push(progressOperation(id, progress))
+    for (const { id, next } of this.#extended) if (next?.moved === true) operations.push(progressOperation(id, next.progress))
   }
 
   commit(): void {
-    for (const [id, { progress, draft }] of this.#changed) {
-      draft.commit()
-      this.#drafts.set(id, draft)
-      this.#progress.set(id, progress)
+    for (const chain of this.#extended) {
+      if (chain.next === undefined) continue
+      chain.next.draft.commit()
+      chain.progress = chain.next.progress
+      if (chain.draft !== undefined && chain.draft !== chain.next.draft) this.#reuse(chain.draft)
+      this.#keep(chain, chain.next.draft)
     }
-    this.#changed.clear()
+    this.#drop()
+  }
+
+  #reuse({ writer }: QueryDraft): void {
+    if (this.#spare.length < SPARE_WRITERS) this.#spare.push(writer.clear())
+  }
+
+  #keep(chain: ChainIndex, draft: QueryDraft): void {
+    chain.draft = draft
+    this.#held.add(chain)
+    for (const first of this.#held) {
+      // One that is being extended is kept by its extension.
+      if (this.#held.size <= MAX_DRAFTS) return
+      first.draft = undefined
+      this.#held.delete(first)
+    }
   }
 
   /** True where `tail` needs no disk. */
   holds(id: number): boolean {
-    return this.#drafts.get(id) !== undefined
+    return this.#chains.get(id)?.draft !== undefined
   }
 
   /** Reads the open stretch into memory. Not beside an extension of the chain. */
   async hold(entry: ChainEntry): Promise<void> {
-    if (!this.holds(entry.id)) this.#drafts.set(entry.id, await this.#openStretch(entry))
+    if (!this.holds(entry.id)) this.#keep(this.#chain(entry.id), await this.#openStretch(entry))
   }
 
   async #openStretch(entry: ChainEntry): Promise<QueryDraft> {
-    const { start } = this.#progress.get(entry.id) ?? NOTHING
+    const { start } = this.#chains.get(entry.id)?.progress ?? NOTHING
     const draft = new QueryDraft(entry.member, start)
     for await (const entries of this.#blocks(entry, start)) for (const each of entries) addStored(draft, each, entry)
     draft.commit()
@@ -231,24 +293,24 @@ export class QueryIndex {
   }
 
   /** What is known of an open stretch that is held. */
-  tail(id: number, query?: ValueQuery): Tail {
-    const draft = this.#drafts.get(id)
+  tail(id: number, query?: ValueQuery): QueryTail {
+    const draft = this.#chains.get(id)?.draft
     if (draft === undefined) throw new Error('the open stretch is not held')
-    const chunks = draft.chunks.filter((chunk) => chunk.committed > 0)
+    const chunks = draft.chunks.map((chunk) => ({ chunk, bytes: draft.committed(chunk) })).filter(({ bytes }) => bytes.length > 0)
     const wholes = draft.whole.filter(({ height }) => height < draft.committedHeight)
     const columns: ValueColumns[] = []
     if (query !== undefined) {
       const { high, low } = registerWords(query.register)
-      for (const chunk of chunks) {
-        if (chunk.high !== high || chunk.low !== low) continue
-        columns.push(...decodeChunk(chunk.finish().subarray(0, chunk.committed), query.fromMs, query.toMs))
+      for (const { chunk, bytes } of chunks) {
+        if (chunk.high === high && chunk.low === low) columns.push(...decodeChunk(bytes, query.fromMs, query.toMs))
       }
     }
-    return { start: draft.start, columns, registers: chunks.map(({ high, low }) => registerOfWords(high, low)), wholes }
+    const registers = chunks.map(({ chunk }) => registerOfWords(chunk.high, chunk.low))
+    return { start: draft.start, columns, registers, wholes }
   }
 
   /** Values as `LedgerStore.values` gives them. `tail` is taken before anything else is read. */
-  async *values(entry: ChainEntry, query: ValueQuery, tail: Tail): AsyncGenerator<ValueColumns> {
+  async *values(entry: ChainEntry, query: ValueQuery, tail: QueryTail): AsyncGenerator<ValueColumns> {
     const { register, fromMs, toMs } = query
     if (fromMs >= toMs || toMs <= 0) return
     const words = registerWords(register)
@@ -291,12 +353,12 @@ export class QueryIndex {
       if (draft.isFull) break
     }
     const chunk = draft.chunks.find((each) => each.high === high && each.low === low && each.day === day)
-    return chunk?.finish() ?? new Uint8Array(0)
+    return chunk?.copy() ?? new Uint8Array(0)
   }
 
-  async *#wholes(entry: ChainEntry, tail: Tail, fromMs: number, toMs: number): AsyncGenerator<{ readonly height: number }> {
+  async *#wholes(entry: ChainEntry, tail: QueryTail, fromMs: number, toMs: number): AsyncGenerator<{ readonly height: number }> {
     const isWanted = ({ firstMs, lastMs }: WholeBlock): boolean => lastMs >= fromMs && firstMs < toMs
-    if ((this.#progress.get(entry.id)?.wholes ?? 0) > 0) {
+    if ((this.#chains.get(entry.id)?.progress?.wholes ?? 0) > 0) {
       for await (const entries of this.#kv.iterate(queryWholesOf(entry.id))) {
         for (const [key, record] of entries) {
           const height = heightOfQueryWholeKey(key)
@@ -316,7 +378,7 @@ export class QueryIndex {
   }
 
   /** Registers as `LedgerStore.registersOf` gives them. */
-  async registersOf(entry: ChainEntry, tail: Tail, limit = LISTED_REGISTERS): Promise<Register[]> {
+  async registersOf(entry: ChainEntry, tail: QueryTail, limit = LISTED_REGISTERS): Promise<Register[]> {
     const registers = new Map<string, Register>()
     const add = (register: Register): void => {
       if (registers.size < limit) registers.set(registerKey(register), register)
@@ -349,11 +411,11 @@ function readWhole(height: number, value: Uint8Array): WholeBlock {
   return { height, firstMs: reader.varint(), lastMs: reader.varint() }
 }
 
-function closeStretch({ id, member }: ChainEntry, changed: Changed, operations: KvOperation[]): void {
+function closeStretch({ id, member }: ChainEntry, changed: Extension, operations: KvOperation[], writer?: Writer): void {
   const { draft, progress } = changed
   draftOperations(id, draft, operations)
   changed.progress = { start: draft.height, wholes: progress.wholes + draft.whole.length }
-  changed.draft = new QueryDraft(member, draft.height)
+  changed.draft = new QueryDraft(member, draft.height, writer)
   changed.moved = true
 }
 

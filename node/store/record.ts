@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib'
 import { toHex } from '../../protocol/bytes.ts'
 import { WattnessError } from '../../protocol/errors.ts'
 
-const CRC_BYTES = 4
+export const CRC_BYTES = 4
 
 /**
  * A record that does not verify itself ends in a CRC-32 (ISO 3309) of its key and value: the key too, so that a record
@@ -23,6 +23,17 @@ export function writeCrc(key: Uint8Array, record: Uint8Array): void {
   record[at + 1] = crc >>> 16
   record[at + 2] = crc >>> 8
   record[at + 3] = crc
+}
+
+/** Seals a record that lies behind its key, `keyBytes` long, with room for the checksum at the end: a view of it. */
+export function sealInPlace(bytes: Uint8Array, keyBytes: number): Uint8Array {
+  const at = bytes.length - CRC_BYTES
+  const crc = crc32(bytes.subarray(0, at))
+  bytes[at] = crc >>> 24
+  bytes[at + 1] = crc >>> 16
+  bytes[at + 2] = crc >>> 8
+  bytes[at + 3] = crc
+  return bytes.subarray(keyBytes)
 }
 
 /** The value of a record as it was sealed: a view. Undefined where the checksum is not that of the bytes. */

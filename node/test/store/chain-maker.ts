@@ -44,6 +44,13 @@ export class ChainMaker {
 
   /** The next `count` blocks as one accepted run whose end is signed, or covered by `checkpoint` if one is given. */
   next(count = 1, contentBytes = 40, checkpoint?: SignedCheckpoint): Acceptance {
+    const contents = Array.from({ length: count }, (_, i) => new Uint8Array(contentBytes).fill(this.state.size + i))
+    return this.holding(contents, checkpoint)
+  }
+
+  /** The next blocks, one for each content of kind "readings". */
+  holding(contents: readonly Uint8Array[], checkpoint?: SignedCheckpoint): Acceptance {
+    const count = contents.length
     const from = this.state.size
     const range = this.state.range.clone()
     let { lastHash } = this.state
@@ -59,7 +66,7 @@ export class ChainMaker {
         sealedAt: 1_700_000_000_000 + height * 900_000,
         registrarSize: 1,
         salt,
-        content: new Uint8Array(contentBytes).fill(height),
+        content: contents[height - from] ?? new Uint8Array(0),
       })
       lastHash = blockHash(block.headerBytes)
       range.append(lastHash)
