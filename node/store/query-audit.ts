@@ -2,7 +2,7 @@ import { equalBytes } from '../../protocol/bytes.ts'
 import { queryStateKey } from './keys.ts'
 import type { KvOperation, KvPut, KvReader } from './kv.ts'
 import { QueryDraft } from './query-draft.ts'
-import { draftOperations, fitsSize, readProgress } from './query-index.ts'
+import { draftOperations, fitsSize, readProgress } from './query-records.ts'
 
 /** How a chain's query chunks compare with its blocks. */
 export interface QueryChunks {

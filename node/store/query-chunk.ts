@@ -1,4 +1,5 @@
-import { Reader, Writer } from '../../protocol/bytes.ts'
+import type { Writer } from '../../protocol/bytes.ts'
+import { Reader } from '../../protocol/bytes.ts'
 import { decodeColumn, MISSING } from '../../protocol/columns.ts'
 import { isWattnessError } from '../../protocol/errors.ts'
 import { QUALITIES, type Quality, type Register, type TimeSource } from '../../protocol/reading.ts'
@@ -190,7 +191,7 @@ function decodePieces(reader: Reader, gathered: Gathered): void {
       if (tag === ROW) step += reader.signed()
       time += step
       value += reader.signed()
-      gathered.add(intervalMs, timeSource as TimeSource, time, value, 0)
+      gathered.add(intervalMs, timeSource, time, value, 0)
       continue
     }
     const rows = decodeRowTimes(reader, tag - 1)
