@@ -7,6 +7,7 @@ import {
   type HelloFrame,
   type Holdings,
   type Membership,
+  type Refused,
   type SignedCheckpoint,
   type VerifySignature,
 } from '../../protocol/index.ts'
@@ -26,8 +27,8 @@ import { LocalView } from './local-view.ts'
 import { Server } from './server.ts'
 import { type Agreement, Session } from './session.ts'
 
-/** A neighbour that has not greeted by then is charged for it at each cross-check. */
-const HELLO_TIMEOUT_MS = 15_000
+/** A neighbour that has not greeted by then is charged for it at each cross-check: a link that is cut is dead sooner. */
+const HELLO_TIMEOUT_MS = 25_000
 
 export interface SyncInit {
   readonly genesis: Genesis
@@ -256,23 +257,22 @@ export class Sync {
   /** What the door said of a run that this neighbour sent, by gossip or by sync. */
   noteRefusal(peerHex: string, outcome: Exclude<Outcome, { verdict: 'accept' }>, index?: number): void {
     const session = this.#sessions.get(peerHex)
-    if (outcome.announced !== undefined) this.#noteAnnounced(session, outcome.announced, outcome.code)
+    if (outcome.announced !== undefined) this.#noteAnnounced(session, outcome.announced, outcome)
     if (session !== undefined && outcome.verdict === 'reject') {
-      this.#charge(
-        session,
-        'rejected-run',
-        `${outcome.code}${index === undefined ? '' : ` in chain ${index}`}: ${outcome.message}`,
-      )
+      const where = index === undefined ? '' : ` in chain ${index}`
+      this.#charge(session, 'rejected-run', `${outcome.code}${where}: ${outcome.message}`)
     }
   }
 
-  #noteAnnounced(session: Session | undefined, announced: SignedCheckpoint, code: string): void {
+  #noteAnnounced(session: Session | undefined, announced: SignedCheckpoint, { code, data }: Refused): void {
     const index = this.view.membership.member(announced.member)?.index
     if (index === undefined) return
     if (code === 'CONFLICT') {
       this.#guard(this.#disputes.settleConflict(announced))
     } else if (session !== undefined && code === 'FORK') {
-      this.#disputes.open(session, index, Math.min(announced.size, this.#heldSize(index)))
+      const held = this.#heldSize(index)
+      // It was judged by blocks that may not be written yet: below the fork both hold the same, and nobody is to blame for it.
+      if (held >= (data['height'] as number)) this.#disputes.open(session, index, Math.min(announced.size, held))
     } else if (session !== undefined) {
       session.learn(index, announced.size)
       this.#fetcher.considerChain(index)

@@ -185,8 +185,16 @@ describe('a street in which everything goes wrong', () => {
           await all.time.advance(street.below(15_000))
         }
         street.calm()
-        // Both have sealed at last, whatever became of them so far.
-        for (const name of ['meter-1', 'double']) if (all.get(name).node.heldBack() === undefined) await all.take(name)
+        // As long as each hears of the other's blocks before it seals, the two make one story. Now they do not.
+        const [here, there] = [
+          ['registrar', 'meter-1', 'meter-2'],
+          ['meter-3', 'meter-4', 'meter-5', 'double'],
+        ].map((names) => names.map((name) => all.get(name).node.network.self))
+        await all.time.advance(120_000)
+        all.hub.partition(here ?? [], there ?? [])
+        for (const name of ['meter-1', 'double']) await all.take(name)
+        await all.time.advance(60_000)
+        all.hub.healAll()
         await all.time.until(() => all.nodes.every(({ store }) => store.quarantined(key)), 600_000, `evidence of seed ${seed}`)
         const others = [0, 2, 3, 4, 5]
         const frontiers = (): Set<string> => new Set(all.nodes.map(({ name }) => others.map((i) => all.frontier(name)[i]).join()))
