@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { isWattnessError, WattnessError } from '../../protocol/index.ts'
 import { openSource } from '../collect/index.ts'
@@ -35,13 +36,17 @@ export function configOf(io: Io, dir: string, flags: Readonly<Record<string, unk
 
 async function check(context: Context, options: SharedOptions): Promise<void> {
   const dir = context.dirOf(options)
+  const file = filesOf(dir).config
   try {
     configOf(context.io, dir)
-    await context.print(options, { ok: true, faults: [] }, `${filesOf(dir).config}: fine`)
+    // A directory that was mistyped must not look like one that was checked.
+    const found = existsSync(file)
+    const text = found ? `${file}: fine` : `there is no ${file}: all is as it is by default or in the environment`
+    await context.print(options, { ok: true, file: found ? file : null, faults: [] }, text)
   } catch (error) {
     if (!isWattnessError(error, 'CONFIG_INVALID')) throw error
     context.status = FOUND_WRONG
-    await context.print(options, { ok: false, faults: error.data['faults'] }, error.message)
+    await context.print(options, { ok: false, file: existsSync(file) ? file : null, faults: error.data['faults'] }, error.message)
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { type JoinRefusal, parseRoles, parseTicket, toHex, WattnessError } from '../../protocol/index.ts'
 import { askControl, type Status } from '../control/index.ts'
+import { assertGenesisSame, filesOf, readGenesisFile } from '../directory/index.ts'
 import { addCommand, addDir, type Context, FOUND_WRONG, type SharedOptions } from './context.ts'
 import { type Admission, type Entered, enterNetwork, seekAdmission } from './enter.ts'
 import { socketOf } from './ledger.ts'
@@ -24,6 +25,8 @@ async function join(context: Context, text: string, flags: JoinFlags): Promise<v
   const dir = context.dirOf(flags)
   const running = await askControl<Status>(socketOf(dir), 'GET', '/status')
   if (running !== undefined && running.self.index !== null) {
+    const files = filesOf(dir)
+    assertGenesisSame(files, await readGenesisFile(files), ticket.genesis)
     const { key, index, label } = running.self
     return context.print(flags, { joined: true, key, index }, `this node runs already, as member ${index} "${label ?? '?'}"`)
   }

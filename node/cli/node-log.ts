@@ -1,5 +1,5 @@
 import type { Logger as PinoLogger } from 'pino'
-import { fromHex } from '../../protocol/index.ts'
+import { fromHex, hasRoles, ROLE_METER, ROLE_REGISTRAR } from '../../protocol/index.ts'
 import { nameOf } from '../control/index.ts'
 import type { LedgerNode } from '../index.ts'
 
@@ -43,6 +43,10 @@ export function logEvents(node: LedgerNode, log: PinoLogger): () => void {
       wasMember = own !== undefined
     }),
     node.on('heldBack', ({ reason }) => {
+      // An observer has nothing to seal: that nothing is sealed is no news.
+      const own = node.membership.member(node.key)
+      const isWriter = own !== undefined && (hasRoles(own.roles, ROLE_METER) || hasRoles(own.roles, ROLE_REGISTRAR))
+      if (!isWriter && node.store.spool.size === 0) return
       if (reason === undefined) log.info({ event: 'heldBack' }, 'sealing again')
       else log.warn({ event: 'heldBack', reason }, `nothing is sealed: ${reason}`)
     }),

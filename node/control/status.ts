@@ -10,6 +10,8 @@ import {
   type Member,
   type Membership,
   type MembershipOperation,
+  ROLE_METER,
+  ROLE_REGISTRAR,
   type Roles,
   toHex,
 } from '../../protocol/index.ts'
@@ -91,6 +93,9 @@ export interface Status {
   readonly setAside: number
   readonly damage: readonly string[]
 }
+
+/** Names of the roles that write blocks of their own. */
+const WRITES: ReadonlySet<string> = new Set([formatRoles(ROLE_METER), formatRoles(ROLE_REGISTRAR)])
 
 /** Damage told at once; `verify` tells all. */
 const DAMAGE_SHOWN = 16
@@ -174,7 +179,7 @@ export function formatStatus(status: Status): string {
   const lines = [
     `network    ${network.name} ${network.id.slice(0, 16)}`,
     `node       ${self.key.slice(0, 16)} ${who}`,
-    `state      ${running === null ? 'stopped' : stateText(running)}`,
+    `state      ${running === null ? 'stopped' : stateText(status, running)}`,
     `heads root ${root}`,
     `waiting    ${waiting} reading${waiting === 1 ? '' : 's'}${setAside > 0 ? `, ${setAside} damaged and set aside` : ''}`,
     '',
@@ -203,8 +208,11 @@ export function formatStatus(status: Status): string {
   return lines.join('\n')
 }
 
-function stateText({ pid, peers, heldBack, caughtUp }: RunningNode): string {
-  const held = heldBack === null ? '' : `; seals nothing: ${heldBack}`
+function stateText({ self, waiting }: Status, { pid, peers, sources, heldBack, caughtUp }: RunningNode): string {
+  // That an observer seals nothing is no news.
+  const isWriter =
+    waiting > 0 || sources.length > 0 || (self.index !== null && self.roles.split(',').some((role) => WRITES.has(role)))
+  const held = heldBack === null || !isWriter ? '' : `; seals nothing: ${heldBack}`
   const count = `${peers.length} peer${peers.length === 1 ? '' : 's'}`
   return `running (process ${pid}), ${count}, ${caughtUp ? 'caught up' : 'catching up'}${held}`
 }

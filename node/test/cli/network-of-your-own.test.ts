@@ -117,6 +117,14 @@ describe('a network of your own, by the command line', () => {
     expect(running?.sources).to.deep.equal([{ source: 'household:7?interval=1s', state: 'reading' }])
   })
 
+  it('OTHER_NETWORK: a running member is not joined to another network, nor told that it was', async () => {
+    await say(['network', 'create', '--name', 'Other', '--dir', at.path('other')])
+    const { out } = await say(['ticket', '--dir', at.path('other')])
+    const said = await say(['join', out.trim(), '--dir', at.path('meter-01'), '--label', 'x', '--json'])
+    expect(said.status).to.equal(1)
+    expect(json(said)).to.have.nested.property('error.code', 'OTHER_NETWORK')
+  })
+
   it('blocks shows the readings, asked of the running node', async () => {
     const said = await say([
       'blocks',
@@ -147,6 +155,7 @@ describe('a network of your own, by the command line', () => {
     const { chains, self } = await status('observer')
     expect(self.roles).to.equal('observer')
     expect(chains.filter(({ size }) => size > 0)).to.have.length(3)
+    expect((await say(['status', '--dir', at.path('observer')])).out).to.not.contain('seals nothing')
   })
 
   it('a member that is revoked ends at what the registrar holds', async () => {

@@ -30,6 +30,14 @@ describe('commands that read and listen', () => {
     expect(said.err).to.contain('1 faults (JSONL_LINE_MALFORMED 1)')
   })
 
+  it('read ends with 0 where a fault cost nothing: a meter whose clock is not set', async () => {
+    const said = await say(['read', '-', '--format', 'p1'], {
+      stdin: '/XYZ5\\2\r\n\r\n0-0:1.0.0(000000000000W)\r\n1-0:1.8.1(1*kWh)\r\n!\r\n',
+    })
+    expect(said.err).to.contain('1 readings, 1 values, 1 faults (P1_CLOCK_INVALID 1)')
+    expect(said.status).to.equal(0)
+  })
+
   it('read of what is not there or not known', async () => {
     expect((await say(['read', at.path('nothing')])).err).to.match(/^wattness: \S+nothing cannot be read/)
     await writeFile(at.path('novel.txt'), 'It was a dark and stormy night.\n')

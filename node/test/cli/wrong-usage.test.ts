@@ -97,11 +97,19 @@ describe('wrong usage of the command line', () => {
     await writeFile(file, JSON.stringify({ intervall: '1m', sources: ['p1:'] }))
     const said = await say(['config', 'check', '--dir', dir, '--json'])
     expect(said.status).to.equal(1)
-    expect(json(said)).to.deep.equal({ ok: false, faults: [`${file}: intervall: unknown key, did you mean interval?`] })
+    expect(json(said)).to.deep.equal({
+      ok: false,
+      file,
+      faults: [`${file}: intervall: unknown key, did you mean interval?`],
+    })
     await writeFile(file, JSON.stringify({ sources: ['p1:'] }))
     expect((await say(['config', 'check', '--dir', dir])).out).to.contain('the part after "p1:" names nothing')
     await writeFile(file, JSON.stringify({ interval: '1m' }))
-    expect((await say(['config', 'check', '--dir', dir])).status).to.equal(0)
+    const fine = await say(['config', 'check', '--dir', dir])
+    expect([fine.status, fine.out]).to.deep.equal([0, `${file}: fine\n`])
+    // Nobody takes a mistyped directory for one that was checked.
+    const nowhere = await say(['config', 'check', '--dir', at.path('registrar2')])
+    expect([nowhere.status, nowhere.out.split(':')[0]]).to.deep.equal([0, `there is no ${at.path('registrar2/config.json')}`])
     const shown = await say(['config', 'show', '--dir', dir])
     expect(shown.out).to.match(new RegExp(`^interval +"1m" +${file}$`, 'm'))
   })
