@@ -5,6 +5,7 @@ import { verifySignature } from '../../signature.ts'
 import { LiarPeer, leavesOf, serving } from '../harness/liar-peer.ts'
 import { Neighbourhood, signerOf } from '../harness/neighbourhood.ts'
 import { TestAuthor } from '../harness/test-author.ts'
+import { TroubledKv } from '../harness/troubled-kv.ts'
 
 type Proven = NodeEvents['evidence'] & { readonly at: string }
 
@@ -184,6 +185,34 @@ describe('equivocation', () => {
     await liar.gossip('blocks', author.grow(1).run(1, 2))
     expect(all.frontier('registrar')[3], 'what comes later is dropped').to.equal(1)
     expect(liar.isLinked, 'who relays another story is not to blame').to.equal(true)
+  })
+
+  it('a fork that shows while the disk is slow ends in evidence too, and nobody else pays for it', async () => {
+    all = await Neighbourhood.create({ meters: 1, absent: ['forked', 'x', 'y'], settings: { gossip: 'on' } })
+    const disk = new TroubledKv(all.get('meter-1').kv, all.time.timers)
+    all.get('meter-1').kv = disk
+    await all.restart('meter-1')
+    const faults: string[] = []
+    all.get('meter-1').node.on('fault', ({ fault }) => faults.push(fault))
+    const author = TestAuthor.of(all, 'forked').grow(1)
+    const stories = [author.fork(1).grow(2), author.fork(1).diverge(2)] as const
+    const liars: LiarPeer[] = []
+    for (const [i, name] of ['x', 'y'].entries()) {
+      const liar = await LiarPeer.start(all, name)
+      liar.onFrame = serving(all, new Map([[2, stories[i] as TestAuthor]]))
+      await liar.dial('meter-1')
+      liars.push(liar)
+    }
+    await liars[0]?.gossip('blocks', author.run(0, 1))
+    disk.delayMs = 5_000
+    await liars[0]?.gossip('blocks', stories[0].run(1, 2))
+    // What it forks from is checked and not yet written.
+    await liars[1]?.gossip('blocks', stories[1].run(2, 3))
+    await all.time.advance(1_000)
+    expect(faults).to.deep.equal([])
+    liars[1]?.status(liars[1].honestly(leavesOf(all, new Map([[2, stories[1]]]))))
+    await untilQuarantined(all, ['meter-1'], 'forked', 60_000)
+    expect(faults).to.deep.equal([])
   })
 
   it('a node that was off while the evidence went round is shown it when it comes back, gossip lost', async () => {

@@ -187,6 +187,8 @@ describe('membership', () => {
       const strangers: LiarPeer[] = []
       for (let i = 0; i <= MAX_STRANGERS; i++) {
         const stranger = await LiarPeer.start(all, `stranger ${i}`)
+        // It shows that it knows every member, as who is to be told their labels does.
+        stranger.greeting = stranger.holdings([1, 0, 0])
         const outcome = await stranger.dial('meter-1').catch(codeOf)
         expect(outcome).to.equal(i < MAX_STRANGERS ? undefined : 'DIAL_FAILED')
         strangers.push(stranger)

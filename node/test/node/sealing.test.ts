@@ -103,9 +103,11 @@ describe('sealing', () => {
     all = await Neighbourhood.create({ meters: 1, genesis: { observers: 'open' } })
     const meter = all.get('meter-1')
     await all.time.wait(meter.node.start())
-    const stranger = await LiarPeer.start(all, 'stranger')
-    stranger.greeting = { ...stranger.holdings([0, 0]), timeMs: all.time.clock.now() - 86_400_000 }
-    await stranger.dial('meter-1')
+    const [stranger, other] = [await LiarPeer.start(all, 'stranger'), await LiarPeer.start(all, 'other stranger')]
+    for (const each of [stranger, other]) {
+      each.greeting = { ...each.holdings([0, 0]), timeMs: all.time.clock.now() - 86_400_000 }
+      await each.dial('meter-1')
+    }
     await takeFor(2, 'meter-1')
     expect(meter.node.heldBack()).to.contain('no neighbour has said')
     await all.time.wait(all.get('registrar').node.start())

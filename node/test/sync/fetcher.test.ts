@@ -182,6 +182,10 @@ describe('the fetcher', () => {
       stand.answer('a', author, 10)
       stand.answer('b', author, 30)
       await stand.settle('NOT_STORED')
+      expect(
+        stand.wants('b').map(({ from }) => from),
+        'begun again from what is held',
+      ).to.deep.equal([10, 0])
       await stand.settle(code)
       expect(stand.refused).to.deep.equal(['a NOT_STORED 1', ...charged])
       // b is asked for it all, without a pause.
@@ -310,6 +314,23 @@ describe('the fetcher', () => {
       stand.fetcher.onRun(stand.session('a'), frame)
       expect(stand.faults).to.deep.equal(['a no-answer 1', 'a unasked 1'])
     }
+  })
+
+  it('remembers a bounded number of requests whose answer may still come late', async () => {
+    const stand = new Stand('a')
+    stand.chains = 60
+    for (let index = 1; index < 60; index++) stand.session('a').learn(index, 1)
+    stand.fetcher.consider()
+    while (stand.wants('a').length < 1_100) await stand.time.advance(60_000)
+    stand.faults.length = 0
+    const answer = (want: { id: number; index: number } | undefined): void => {
+      const { id, index } = want ?? { id: 0, index: 0 }
+      stand.fetcher.onRun(stand.session('a'), { type: 'run', id, index, from: 0, run: stand.author(index, 1).run(0, 1) })
+    }
+    answer(stand.wants('a').at(-100))
+    expect(stand.faults).to.deep.equal([])
+    answer(stand.wants('a')[0])
+    expect(stand.faults).to.deep.equal(['a unasked 1'])
   })
 
   it('a late miss is no answer that anybody waits for', async () => {

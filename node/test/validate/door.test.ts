@@ -139,6 +139,28 @@ describe('the door', () => {
       expect(stand.size('a')).to.equal(4)
     })
 
+    it('a check that a failed write overtakes is made again', async () => {
+      const stand = await DoorStand.create()
+      const a = stand.author('a').grow(3)
+      const gate = Promise.withResolvers<void>()
+      const accept = stand.store.accept.bind(stand.store)
+      stand.store.accept = () => gate.promise
+      const first = stand.door.submit(a.run(0, 1))
+      await stand.time.settle()
+      stand.store.accept = accept
+      // The write fails while the next run is looked at on top of it.
+      const { membership } = stand
+      Object.defineProperty(stand, 'membership', {
+        get: () => {
+          gate.reject(new Error('the disk is gone'))
+          return membership
+        },
+      })
+      const outcomes = await stand.time.wait(Promise.all([first, stand.door.submit(a.run(1, 3))]))
+      expect(codes(outcomes)).to.deep.equal(['NOT_STORED', 'UNKNOWN_PARENT'])
+      expect(codes(await stand.submit(a.run(0, 3)))).to.deep.equal(['accept'])
+    })
+
     it('one run that the store refuses does not take the others along', async () => {
       const stand = await DoorStand.create()
       const [a, self] = [stand.author('a').grow(5), stand.author('self').grow(5)]
