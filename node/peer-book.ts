@@ -65,8 +65,8 @@ export class PeerBook {
   }
 
   /**
-   * Tells a neighbour what was learnt since it came, and the labels of the members that it knows of, each once. Labels are for members and listed observers, not
-   * for whoever an open network lets in to read.
+   * Tells a neighbour what was learnt since it came, and the labels of the members that it knows of, each once. Labels are for
+   * members and listed observers, not for whoever an open network lets in to read.
    */
   onHoldings(session: Session, { frontier }: Holdings): void {
     const { roster, onDamage } = this.#init
