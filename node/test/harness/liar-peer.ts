@@ -134,7 +134,13 @@ export function serving(all: Neighbourhood, chains: ReadonlyMap<number, ChainAut
       return liar.send({ type: 'miss', id, reason: 'not-held' })
     }
     if (frame.type === 'want') {
-      const end = Math.min(author.size, from + Math.min(frame.maxBlocks, 1_000))
+      let end = from
+      let bytes = 0
+      while (end < Math.min(author.size, from + Math.min(frame.maxBlocks, 1_000))) {
+        bytes += author.blocks[end]?.bytes.length ?? 0
+        if (end > from && bytes > frame.maxBytes) break
+        end++
+      }
       return liar.send({ type: 'run', id, index, from, run: author.run(from, end) })
     }
     const { size, root, signature } = author.checkpoint()

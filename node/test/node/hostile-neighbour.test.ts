@@ -147,7 +147,11 @@ describe('a hostile neighbour', () => {
   it('that answers with far more than was asked for is charged', async () => {
     author.grow(1)
     for (let i = 1; i < 200; i++) author.append({ salt: new Uint8Array(16), content: TestAuthor.bulk(i) })
-    liar.onFrame = serving(all, new Map([[INDEX, author]]))
+    liar.onFrame = (frame) => {
+      if (frame.type !== 'want') return
+      const { id, index, from } = frame
+      liar.send({ type: 'run', id, index, from, run: author.run(from, author.size) })
+    }
     liar.greeting = liar.holdings([0, 0, 1])
     await liar.dial('meter-1')
     await all.time.advance(1_000)
