@@ -20,8 +20,6 @@ export interface Acceptance {
   readonly hashes: readonly Uint8Array[]
   /** The chain after the last block. */
   readonly state: ChainState
-  /** Query chunks made from these blocks: keys are the caller's, under the chain. */
-  readonly query?: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[]
 }
 
 export interface AcceptOptions {

@@ -1,6 +1,7 @@
 import { equalBytes } from '../../protocol/bytes.ts'
 import type { ChainState } from '../../protocol/chain-state.ts'
 import type { SignedCheckpoint } from '../../protocol/checkpoint.ts'
+import type { Register } from '../../protocol/reading.ts'
 import type { NodeReader } from '../../protocol/tree.ts'
 import { type Acceptance, type AcceptOptions, assertFits, newChain, pushBlocks } from './acceptance.ts'
 import { type CheckContext, emptyEntry, loadChain, salvageChain, type VerifySigned } from './chain-check.ts'
@@ -9,10 +10,11 @@ import { loadChainIds } from './chain-ids.ts'
 import { ChainReader } from './chain-reader.ts'
 import { DurableMark } from './durable-mark.ts'
 import { encodeHead } from './head-record.ts'
-import { allOfChain, headKey, QUERY, queryKey } from './keys.ts'
+import { headKey } from './keys.ts'
 import { type Kv, type KvOperation, type KvReader, type KvView, put } from './kv.ts'
 import { bindNetwork } from './network-record.ts'
-import { checkRecord, sealRecord } from './record.ts'
+import type { ValueColumns } from './query-chunk.ts'
+import { QueryIndex, type QueryTail, type ValueQuery } from './query-index.ts'
 import { migrate } from './schema.ts'
 import { EVIDENCE_KIND, INVITATION_KIND, LABEL_KIND, SideTable } from './side-records.ts'
 import { readSigned, type SignedRecord, signedAfter, signedOperation } from './signed-record.ts'
@@ -51,6 +53,7 @@ export class LedgerStore {
   readonly #ownKey: Uint8Array | undefined
   readonly #tree: TreeReader
   readonly #reader: ChainReader
+  readonly #query: QueryIndex
   readonly #chains = new Map<string, ChainEntry>()
   #nextChainId = 0
   #signed: SignedRecord | undefined
@@ -76,6 +79,7 @@ export class LedgerStore {
       this.#note({ what: `tile ${level}/${index} damaged, made again from below`, member: entry.member }),
     )
     this.#reader = new ChainReader(kv, this.#tree)
+    this.#query = new QueryIndex(kv, this.#reader, ({ member }, what) => this.#note({ what, member }))
     this.evidence = new SideTable(kv, this.#writer, EVIDENCE_KIND)
     this.labels = new SideTable(kv, this.#writer, LABEL_KIND)
     this.invitations = new SideTable(kv, this.#writer, INVITATION_KIND)
@@ -113,6 +117,7 @@ export class LedgerStore {
     await this.invitations.load(damage)
     await this.spool.load(damage)
     this.#tree.forget()
+    await this.#query.load([...loaded.values()], this.#context.write)
     this.#chains.clear()
     for (const [text, entry] of loaded) this.#chains.set(text, entry)
     this.#nextChainId = Math.max(-1, ...members.keys()) + 1
@@ -172,6 +177,15 @@ export class LedgerStore {
 
   async #accept(batch: readonly Acceptance[], options: AcceptOptions): Promise<void> {
     if (this.#writer.unsettled) await this.#writer.ready()
+    try {
+      await this.#write(batch, options)
+    } catch (error) {
+      this.#query.forget()
+      throw error
+    }
+  }
+
+  async #write(batch: readonly Acceptance[], options: AcceptOptions): Promise<void> {
     const operations: KvOperation[] = []
     const changed = new Map<string, ChainEntry>()
     let nextChainId = this.#nextChainId
@@ -186,10 +200,8 @@ export class LedgerStore {
       }
       assertFits(entry, acceptance)
       pushBlocks(entry.id, acceptance, operations)
-      for (const { key: rest, value } of acceptance.query ?? []) {
-        const key = queryKey(entry.id, rest)
-        operations.push(put(key, sealRecord(key, value)))
-      }
+      const reading = this.#query.extend(entry, acceptance.blocks, operations)
+      if (reading !== undefined) await reading
       const edge = extendTiles(entry.edge, entry.id, entry.state.range, acceptance.hashes, operations)
       changed.set(text, { id: entry.id, member: entry.member, state, edge })
       if (this.#ownKey !== undefined && equalBytes(member, this.#ownKey)) {
@@ -201,6 +213,7 @@ export class LedgerStore {
       const key = headKey(id)
       operations.push(put(key, encodeHead(key, state)))
     }
+    this.#query.finish(operations)
     const { spoolTaken, extra } = options
     if (spoolTaken !== undefined) operations.push(...this.spool.removal(spoolTaken))
     if (extra !== undefined) operations.push(...extra)
@@ -208,6 +221,7 @@ export class LedgerStore {
     if (mark !== undefined) operations.push(mark)
     await this.#writer.write(operations, sync)
     for (const [text, entry] of changed) this.#chains.set(text, entry)
+    this.#query.commit()
     this.#nextChainId = nextChainId
     this.#signed = signed
     if (spoolTaken !== undefined) this.spool.removed(spoolTaken)
@@ -277,28 +291,32 @@ export class LedgerStore {
     return this.#tree.consistencyProof(this.#entry(member), size1, size2)
   }
 
-  /** A query chunk; one that is damaged is as good as not there, since it can be made again. */
-  async query(member: Uint8Array, rest: Uint8Array): Promise<Uint8Array | undefined> {
-    const key = queryKey(this.#entry(member).id, rest)
-    const record = await this.#kv.get(key)
-    return record === undefined ? undefined : checkRecord(key, record)
+  /**
+   * Everything that a member's stored blocks say about one register from `fromMs` up to but not including `toMs` (UTC), by
+   * column, as of now. Rows come day by day, within a day in the order of their blocks; the newest blocks' and those of
+   * blocks with very many registers or days come last. Whoever needs them by time sorts them. Throws STORE_DAMAGED where a
+   * block that must be looked into is damaged.
+   */
+  async *values(member: Uint8Array, register: Register, fromMs: number, toMs: number): AsyncGenerator<ValueColumns> {
+    const query = { register, fromMs, toMs }
+    const entry = this.#entry(member)
+    if (entry.id >= 0) yield* this.#query.values(entry, query, await this.#queryTail(entry, query))
   }
 
-  /** Query chunks whose keys lie from `gte` up to `lt`, in order; damaged ones are left out. */
-  async *queryRange(
-    member: Uint8Array,
-    gte: Uint8Array,
-    lt?: Uint8Array,
-  ): AsyncGenerator<{ key: Uint8Array; value: Uint8Array }> {
-    const { id } = this.#entry(member)
-    if (id < 0) return
-    const range = { gte: queryKey(id, gte), lt: lt === undefined ? allOfChain(QUERY, id).lt : queryKey(id, lt) }
-    for await (const entries of this.#kv.iterate(range)) {
-      for (const [key, record] of entries) {
-        const value = checkRecord(key, record)
-        if (value !== undefined) yield { key: key.subarray(3), value }
-      }
-    }
+  /** Registers that a member's blocks name, 4,096 unless `limit` says other. */
+  async registersOf(member: Uint8Array, limit?: number): Promise<Register[]> {
+    const entry = this.#entry(member)
+    return entry.id < 0 ? [] : this.#query.registersOf(entry, await this.#queryTail(entry), limit)
+  }
+
+  async #queryTail({ id, member }: ChainEntry, query?: ValueQuery): Promise<QueryTail> {
+    if (this.#query.holds(id)) return this.#query.tail(id, query)
+    const turn = this.#turn.then(async () => {
+      await this.#query.hold(this.#entry(member))
+      return this.#query.tail(id, query)
+    })
+    this.#turn = turn.catch(() => undefined)
+    return turn
   }
 
   /** Takes a chain back to its longest intact prefix of at most `size` blocks, so that the rest is fetched again. */
@@ -315,6 +333,7 @@ export class LedgerStore {
       })
       this.#tree.forget()
       this.#chains.set(memberText(member), kept)
+      await this.#query.reload(kept, this.#context.write)
       this.#note({ what, member: entry.member, height: kept.state.size, lost: entry.state.size - kept.state.size })
       return this.head(member)
     })

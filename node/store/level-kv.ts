@@ -16,6 +16,13 @@ import {
 /** Log size at which LevelDB starts a new one; durable marks count on it (durability.ts). */
 export const WRITE_BUFFER_BYTES = 4 * 1024 * 1024
 
+/**
+ * LevelDB maps the tables it holds open: what it may map stays below 64 MiB, and hundreds of nodes on one machine stay below its
+ * limit of open files. The least that LevelDB takes is 64 tables and 10 files beside them.
+ */
+const MAX_OPEN_FILES = 74
+const TABLE_BYTES = 1024 * 1024
+
 /** Bytes that one step of an iterator holds at most, whatever the size of its entries. */
 const ITERATE_BYTES = 1024 * 1024
 
@@ -45,6 +52,8 @@ export async function openLevelKv(location: string, options: LevelKvOptions = {}
       ...ENCODINGS,
       compression: false,
       writeBufferSize: WRITE_BUFFER_BYTES,
+      maxOpenFiles: MAX_OPEN_FILES,
+      maxFileSize: TABLE_BYTES,
       createIfMissing,
       multithreading: options.multithreading ?? false,
     })

@@ -5,6 +5,7 @@ import {
   ANSWER_TIMEOUT_MS,
   LEAST_WANT_BYTES,
   LONGEST_WAIT_MS,
+  MAX_EXPECTED_BYTES,
   MAX_OUTSTANDING,
   MAX_UNDER_WAY_BYTES,
   WANT_BLOCKS,
@@ -41,6 +42,7 @@ interface Request {
   readonly index: number
   readonly from: number
   readonly bytes: number
+  readonly expected: number
   readonly session: Session
   readonly askedMs: number
   timer: Timer
@@ -87,6 +89,8 @@ export class Fetcher {
   readonly #pauses = new Pauses()
   /** Bytes that all open requests together may bring. */
   #askedBytes = 0
+  /** Bytes that they are expected to bring. */
+  #expectedBytes = 0
   /** Some chain was not asked for, for want of room. */
   #isShort = false
   /** The neighbour that is asked for other chains in this very turn: another frame to it costs least. */
@@ -168,12 +172,15 @@ export class Fetcher {
     if (session === undefined) return
     if (index !== 0 && this.#registrarGoesFirst()) return
     const missing = session.remoteSize(index) - from
-    const bytes = Math.max(LEAST_WANT_BYTES, Math.min(session.wantBytes, missing * TYPICAL_BLOCK_BYTES))
-    if (this.#askedBytes + this.#init.backlogBytes() + bytes > MAX_UNDER_WAY_BYTES) {
+    const expected = Math.min(session.wantBytes, missing * TYPICAL_BLOCK_BYTES)
+    const bytes = Math.max(LEAST_WANT_BYTES, expected)
+    const backlog = this.#init.backlogBytes()
+    const isTooMuch = this.#askedBytes + backlog + bytes > MAX_UNDER_WAY_BYTES
+    if (isTooMuch || this.#expectedBytes + backlog + expected > MAX_EXPECTED_BYTES) {
       this.#isShort = true
       return this.#wakeIn(NO_ROOM_RETRY_MS)
     }
-    this.#ask(session, index, from, Math.min(wanted, WANT_BLOCKS), bytes)
+    this.#ask(session, { index, from, bytes, expected }, Math.min(wanted, WANT_BLOCKS))
   }
 
   #registrarGoesFirst(): boolean {
@@ -220,13 +227,15 @@ export class Fetcher {
     this.#waker = { timer: timers.set(ms, wake), dueMs }
   }
 
-  #ask(session: Session, index: number, from: number, maxBlocks: number, bytes: number): void {
+  #ask(session: Session, asked: Pick<Request, 'index' | 'from' | 'bytes' | 'expected'>, maxBlocks: number): void {
+    const { index, from, bytes, expected } = asked
     const id = this.#nextId
     this.#nextId = this.#nextId >= 0x7fff_ffff ? 1 : this.#nextId + 1
     const timer = this.#init.platform.timers.set(ANSWER_TIMEOUT_MS, () => this.#onSilence(request))
-    const request: Request = { id, index, from, bytes, session, askedMs: this.#nowMs(), timer }
+    const request: Request = { ...asked, id, session, askedMs: this.#nowMs(), timer }
     this.#requests.set(id, request)
     this.#askedBytes += bytes
+    this.#expectedBytes += expected
     this.#progressOf(index).request = request
     session.outstanding++
     session.send({ type: 'want', id, index, from, maxBlocks, maxBytes: bytes })
@@ -246,6 +255,7 @@ export class Fetcher {
     if (!this.#requests.delete(request.id)) return
     this.#init.platform.timers.clear(request.timer)
     this.#askedBytes -= request.bytes
+    this.#expectedBytes -= request.expected
     request.session.outstanding--
     const progress = this.#chains.get(request.index)
     if (progress !== undefined) progress.request = undefined

@@ -9,6 +9,12 @@ export interface VerifyPool {
   stop(): Promise<void>
 }
 
+/**
+ * A worker holds one run and its hashes at a time. Left to itself it takes as much young heap as a main thread does (measured
+ * with `npm run bench -- sync`).
+ */
+const WORKER_LIMITS = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 96 }
+
 interface Waiting {
   readonly bytes: Bytes
   readonly context: DoorContext
@@ -64,7 +70,7 @@ export function createVerifyPool(threads: number, genesis: Genesis): VerifyPool 
   function start(seat: Seat): Worker {
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
     const workerData: WorkerInit = { genesisBytes: genesis.bytes }
-    const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), { workerData })
+    const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), { workerData, resourceLimits: WORKER_LIMITS })
     worker.on('message', (answer: WorkerAnswer) => settle(seat, () => toCheckedRun(answer, seat.current as Waiting)))
     const onGone = (why: unknown): void => {
       // 'exit' follows 'error'; by then the seat may have another worker.

@@ -159,20 +159,6 @@ describe('ledger store', () => {
     expect(await refusalCode(store.tile(maker.member, 2, 0))).to.match(/RangeError/)
   })
 
-  it('stores query chunks with their blocks and reads them in order', async () => {
-    const maker = new ChainMaker(1)
-    const key = (n: number): Uint8Array => Uint8Array.of(7, n)
-    const query = [1, 2, 3].map((n) => ({ key: key(n), value: Uint8Array.of(n) }))
-    await store.accept([{ ...maker.next(1), query }])
-    expect(await store.query(maker.member, key(2))).to.deep.equal(Uint8Array.of(2))
-    expect(await store.query(maker.member, key(9))).to.equal(undefined)
-    const found: number[] = []
-    for await (const chunk of store.queryRange(maker.member, key(2))) found.push(chunk.value[0] as number)
-    for await (const chunk of store.queryRange(maker.member, key(0), key(2))) found.push(chunk.value[0] as number)
-    for await (const chunk of store.queryRange(memberKey(9), key(0))) found.push(chunk.value.length)
-    expect(found).to.deep.equal([2, 3, 1])
-  })
-
   describe('damage', () => {
     let maker: ChainMaker
 
