@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-/** What a host process answers to: names and their functions of one argument or none. Arguments and answers are structured clones. */
+/** What a host process answers to: names and functions of one argument or none. Arguments and answers are structured clones. */
 export type HostCommands = Readonly<Record<string, (...args: never[]) => unknown>>
 
 interface Call {

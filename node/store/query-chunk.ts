@@ -6,7 +6,8 @@ import { QUALITIES, type Quality, type Register, type TimeSource } from '../../p
 import { decodeRowTimes } from '../../protocol/row-times.ts'
 
 /**
- * A query chunk: what a stretch of blocks of one chain says about one register in one span of eight UTC days, in the order of the blocks.
+ * A query chunk: what a stretch of blocks of one chain says about one register in one span of eight UTC days, in the order
+ * of the blocks.
  * It holds pieces, each begun by a varint:
  *
  * | tag   | piece                                                                                                     |

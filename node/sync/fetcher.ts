@@ -13,6 +13,7 @@ import {
 } from './bounds.ts'
 import type { Fault } from './conduct.ts'
 import { type PauseReason, Pauses } from './pauses.ts'
+import type { Progress, Request } from './requests.ts'
 import type { Session } from './session.ts'
 
 /** What a block is taken to weigh before it has come: a few are asked for with little room, many with all of it. */
@@ -35,29 +36,6 @@ const PAUSE_REASONS: Readonly<Record<string, PauseReason>> = {
   REGISTRAR_AHEAD: 'registrar',
   NOT_A_MEMBER: 'registrar',
   NOT_STORED: 'own',
-}
-
-interface Request {
-  readonly id: number
-  readonly index: number
-  readonly from: number
-  readonly bytes: number
-  readonly expected: number
-  readonly session: Session
-  readonly askedMs: number
-  timer: Timer
-}
-
-/** One chain while anything of it is under way. */
-interface Progress {
-  readonly sinceMs: number
-  /** Counts batches that failed: what was built on one of them says nothing of who sent it. */
-  attempt: number
-  /** The size that will be held once everything received has passed the door. */
-  claimed: number
-  /** Batches at the door. */
-  submitted: number
-  request: Request | undefined
 }
 
 export interface FetcherInit {

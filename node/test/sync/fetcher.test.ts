@@ -1,3 +1,4 @@
+// Long because: one stand with neighbours, and every rule of asking them.
 import { expect } from 'chai'
 import { type Bytes, formatGenesis, parseGenesis, type RunFrame, toHex } from '../../../protocol/index.ts'
 import { ChainAuthor } from '../../../protocol/test/chain-author.ts'
