@@ -7,6 +7,7 @@ import type {
   SecuredConnection,
 } from '@libp2p/interface'
 import { concat } from '../../protocol/bytes.ts'
+import { WindowCredits } from './window-credits.ts'
 
 /** A pack is sent at this size without waiting for the end of the turn. */
 const PACK_BYTES = 65_536
@@ -51,6 +52,7 @@ function joinWrites(raw: MessageStream): void {
 class Packer {
   readonly #connection: MessageStream
   readonly #send: (data: Data) => boolean
+  readonly #credits = new WindowCredits()
   #parts: Uint8Array[] = []
   #bytes = 0
   #scheduled = false
@@ -61,7 +63,9 @@ class Packer {
   }
 
   send(data: Data): boolean {
-    if (data instanceof Uint8Array) this.#parts.push(data)
+    if (this.#credits.take(data)) {
+      if (!this.#credits.isDue) return !this.#connection.writableNeedsDrain
+    } else if (data instanceof Uint8Array) this.#parts.push(data)
     else this.#parts.push(...data)
     this.#bytes += data.byteLength
     if (this.#bytes >= PACK_BYTES) this.flush()
@@ -77,7 +81,8 @@ class Packer {
   }
 
   flush(): void {
-    const parts = this.#parts
+    // Last: what opens a stream must go before its credit.
+    const parts = this.#parts.concat(this.#credits.release())
     if (parts.length === 0) return
     this.#parts = []
     this.#bytes = 0
