@@ -91,8 +91,18 @@ async function readOr<T>(file: string, otherwise: T): Promise<string | T> {
 
 async function livingHolder(text: string): Promise<number | undefined> {
   const pid = Number(text.split(' ')[0])
-  if (!Number.isSafeInteger(pid) || pid <= 0 || !isAlive(pid)) return undefined
+  if (!Number.isSafeInteger(pid) || pid <= 0 || !isAlive(pid) || (await isZombie(pid))) return undefined
   return (await identityOf(pid)) === text.trim() ? pid : undefined
+}
+
+/** Killed, its files closed, and not yet waited for by its parent: where process 1 of a container never does, for ever. */
+async function isZombie(pid: number): Promise<boolean> {
+  return statOf(await readOr(`/proc/${pid}/stat`, ''))[0] === 'Z'
+}
+
+/** The fields behind the program's name, which stands in parentheses and may hold anything. */
+function statOf(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
 }
 
 function isAlive(pid: number): boolean {
@@ -108,7 +118,6 @@ function isAlive(pid: number): boolean {
 async function identityOf(pid: number): Promise<string> {
   const boot = await readOr('/proc/sys/kernel/random/boot_id', 'boot')
   const stat = await readOr(`/proc/${pid}/stat`, '')
-  // The second field is the program's name, in parentheses, and may hold anything: fields are counted from behind it.
-  const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '0'
+  const started = statOf(stat)[19] ?? '0'
   return `${pid} ${started} ${boot.trim()}`
 }

@@ -40,7 +40,7 @@ export class SeenIndex {
   readonly #kv: Kv
   readonly #sources = new LruMap<string, Uint8Array>(SOURCES_KEPT)
   #newest = new LruMap<string, Newest>(SOURCES_KEPT)
-  /** Keys of earlier times were pruned: what is older and not its source's newest counts as taken before. */
+  /** Keys of earlier times were pruned: what is older and not newer than its source's newest counts as taken before. */
   #horizonMs = 0
 
   constructor(kv: Kv) {
@@ -130,16 +130,22 @@ export class SeenIndex {
   }
 
   /**
-   * Forgets readings before `beforeMs`, each source's newest excepted. From then on a reading from before, unless newer
-   * than all of its source, counts as taken before: better left out than counted twice.
+   * Forgets readings before `beforeMs`, each source's newest excepted. From then on what is as old as the newest that was
+   * forgotten, unless newer than all of its source, counts as taken before: better left out than counted twice. Where nothing
+   * was forgotten nothing is left out: an old recording is read like a new one.
    */
   async prune(beforeMs: number, write: (operations: KvOperation[]) => Promise<void>): Promise<number> {
-    if (beforeMs <= this.#horizonMs) return 0
-    await write([put(HORIZON_KEY, sealRecord(HORIZON_KEY, new Writer(8).varint(beforeMs).finish()))])
-    this.#horizonMs = beforeMs
     let operations: KvOperation[] = []
+    let horizonMs = this.#horizonMs
     let pruned = 0
     let previous: Uint8Array | undefined
+    const forget = async (): Promise<void> => {
+      if (operations.length === 0) return
+      // In one write with the keys it stands for: neither is ever there without the other.
+      await write([put(HORIZON_KEY, sealRecord(HORIZON_KEY, new Writer(8).varint(horizonMs).finish())), ...operations])
+      this.#horizonMs = horizonMs
+      operations = []
+    }
     for await (const entries of this.#kv.iterate(allOf(SEEN))) {
       for (const [key] of entries) {
         const sameSource = previous !== undefined && text(previous.subarray(0, 9)) === text(key.subarray(0, 9))
@@ -151,16 +157,14 @@ export class SeenIndex {
           timeOfSeenKey(previous) < timeOfSeenKey(key)
         ) {
           operations.push(del(previous))
+          horizonMs = Math.max(horizonMs, timeOfSeenKey(previous) + 1)
           pruned++
         }
         previous = key
       }
-      if (operations.length >= OPERATIONS_PER_WRITE) {
-        await write(operations)
-        operations = []
-      }
+      if (operations.length >= OPERATIONS_PER_WRITE) await forget()
     }
-    if (operations.length > 0) await write(operations)
+    await forget()
     return pruned
   }
 }

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { expect } from 'chai'
@@ -45,6 +46,30 @@ describe('directory lock', () => {
     await once(child, 'close')
     await (await lockDirectory(directory)).release()
   }).timeout(10_000)
+
+  it('a killed process that nobody has waited for holds nothing', async () => {
+    // Zombies are told by /proc.
+    if (!existsSync('/proc/self/stat')) return
+    const directory = await directories.make()
+    const script = `
+      import { lockDirectory } from ${JSON.stringify(path.join(import.meta.dirname, '../../store/lock.ts'))}
+      await lockDirectory(${JSON.stringify(directory)})
+      process.kill(process.pid, 'SIGKILL')`
+    // The shell turns into a program that waits for no child.
+    const node = `'${process.execPath}' --input-type=module-typescript -e "$SCRIPT"`
+    const parent = spawn('/bin/sh', ['-c', `${node} & exec /bin/sleep 20`], { stdio: 'ignore', env: { SCRIPT: script } })
+    try {
+      const stateOf = async (): Promise<string> => {
+        const pid = (await readFile(path.join(directory, 'lock'), 'utf8').catch(() => '')).split(' ')[0] ?? ''
+        return pid === '' ? '' : ((await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')).split(') ')[1]?.[0] ?? '')
+      }
+      while ((await stateOf()) !== 'Z') await new Promise((resolve) => setImmediate(resolve))
+      expect(await lockHolder(directory)).to.equal(undefined)
+      await (await lockDirectory(directory)).release()
+    } finally {
+      parent.kill('SIGKILL')
+    }
+  }).timeout(15_000)
 
   it('is not fooled by a later process of the same number', async () => {
     const directory = await directories.make()

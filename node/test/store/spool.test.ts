@@ -227,6 +227,13 @@ describe('spool', () => {
     expect((await store.spool.append([sampleItem(1, 1, 'other'), sampleItem(2, 99)])).taken).to.equal(2)
   })
 
+  it('leaves nothing of an old recording out where nothing was forgotten: a value with an older time of its own', async () => {
+    expect(await store.spool.pruneSeen(START_MS + 400 * QUARTER_HOUR_MS)).to.equal(0)
+    // A telegram's row, then its gas value, whose time is up to an hour older.
+    expect((await store.spool.append([sampleItem(4), sampleItem(1)])).taken).to.equal(2)
+    expect((await store.spool.append([sampleItem(4), sampleItem(1)])).taken).to.equal(0)
+  })
+
   it('remembers each of more sources than it keeps in memory', async () => {
     const items = Array.from({ length: 4_200 }, (_, i) => sampleItem(1, 1, `source ${i}`))
     expect((await store.spool.append(items)).taken).to.equal(4_200)
