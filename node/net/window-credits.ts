@@ -2,7 +2,7 @@
 const HEADER_BYTES = 12
 const WINDOW_UPDATE = 1
 
-/** Credit held back at most for all streams of a connection: a quarter of the smallest window, so that no sender ever runs dry. */
+/** Credit held back at most for all streams of a connection: a quarter of the smallest window, so that no sender runs dry. */
 export const MAX_HELD_CREDIT_BYTES = 65_536
 
 /**
