@@ -111,13 +111,14 @@ export class Fetcher {
 
   /** Chains of which little is missing: asked for of as few neighbours as hold them, so that their answers come together. */
   considerTogether(chains: ReadonlySet<number>): void {
-    const left = new Set(chains)
+    const left = new Map<number, number>()
+    for (const index of chains) left.set(index, this.#init.ownSize(index))
     for (;;) {
       const preferred = this.#holderOfMost(left)
       if (preferred === undefined) return
       this.#preferred = preferred
-      for (const index of left) {
-        if (preferred.remoteSize(index) <= this.#init.ownSize(index)) continue
+      for (const [index, ownSize] of left) {
+        if (preferred.remoteSize(index) <= ownSize) continue
         left.delete(index)
         this.considerChain(index)
       }
@@ -125,12 +126,13 @@ export class Fetcher {
     }
   }
 
-  #holderOfMost(chains: ReadonlySet<number>): Session | undefined {
+  /** `chains`: how much is held of each. */
+  #holderOfMost(chains: ReadonlyMap<number, number>): Session | undefined {
     let best: Session | undefined
     let most = 0
     for (const session of this.#init.sessions()) {
       let count = 0
-      for (const index of chains) if (session.remoteSize(index) > this.#init.ownSize(index)) count++
+      for (const [index, ownSize] of chains) if (session.remoteSize(index) > ownSize) count++
       // Who still owes an answer is not the one to be asked for everything.
       if (session.outstanding > 0) count /= 2
       if (count <= most) continue

@@ -348,7 +348,7 @@ export class Sync {
     const live: number[] = []
     for (const { index, size } of sizes) {
       session.learn(index, size)
-      const missing = size - this.#heldSize(index)
+      const missing = size - this.view.sizeOf(index)
       if (missing > LIVE_BLOCKS) this.#fetcher.considerChain(index)
       else if (missing > 0) live.push(index)
     }
