@@ -333,8 +333,8 @@ export class LedgerNode {
   }
 
   #onStored(run: StoredRun): void {
-    const voided = this.#roster.onStored(run.member, run.blocks)
-    if (voided !== undefined) this.#onMembership()
+    const { changes } = this.#roster
+    if (this.#roster.onStored(run.member, run.blocks) !== undefined) this.#onMembership(this.#roster.changes > changes)
     this.sync.onStored(run)
     const { from, state, own } = run
     // Own blocks that were lost here and come back hold readings that may have been in the spool still when it was written.
@@ -346,14 +346,14 @@ export class LedgerNode {
     this.#sealer.forget(blocks).catch((error: unknown) => this.#events.emit('sealFailed', { error }))
   }
 
-  #onMembership(): void {
+  #onMembership(hasOperations: boolean): void {
     this.sync.setMembership(this.membership)
     this.#chooseGossip()
     // A new member learns from a neighbour that it is one: what the neighbour said before was of its chain too.
     for (const session of this.sync.sessions) this.#hear(session)
     if (this.#isRunning && this.isMember) this.#schedule.start()
     // Neighbours tell the labels of those members that this node shows it knows of.
-    if (this.#isRunning) this.sync.crossCheck()
+    if (this.#isRunning && hasOperations) this.sync.crossCheck()
     this.#partWithRevoked()
     this.#events.emit('membership', { size: this.membership.size, members: this.membership.members.length })
   }

@@ -24,6 +24,8 @@ export class Roster {
   readonly #genesis: Genesis
   readonly #store: LedgerStore
   #membership: Membership
+  /** Counts operations: most of a registrar's blocks may hold none. */
+  #changes = 0
 
   private constructor(genesis: Genesis, store: LedgerStore) {
     this.#genesis = genesis
@@ -42,6 +44,10 @@ export class Roster {
     return roster
   }
 
+  get changes(): number {
+    return this.#changes
+  }
+
   get membership(): Membership {
     return this.#membership
   }
@@ -57,6 +63,7 @@ export class Roster {
     for (const bytes of blocks) {
       const { header, body } = decodeBlock(bytes)
       const operations: MembershipOperation[] = header.kind === KIND_MEMBERSHIP ? decodeMembershipBody(bodyContent(body)) : []
+      this.#changes += operations.length
       const applied = applyMembership(this.#membership, operations)
       this.#membership = applied.membership
       voided.push(...applied.voided)

@@ -3,7 +3,7 @@ import { EMPTY_CHAIN, encodeLabelRecord, parseRoles, toHex, ZERO_HASH } from '..
 import type { NodeEvents } from '../../events.ts'
 import { MAX_STRANGERS } from '../../membership/index.ts'
 import { LiarPeer, leavesOf, serving } from '../harness/liar-peer.ts'
-import { Neighbourhood, signerOf } from '../harness/neighbourhood.ts'
+import { Neighbourhood, signerOf, testReading } from '../harness/neighbourhood.ts'
 import { TestAuthor } from '../harness/test-author.ts'
 
 const keyOf = (name: string): Uint8Array => signerOf(name).publicKey
@@ -291,5 +291,22 @@ describe('membership', () => {
       expect(named.get(toHex(keyOf('meter-2')))).to.deep.equal([memory('meter-2')])
       expect(named.has(toHex(keyOf('stranger')))).to.equal(false)
     })
+  })
+})
+
+describe('a registrar that meters too', () => {
+  it('does not make neighbours cross-check with every block of readings', async () => {
+    const all = await Neighbourhood.create({ meters: 2, settings: { gossip: 'on', rowsAtOnce: 1, maxRows: 1 } })
+    const faults: string[] = []
+    for (const { node } of all.nodes) node.on('fault', ({ detail }) => faults.push(detail))
+    await all.start()
+    for (let block = 0; block < 300; block++) {
+      const reading = testReading(all.time.clock.now() + block * 60_000, block)
+      await all.time.wait(all.get('registrar').node.take([{ source: 'test', reading }]))
+      await all.time.advance(50)
+    }
+    await all.untilAgreed(300)
+    await all.stop()
+    expect(faults).to.deep.equal([])
   })
 })
