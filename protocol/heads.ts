@@ -22,14 +22,22 @@ export function emptyHeadLeaf(member: Uint8Array): HeadLeaf {
   return { member, size: 0, root: EMPTY_ROOT }
 }
 
-/** Rule H1: key ‖ varint size ‖ root. Throws OUT_OF_RANGE. */
-export function headLeafEntry({ member, size, root }: HeadLeaf): Uint8Array {
+function assertLeaf({ member, size, root }: HeadLeaf): void {
   if (member.length !== KEY_BYTES || root.length !== HASH_BYTES) {
     throw new WattnessError(
       'OUT_OF_RANGE',
       `heads leaf: expected key and root of 32 bytes, found ${member.length} and ${root.length}`,
     )
   }
+  if (!Number.isSafeInteger(size) || size < 0) {
+    throw new WattnessError('OUT_OF_RANGE', `heads leaf: expected a size of 0 or more, found ${size}`, { size })
+  }
+}
+
+/** Rule H1: key ‖ varint size ‖ root. Throws OUT_OF_RANGE. */
+export function headLeafEntry(leaf: HeadLeaf): Uint8Array {
+  assertLeaf(leaf)
+  const { member, size, root } = leaf
   return new Writer(KEY_BYTES + 8 + HASH_BYTES).bytes(member).varint(size).bytes(root).finish()
 }
 
@@ -49,14 +57,19 @@ export interface HeadChange {
 }
 
 /**
- * The heads tree kept up to date: a changed leaf costs one hash and one more per level, eight at 256 members. Level 0 holds
- * the leaf hashes; a last node without a sibling stands for its parent too, which gives the root of RFC 6962.
+ * The heads tree kept up to date: a leaf that changed costs, once something is asked, one hash and at most one more per
+ * level, eight at 256 members; leaves that changed together share what stands above them. Level 0 holds the leaf hashes; a
+ * last node without a sibling stands for its parent too, which gives the root of RFC 6962.
  */
 export class HeadsTree {
   readonly #levels: Uint8Array[][]
+  /** Leaves to be hashed, by index: most change several times between two questions. */
+  readonly #changed = new Map<number, HeadLeaf>()
+  #size: number
 
   private constructor(levels: Uint8Array[][]) {
     this.#levels = levels
+    this.#size = this.#leafHashes().length
   }
 
   static empty(): HeadsTree {
@@ -71,7 +84,7 @@ export class HeadsTree {
 
   /** How many members. */
   get size(): number {
-    return this.#leafHashes().length
+    return this.#size
   }
 
   #leafHashes(): Uint8Array[] {
@@ -80,6 +93,7 @@ export class HeadsTree {
 
   /** Undefined for an index without a member. */
   leafHashAt(index: number): Uint8Array | undefined {
+    this.#settle()
     return this.#leafHashes()[index]
   }
 
@@ -93,33 +107,50 @@ export class HeadsTree {
     if (index >= MAX_MEMBERS) {
       throw new WattnessError('LIMIT_EXCEEDED', `heads tree: at most ${MAX_MEMBERS} members`, { limit: MAX_MEMBERS })
     }
-    this.#leafHashes()[index] = headLeafHash(leaf)
-    this.#climb(index)
+    assertLeaf(leaf)
+    this.#changed.set(index, leaf)
+    if (index === this.#size) this.#size++
   }
 
-  /** Recomputes what stands above the leaf at `index`. */
-  #climb(index: number): void {
-    let at = index
+  /** Hashes what has changed, level by level. */
+  #settle(): void {
+    if (this.#changed.size === 0) return
+    const leaves = this.#leafHashes()
+    // Adding goes in order of index; a map keeps the order in which its keys came.
+    for (const [index, leaf] of this.#changed) leaves[index] = headLeafHash(leaf)
+    this.#climb([...this.#changed.keys()])
+    this.#changed.clear()
+  }
+
+  /** Recomputes what stands above the leaves at `indices`. */
+  #climb(indices: readonly number[]): void {
+    let changed = new Set(indices)
     for (let level = 0; ; level++) {
       const below = this.#levels[level] as Uint8Array[]
       if (below.length <= 1) {
         this.#levels.length = level + 1
         return
       }
-      at = at >> 1
-      const left = below[at * 2] as Uint8Array
-      const right = below[at * 2 + 1]
+      const parents = new Set<number>()
+      for (const index of changed) parents.add(index >> 1)
       const above = (this.#levels[level + 1] ??= [])
-      above[at] = right === undefined ? left : nodeHash(left, right)
+      for (const at of [...parents].sort((a, b) => a - b)) {
+        const left = below[at * 2] as Uint8Array
+        const right = below[at * 2 + 1]
+        above[at] = right === undefined ? left : nodeHash(left, right)
+      }
       above.length = (below.length + 1) >> 1
+      changed = parents
     }
   }
 
   root(): Uint8Array {
+    this.#settle()
     return (this.#levels[this.#levels.length - 1] as Uint8Array[])[0] ?? EMPTY_ROOT
   }
 
   clone(): HeadsTree {
+    this.#settle()
     return new HeadsTree(this.#levels.map((level) => level.slice()))
   }
 
@@ -135,12 +166,14 @@ export class HeadsTree {
   }
 
   #truncate(count: number): void {
+    this.#settle()
     const leaves = this.#leafHashes()
     if (!Number.isInteger(count) || count < 0 || count > leaves.length) {
       throw new WattnessError('OUT_OF_RANGE', `heads tree: expected 0 to ${leaves.length} members, found ${count}`, { count })
     }
     if (count === leaves.length) return
     leaves.length = count
-    this.#climb(Math.max(count - 1, 0))
+    this.#size = count
+    this.#climb([Math.max(count - 1, 0)])
   }
 }

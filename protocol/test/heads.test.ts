@@ -68,20 +68,33 @@ describe('heads', () => {
     )
   })
 
-  it('H4: an update at 256 members costs nine hashes', () => {
-    const tree = HeadsTree.from(leavesOf(MAX_MEMBERS))
-    const changed = leaf(100, 5_000)
+  const hashesOf = (work: () => void): number => {
     let calls = 0
     useSha256((bytes) => {
       calls++
       return sha256WithoutCounting(bytes)
     })
     try {
-      tree.set(100, changed)
+      work()
     } finally {
       useSha256(sha256WithoutCounting)
     }
-    expect(calls).to.equal(9)
+    return calls
+  }
+
+  it('H4: an update at 256 members costs nine hashes, and those that come together share what stands above them', () => {
+    const tree = HeadsTree.from(leavesOf(MAX_MEMBERS))
+    tree.root()
+    const changed = leaf(100, 5_000)
+    expect(hashesOf(() => tree.set(100, changed))).to.equal(0)
+    expect(hashesOf(() => tree.root())).to.equal(9)
+    expect(hashesOf(() => tree.root())).to.equal(0)
+    for (let size = 6_000; size < 6_010; size++) tree.set(100, leaf(100, size))
+    tree.set(101, leaf(101, 5_000))
+    expect(hashesOf(() => tree.root())).to.equal(10)
+    expect(toHex(tree.root())).to.equal(
+      oracle(leavesOf(MAX_MEMBERS).map((each, i) => (i === 100 ? leaf(100, 6_009) : i === 101 ? leaf(101, 5_000) : each))),
+    )
   })
 
   it('H4: rootWith replaces leaves and cuts to fewer members without changing the tree', () => {
@@ -121,6 +134,7 @@ describe('heads', () => {
     expect(codeOf(() => headLeafEntry({ ...good, member: good.member.subarray(1) }))).to.equal('OUT_OF_RANGE')
     expect(codeOf(() => headLeafEntry({ ...good, root: good.root.subarray(1) }))).to.equal('OUT_OF_RANGE')
     expect(codeOf(() => headLeafEntry({ ...good, size: -1 }))).to.equal('OUT_OF_RANGE')
+    expect(codeOf(() => HeadsTree.empty().set(0, { ...good, size: -1 }))).to.equal('OUT_OF_RANGE')
   })
 
   it(`LIMIT_EXCEEDED: ${MAX_MEMBERS} members and no more`, () => {
