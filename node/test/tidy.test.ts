@@ -77,17 +77,19 @@ describe('tidy', () => {
     )
   })
 
-  it('only node/node.ts wires the rooms, and only node/cli and node/demo stand on the whole node', () => {
+  it('only node/node.ts and its parts wire the rooms, and only node/cli and node/demo stand on the whole node', () => {
     hold(
       imports.wiring,
       [
         at('node/platform.ts', "import { x } from './store/index.ts'"),
         at('node/seal/a.ts', "import { createNode } from '../index.ts'"),
         at('node/seal/a.ts', "import { x } from '../node.ts'"),
+        at('node/seal/a.ts', "import { x } from '../parts.ts'"),
         at('node/seal/a.ts', "import { x } from '../cli/index.ts'"),
       ],
       [
         at('node/node.ts', "import { x } from './store/index.ts'"),
+        at('node/parts.ts', "import { x } from './store/index.ts'"),
         at('node/index.ts', "export { x } from './store/index.ts'\nexport { y } from './node.ts'"),
         at('node/demo/a.ts', "import { openNode } from '../open-node.ts'"),
         at('node/cli/a.ts', "import { createNode } from '../index.ts'\nimport { x } from '../store/index.ts'"),

@@ -28,7 +28,7 @@ export const ROOMS = [
 const ABOVE_THE_NODE = new Set(['cli', 'demo'])
 
 /** Files that stand above the rooms and put them together. */
-const WIRERS = new Set(['node/node.ts', 'node/open-node.ts', 'node/index.ts'])
+const WIRERS = new Set(['node/node.ts', 'node/parts.ts', 'node/open-node.ts', 'node/index.ts'])
 
 /** `node/seal/sealer.ts` is in the room `seal`; files directly under node/, tests and benches are in none. */
 function roomOf(path: string): string | undefined {

@@ -1,0 +1,176 @@
+import { type Bytes, type ChainState, EMPTY_CHAIN, equalBytes, type Membership, mayWrite } from '../protocol/index.ts'
+import type { NodeEmitter } from './events.ts'
+import { Gossip, gossipsBlocks } from './gossip/index.ts'
+import { JoinService, type Roster } from './membership/index.ts'
+import { Dialer } from './net/index.ts'
+import type { NodeInit } from './node-init.ts'
+import { OwnChain } from './own-chain.ts'
+import { PeerBook } from './peer-book.ts'
+import { Reactions } from './reactions.ts'
+import { Sealer, SealGate, SealSchedule } from './seal/index.ts'
+import { announceDelayOf } from './settings.ts'
+import { Sync } from './sync/index.ts'
+import { createVerifyPool, Door, EvidenceDesk, type VerifyPool } from './validate/index.ts'
+
+/** The rooms of one node, put together; nothing runs yet. */
+export interface NodeParts {
+  readonly pool: VerifyPool | undefined
+  readonly door: Door
+  readonly desk: EvidenceDesk
+  readonly sync: Sync
+  readonly schedule: SealSchedule
+  readonly gossip: Gossip
+  readonly joins: JoinService
+  readonly dialer: Dialer
+  readonly peers: PeerBook
+  readonly ownChain: OwnChain
+  readonly reactions: Reactions
+}
+
+/**
+ * What each room tells another goes through a function named here. Rooms call each other only after all of them exist: the
+ * functions may name parts that are made further down.
+ */
+export function createParts(init: NodeInit, roster: Roster, events: NodeEmitter): NodeParts {
+  const { genesis, signer, verify, network, store, platform, settings } = init
+  const key: Bytes = signer.publicKey
+  const membership = (): Membership => roster.membership
+  const head = (): ChainState => store.head(key) ?? EMPTY_CHAIN
+
+  // What is written down, and what is proven.
+  const pool = settings.verifyThreads > 0 ? createVerifyPool(settings.verifyThreads, genesis) : undefined
+  const door = new Door({
+    store,
+    genesis,
+    clock: platform.clock,
+    turn: () => platform.turn(),
+    verify,
+    membership,
+    pool,
+    onStored: (run) => reactions.onStored(run),
+  })
+  const desk = new EvidenceDesk({
+    store,
+    genesis,
+    verify,
+    membership,
+    onProven: (evidence, bytes, source) => reactions.onProven(evidence, bytes, source),
+  })
+
+  // This node's own chain.
+  const sealer = new Sealer({
+    genesis,
+    signer,
+    clock: platform.clock,
+    random: platform.random,
+    spool: store.spool,
+    head,
+    registrarSize: () => membership().size,
+    submit: (run, own) => door.submit(run, own),
+    maxRows: settings.maxRows,
+  })
+  const gate = new SealGate({
+    head,
+    signedRecord: () => store.signedRecord(),
+    otherMembers: () =>
+      membership().members.filter((member) => member.revoked === undefined && !equalBytes(member.key, key)).length,
+    writeRefusal: () => mayWrite(membership(), key, membership().size, store.head(key)?.size ?? 0),
+    sealAlone: settings.sealAlone,
+    maxClockDriftMs: genesis.limits.maxClockDriftMs,
+    clockOffsetsMs: () => sync.clockOffsetsMs(),
+  })
+  const ownChain = new OwnChain({
+    key,
+    seals: settings.seals,
+    membership,
+    sealer,
+    gate,
+    events,
+    onSealed: (sealed) => gossip.publish(sealed),
+  })
+  const schedule = new SealSchedule({
+    platform,
+    sealer,
+    key,
+    intervalMs: settings.intervalMs,
+    rowsAtOnce: settings.rowsAtOnce,
+    waitingRows: () => store.spool.size,
+    heldBack: () => ownChain.heldBack(),
+    onSealed: (sealed) => ownChain.onSealed(sealed),
+    onError: (error) => ownChain.onSealFailed(error),
+  })
+  if (store.quarantined(key)) ownChain.stopForGood()
+
+  // The neighbours.
+  const sync = new Sync(
+    {
+      genesis,
+      store,
+      platform,
+      verify,
+      announceDelayMs: announceDelayOf(settings),
+      crossCheckMs: settings.crossCheckMs,
+      isObserver: () => membership().member(key) === undefined,
+      agent: settings.agent,
+      submit: (run) => door.submit(run),
+      backlogBytes: () => door.waitingBytes,
+      onEvidence: (bytes, source) => desk.take(bytes, source),
+      onHoldings: (session, holdings) => {
+        ownChain.hear(session)
+        peers.onHoldings(session, holdings)
+      },
+      onBrokenWord: (session, index) => {
+        if (index === membership().member(key)?.index) gate.disregard(session.peerHex)
+      },
+      onAgreement: (peer, agreement) => events.emit('agreement', { peer, agreement }),
+      onFault: (peer, fault, detail, isLast) => {
+        events.emit('fault', { peer, fault, detail, isLast })
+        if (!isLast) return
+        gate.disregard(peer)
+        dialer.ban(peer)
+      },
+      onOther: (session, frame) => peers.onFrame(session, frame),
+      onGreeted: (session) => peers.tellPeers(session),
+      onDamage: (error) => events.emit('damage', { error }),
+    },
+    membership(),
+  )
+  const gossip = new Gossip({
+    network,
+    networkId: genesis.networkId,
+    platform,
+    submit: (run) => door.submit(run),
+    takeEvidence: (bytes, source) => desk.take(bytes, source),
+    onBadEvidence: (peer) => sync.noteBadEvidence(peer),
+    onRefused: (peer, outcome) => sync.noteRefusal(peer, outcome),
+  })
+  const joins = new JoinService({
+    genesis,
+    roster,
+    clock: platform.clock,
+    verify,
+    seal: (operations) => ownChain.sealMembership(operations),
+  })
+  const dialer = new Dialer({ network, timers: platform.timers, clock: platform.clock, random: platform.random })
+  const peers = new PeerBook({
+    network,
+    roster,
+    onAddress: (address) => dialer.addKnown(address),
+    onLabels: () => sync.setMembership(membership()),
+    onDamage: (error) => events.emit('damage', { error }),
+  })
+
+  const reactions = new Reactions({
+    key,
+    roster,
+    network,
+    timers: platform.timers,
+    events,
+    sync,
+    gossip,
+    gossipsBlocks: (members) => gossipsBlocks(settings.gossip, members, settings.intervalMs),
+    schedule,
+    ownChain,
+  })
+  return { pool, door, desk, sync, schedule, gossip, joins, dialer, peers, ownChain, reactions }
+}

@@ -1,0 +1,96 @@
+import { type Bytes, type Evidence, equalBytes, type Membership, toHex } from '../protocol/index.ts'
+import type { NodeEmitter } from './events.ts'
+import type { Gossip } from './gossip/index.ts'
+import type { Roster } from './membership/index.ts'
+import type { Network } from './net/index.ts'
+import type { OwnChain } from './own-chain.ts'
+import type { Timers } from './platform.ts'
+import type { SealSchedule } from './seal/index.ts'
+import type { Sync } from './sync/index.ts'
+import type { StoredRun } from './validate/index.ts'
+
+/** From the revocation of a linked member to the end of the link: time to fetch the block that says so. */
+const PARTING_MS = 5_000
+
+export interface ReactionsInit {
+  readonly key: Bytes
+  readonly roster: Roster
+  readonly network: Network
+  readonly timers: Timers
+  readonly events: NodeEmitter
+  readonly sync: Sync
+  readonly gossip: Gossip
+  /** Whether blocks are gossiped in a network of so many members. */
+  readonly gossipsBlocks: (members: number) => boolean
+  readonly schedule: SealSchedule
+  readonly ownChain: OwnChain
+}
+
+/** What a node does when its ledger has changed: blocks were stored, members came and went, a fork was proven. */
+export class Reactions {
+  readonly #init: ReactionsInit
+  #isRunning = false
+
+  constructor(init: ReactionsInit) {
+    this.#init = init
+  }
+
+  start(): void {
+    this.#isRunning = true
+    this.#chooseGossip()
+  }
+
+  stop(): void {
+    this.#isRunning = false
+  }
+
+  onStored(run: StoredRun): void {
+    const { key, roster, sync, ownChain, events } = this.#init
+    const { changes } = roster
+    if (roster.onStored(run.member, run.blocks) !== undefined) this.#onMembership(roster.changes > changes)
+    sync.onStored(run)
+    const { from, state, own } = run
+    if (!own && equalBytes(run.member, key)) ownChain.takeBack(run.blocks)
+    events.emit('stored', { member: toHex(run.member), from, count: run.blocks.length, state, own })
+  }
+
+  onProven(evidence: Evidence, bytes: Bytes, source: string): void {
+    const { key, sync, gossip, ownChain, events } = this.#init
+    const member = evidence.a.member
+    const self = equalBytes(member, key)
+    if (self) ownChain.stopForGood()
+    gossip.publishEvidence(bytes)
+    sync.spreadEvidence(bytes, source)
+    sync.onQuarantine()
+    events.emit('evidence', { member: toHex(member), evidence, bytes, source, self })
+  }
+
+  #onMembership(hasOperations: boolean): void {
+    const { key, sync, schedule, ownChain, events } = this.#init
+    sync.setMembership(this.#membership)
+    this.#chooseGossip()
+    // A new member learns from a neighbour that it is one: what the neighbour said before was of its chain too.
+    for (const session of sync.sessions) ownChain.hear(session)
+    if (this.#isRunning && this.#membership.member(key) !== undefined) schedule.start()
+    // Neighbours tell the labels of those members that this node shows it knows of.
+    if (this.#isRunning && hasOperations) sync.crossCheck()
+    this.#partWithRevoked()
+    events.emit('membership', { size: this.#membership.size, members: this.#membership.members.length })
+  }
+
+  /** Whoever was revoked is let know why, and then hung up on. */
+  #partWithRevoked(): void {
+    const { network, timers } = this.#init
+    const leaving = network.links().filter(({ key }) => this.#membership.member(key)?.revoked !== undefined)
+    if (leaving.length === 0) return
+    timers.set(PARTING_MS, () => void Promise.all(leaving.map(({ key }) => network.hangUp(key))))
+  }
+
+  #chooseGossip(): void {
+    this.#init.gossip.setBlocks(this.#init.gossipsBlocks(this.#membership.members.length))
+  }
+
+  get #membership(): Membership {
+    return this.#init.roster.membership
+  }
+}
