@@ -57,35 +57,53 @@ function echo(stream: Stream, signal: AbortSignal): Promise<void> {
   })
 }
 
-/** Proves a connection alive again and again, and cuts it when it is not. */
+export interface LivenessInit {
+  readonly connection: Connection
+  readonly platform: Platform
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  /** When anything last came over this connection's channel, monotonic milliseconds. */
+  readonly heardMs: () => number
+  onAlive(): void
+}
+
+/**
+ * Proves a connection alive again and again, and cuts it when it is not. One over which something came within the interval
+ * needs no proof: a ping opens a stream of its own, and costs both sides more than what a busy link carries meanwhile.
+ */
 export class Liveness {
-  readonly #connection: Connection
-  readonly #platform: Platform
-  readonly #intervalMs: number
-  readonly #timeoutMs: number
-  readonly #onAlive: () => void
+  readonly #init: LivenessInit
   #timer: Timer | undefined
   #stopped = false
   #checking: Promise<boolean> | undefined
 
-  constructor(connection: Connection, platform: Platform, intervalMs: number, timeoutMs: number, onAlive: () => void) {
-    this.#connection = connection
-    this.#platform = platform
-    this.#intervalMs = intervalMs
-    this.#timeoutMs = timeoutMs
-    this.#onAlive = onAlive
+  constructor(init: LivenessInit) {
+    this.#init = init
   }
 
   start(): void {
+    this.#arm(this.#init.platform.clock.monotonicMs())
+  }
+
+  /** The next look, one interval after `sinceMs`: what was heard meanwhile puts it off, never by more than that. */
+  #arm(sinceMs: number): void {
     if (this.#stopped) return
+    const { platform, intervalMs } = this.#init
     // Spread, so that the links of a node do not all ping in one turn.
-    const waitMs = this.#intervalMs * (0.75 + 0.5 * randomFraction(this.#platform.random))
-    this.#timer = this.#platform.timers.set(waitMs, () => void this.check())
+    const dueMs = sinceMs + intervalMs * (0.75 + 0.5 * randomFraction(platform.random))
+    this.#timer = platform.timers.set(Math.max(0, dueMs - platform.clock.monotonicMs()), () => {
+      const heardMs = this.#init.heardMs()
+      if (heardMs <= sinceMs) void this.check()
+      else {
+        this.#init.onAlive()
+        this.#arm(heardMs)
+      }
+    })
   }
 
   /** Now; false when the connection was cut for it. */
   check(): Promise<boolean> {
-    if (this.#timer !== undefined) this.#platform.timers.clear(this.#timer)
+    if (this.#timer !== undefined) this.#init.platform.timers.clear(this.#timer)
     this.#timer = undefined
     this.#checking ??= this.#check()
     return this.#checking
@@ -93,16 +111,17 @@ export class Liveness {
 
   stop(): void {
     this.#stopped = true
-    if (this.#timer !== undefined) this.#platform.timers.clear(this.#timer)
+    if (this.#timer !== undefined) this.#init.platform.timers.clear(this.#timer)
   }
 
   async #check(): Promise<boolean> {
+    const { connection, platform, timeoutMs } = this.#init
     try {
-      await proveAlive(this.#connection, this.#platform, this.#timeoutMs)
-      if (!this.#stopped) this.#onAlive()
+      await proveAlive(connection, platform, timeoutMs)
+      if (!this.#stopped) this.#init.onAlive()
       return true
     } catch (error) {
-      if (!this.#stopped) this.#connection.abort(error as Error)
+      if (!this.#stopped) connection.abort(error as Error)
       return false
     } finally {
       this.#checking = undefined

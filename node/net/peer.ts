@@ -35,6 +35,8 @@ export class Peer {
   readonly #connections = new Map<Connection, Liveness>()
   #link: Link | undefined
   #channel: StreamChannel | undefined
+  /** The connection that carries the channel. */
+  #carrier: Connection | undefined
   #opening = false
   #retry: Timer | undefined
   #failures = 0
@@ -68,8 +70,14 @@ export class Peer {
   confirm(connection: Connection): void {
     if (connection.status !== 'open' || this.#connections.has(connection)) return
     const { platform, pingIntervalMs, pingTimeoutMs } = this.#init
-    const onAlive = (): void => this.#init.onAlive(connection)
-    const liveness = new Liveness(connection, platform, pingIntervalMs, pingTimeoutMs, onAlive)
+    const liveness = new Liveness({
+      connection,
+      platform,
+      intervalMs: pingIntervalMs,
+      timeoutMs: pingTimeoutMs,
+      heardMs: () => (this.#carrier === connection ? this.#channel?.heardMs : undefined) ?? Number.NEGATIVE_INFINITY,
+      onAlive: () => this.#init.onAlive(connection),
+    })
     const older = [...this.#connections]
     this.#connections.set(connection, liveness)
     liveness.start()
@@ -115,13 +123,15 @@ export class Peer {
   }
 
   #adopt(stream: Stream, connection: Connection): void {
-    const openedMs = this.#init.platform.clock.monotonicMs()
-    const channel = new StreamChannel(this.key, this.keyHex, stream, this.#init.platform.timers, (ended) => {
+    const { clock } = this.#init.platform
+    const openedMs = clock.monotonicMs()
+    const channel = new StreamChannel(this.key, this.keyHex, stream, this.#init.platform, (ended) => {
       if (this.#channel === ended) this.#channel = undefined
-      if (this.#init.platform.clock.monotonicMs() - openedMs >= MAX_CHANNEL_RETRY_MS) this.#failures = 0
+      if (clock.monotonicMs() - openedMs >= MAX_CHANNEL_RETRY_MS) this.#failures = 0
       this.#openLater()
     })
     this.#channel = channel
+    this.#carrier = connection
     this.#init.onChosen(connection)
     this.#init.onChannel(channel)
   }

@@ -1,7 +1,7 @@
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
 import { WattnessError } from '../../protocol/errors.ts'
 import { MAX_FRAME_BYTES } from '../../protocol/limits.ts'
-import type { Timer, Timers } from '../platform.ts'
+import type { Platform, Timer } from '../platform.ts'
 import { BaseChannel } from './base-channel.ts'
 import { FrameReader } from './frame-reader.ts'
 import { FrameWriter } from './frame-writer.ts'
@@ -10,7 +10,7 @@ import { CHANNEL_CLOSE_MS, CHANNEL_HIGH_WATER_BYTES, PIECE_BYTES } from './limit
 /** A channel on a libp2p stream. */
 export class StreamChannel extends BaseChannel {
   readonly #stream: Stream
-  readonly #timers: Timers
+  readonly #platform: Pick<Platform, 'clock' | 'timers'>
   readonly #onEnd: (channel: StreamChannel) => void
   readonly #writer = new FrameWriter(PIECE_BYTES)
   readonly #reader: FrameReader
@@ -18,10 +18,19 @@ export class StreamChannel extends BaseChannel {
   #shutting = false
   #closeTimer: Timer | undefined
 
-  constructor(peer: Uint8Array, peerHex: string, stream: Stream, timers: Timers, onEnd: (channel: StreamChannel) => void) {
+  /** When something last came, monotonic milliseconds. */
+  heardMs = Number.NEGATIVE_INFINITY
+
+  constructor(
+    peer: Uint8Array,
+    peerHex: string,
+    stream: Stream,
+    platform: Pick<Platform, 'clock' | 'timers'>,
+    onEnd: (channel: StreamChannel) => void,
+  ) {
     super(peer, peerHex)
     this.#stream = stream
-    this.#timers = timers
+    this.#platform = platform
     this.#onEnd = onEnd
     this.#reader = new FrameReader(MAX_FRAME_BYTES, peerHex, (frame) => this.receive(frame))
     // Nothing flows before a reader is assigned; until then the stream's window holds the sender back.
@@ -60,7 +69,9 @@ export class StreamChannel extends BaseChannel {
     this.#shutting = true
     // Read on: a peer whose frames are not taken might never come to our end of the stream.
     this.flow(true)
-    this.#closeTimer = this.#timers.set(CHANNEL_CLOSE_MS, () => this.#stream.abort(new Error('channel did not close in time')))
+    this.#closeTimer = this.#platform.timers.set(CHANNEL_CLOSE_MS, () =>
+      this.#stream.abort(new Error('channel did not close in time')),
+    )
     this.#flush()
   }
 
@@ -68,7 +79,9 @@ export class StreamChannel extends BaseChannel {
     this.#writer.clear()
     this.#stream.removeEventListener('drain', this.#onDrain)
     if (error === undefined) {
-      this.#closeTimer ??= this.#timers.set(CHANNEL_CLOSE_MS, () => this.#stream.abort(new Error('stream did not close in time')))
+      this.#closeTimer ??= this.#platform.timers.set(CHANNEL_CLOSE_MS, () =>
+        this.#stream.abort(new Error('stream did not close in time')),
+      )
       void this.#closeStream()
     } else this.#stream.abort(error)
     if (this.#stream.status !== 'open') this.#forget()
@@ -99,6 +112,7 @@ export class StreamChannel extends BaseChannel {
 
   readonly #onMessage = (event: StreamMessageEvent): void => {
     if (this.ended) return
+    this.heardMs = this.#platform.clock.monotonicMs()
     try {
       if (event.data instanceof Uint8Array) this.#reader.push(event.data)
       else for (const chunk of event.data) this.#reader.push(chunk)
@@ -129,7 +143,7 @@ export class StreamChannel extends BaseChannel {
   }
 
   #forget(): void {
-    if (this.#closeTimer !== undefined) this.#timers.clear(this.#closeTimer)
+    if (this.#closeTimer !== undefined) this.#platform.timers.clear(this.#closeTimer)
     this.#closeTimer = undefined
     this.#stream.removeEventListener('close', this.#onStreamClose)
   }

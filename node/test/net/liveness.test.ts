@@ -57,11 +57,42 @@ describe('liveness', () => {
     expect(peer.pings).to.equal(2)
   })
 
+  const livenessOf = (
+    connection: Connection,
+    onAlive: () => void,
+    heardMs: () => number = () => Number.NEGATIVE_INFINITY,
+  ): Liveness => {
+    const platform = time.platform(seededRandom(1))
+    return new Liveness({ connection, platform, intervalMs: 10_000, timeoutMs: TIMEOUT_MS, heardMs, onAlive })
+  }
+
+  it('does not ping while something comes over the channel, and no later than without it once nothing does', async () => {
+    const peer = connectionThat(() => false)
+    let heardMs = Number.NEGATIVE_INFINITY
+    let alive = 0
+    const liveness = livenessOf(
+      peer.connection,
+      () => alive++,
+      () => heardMs,
+    )
+    liveness.start()
+    for (let second = 0; second < 60; second++) {
+      heardMs = time.clock.monotonicMs()
+      await time.advance(1_000)
+    }
+    expect(peer.pings).to.equal(0)
+    expect(alive).to.be.within(4, 8)
+    await time.advance(12_500)
+    expect(peer.aborted).to.have.length(1)
+    liveness.stop()
+    await time.run()
+  })
+
   it('pings again and again, and cuts a connection that falls silent', async () => {
     let answers = true
     const peer = connectionThat(() => answers)
     let alive = 0
-    const liveness = new Liveness(peer.connection, time.platform(seededRandom(1)), 10_000, TIMEOUT_MS, () => alive++)
+    const liveness = livenessOf(peer.connection, () => alive++)
     liveness.start()
     await time.advance(60_000)
     expect(alive).to.be.within(4, 8)
