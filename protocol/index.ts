@@ -1,4 +1,5 @@
 /** The protocol: pure functions over bytes, one module per section of the specification (README.md). */
+export * from './attestation.ts'
 export * from './block.ts'
 export { assertBodyAllowed, assertContent, assertMayWrite, assertRegistrarSize, assertTime } from './block-rules.ts'
 export * from './bytes.ts'
