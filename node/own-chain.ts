@@ -15,6 +15,7 @@ export interface OwnChainInit {
   readonly sealer: Sealer
   readonly gate: SealGate
   readonly events: NodeEmitter
+  readonly waitingRows: () => number
   /** A block is on disk and may be seen. */
   readonly onSealed: (sealed: Sealed) => void
 }
@@ -22,18 +23,25 @@ export interface OwnChainInit {
 /** The chain that this node writes itself: what is sealed, when that is held back, and what others say of it. */
 export class OwnChain {
   readonly #init: OwnChainInit
-  #heldBack: string | undefined
+  #closedFor: string | undefined
+  /** Why the newest attempt failed, until one succeeds. */
+  #failure: string | undefined
 
   constructor(init: OwnChainInit) {
     this.#init = init
   }
 
-  /** Why this node does not seal at present; undefined when it may. */
+  /** Why this node does not seal at present, be it not allowed or not able to; undefined when it may and can. */
   heldBack(): string | undefined {
+    return this.refusal() ?? (this.#init.waitingRows() > 0 ? this.#failure : undefined)
+  }
+
+  /** Why this node may not seal; undefined when it may. What failed is no reason: it is tried again. */
+  refusal(): string | undefined {
     const { seals, gate, events } = this.#init
     const reason = seals ? gate.heldBack() : SEALS_NOTHING
-    if (reason !== this.#heldBack) {
-      this.#heldBack = reason
+    if (reason !== this.#closedFor) {
+      this.#closedFor = reason
       events.emit('heldBack', { reason })
     }
     return reason
@@ -42,9 +50,14 @@ export class OwnChain {
   /** Seals one block of what waits, now; undefined when nothing does. Throws SEAL_HELD_BACK, SEAL_FAILED. */
   async sealNow(): Promise<Sealed | undefined> {
     this.#assertMaySeal()
-    const sealed = await this.#init.sealer.sealNext()
-    if (sealed !== undefined) this.onSealed(sealed)
-    return sealed
+    try {
+      const sealed = await this.#init.sealer.sealNext()
+      if (sealed !== undefined) this.onSealed(sealed)
+      return sealed
+    } catch (error) {
+      this.onSealFailed(error)
+      throw error
+    }
   }
 
   /** Throws as `sealNow` does. */
@@ -56,17 +69,19 @@ export class OwnChain {
   }
 
   onSealed(sealed: Sealed): void {
+    this.#failure = undefined
     this.#init.onSealed(sealed)
     this.#init.events.emit('sealed', { height: sealed.height, rows: sealed.rows })
   }
 
   onSealFailed(error: unknown): void {
+    this.#failure = `sealing fails: ${error instanceof Error ? error.message : String(error)}`
     this.#init.events.emit('sealFailed', { error })
   }
 
   /** Own blocks that were lost here and came back hold readings that may have been in the spool still when it was written. */
   takeBack(blocks: readonly Bytes[]): void {
-    this.#init.sealer.forget(blocks).catch((error: unknown) => this.onSealFailed(error))
+    this.#init.sealer.forget(blocks).catch((error: unknown) => this.#init.events.emit('sealFailed', { error }))
   }
 
   /** What a neighbour has said of this node's own chain. */
@@ -84,7 +99,7 @@ export class OwnChain {
   }
 
   #assertMaySeal(): void {
-    const reason = this.heldBack()
+    const reason = this.refusal()
     if (reason !== undefined) throw new WattnessError('SEAL_HELD_BACK', `not sealed: ${reason}`, { reason })
   }
 }

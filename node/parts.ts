@@ -86,6 +86,7 @@ export function createParts(init: NodeInit, roster: Roster, events: NodeEmitter)
     sealer,
     gate,
     events,
+    waitingRows: () => store.spool.size,
     onSealed: (sealed) => gossip.publish(sealed),
   })
   const schedule = new SealSchedule({
@@ -95,7 +96,7 @@ export function createParts(init: NodeInit, roster: Roster, events: NodeEmitter)
     intervalMs: settings.intervalMs,
     rowsAtOnce: settings.rowsAtOnce,
     waitingRows: () => store.spool.size,
-    heldBack: () => ownChain.heldBack(),
+    heldBack: () => ownChain.refusal(),
     onSealed: (sealed) => ownChain.onSealed(sealed),
     onError: (error) => ownChain.onSealFailed(error),
   })

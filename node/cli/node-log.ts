@@ -18,10 +18,13 @@ export function logEvents(node: LedgerNode, log: PinoLogger): () => void {
     return member === undefined ? keyHex.slice(0, 12) : nameOf(member)
   }
   let wasMember = node.isMember
+  let failures = 0
   const subscriptions = [
-    node.on('sealed', ({ height, rows }) =>
-      log.info({ event: 'sealed', height, rows }, `sealed block ${height}, ${rows} readings`),
-    ),
+    node.on('sealed', ({ height, rows }) => {
+      const after = failures === 0 ? '' : `, after ${failures} failed attempt${failures === 1 ? '' : 's'}`
+      failures = 0
+      log.info({ event: 'sealed', height, rows }, `sealed block ${height}, ${rows} readings${after}`)
+    }),
     node.on('stored', ({ member, from, count, own }) => {
       if (own) return
       const what = count === 1 ? `block ${from}` : `blocks ${from} to ${from + count - 1}`
@@ -50,7 +53,15 @@ export function logEvents(node: LedgerNode, log: PinoLogger): () => void {
       if (reason === undefined) log.info({ event: 'heldBack' }, 'sealing again')
       else log.warn({ event: 'heldBack', reason }, `nothing is sealed: ${reason}`)
     }),
-    node.on('sealFailed', ({ error }) => log.error({ event: 'sealFailed', err: error }, 'a block could not be sealed')),
+    node.on('sealFailed', ({ error }) => {
+      failures++
+      // Tried every few seconds, for days where a disk stays full: told at the 1st, 2nd, 4th, 8th… time.
+      if (!Number.isInteger(Math.log2(failures))) return
+      log.error(
+        { event: 'sealFailed', failures, err: error },
+        `a block could not be sealed, ${failures} times since the last one`,
+      )
+    }),
     node.on('fault', ({ peer, fault, detail, isLast }) => {
       const end = isLast ? '; it is cut off' : ''
       log.warn({ event: 'fault', peer, fault, detail }, `${name(peer)}: ${fault}: ${detail}${end}`)

@@ -237,6 +237,7 @@ describe('sealing', () => {
       all.get('meter-1').node.on('sealFailed', ({ error }) => failed.push(error))
       await all.time.advance(30_000)
       expect(failed.length).to.be.above(2)
+      expect(all.get('meter-1').node.heldBack()).to.match(/^sealing fails: block \d+ could not be sealed: .*no space left/)
       const refused = await all.take('meter-1').catch((error: { code: string }) => error.code)
       expect(refused).to.equal('DISK_FULL')
       // What neighbours send is not kept either, and nobody is charged for it.
@@ -250,6 +251,7 @@ describe('sealing', () => {
       await all.time.until(() => all.get('meter-1').store.spool.size === 0 && all.agreed, 30_000)
       expect(all.frontier('registrar')[2]).to.equal(3)
       expect(sealedBy('meter-1')).to.be.within(1, 2)
+      expect(all.get('meter-1').node.heldBack(), 'a seal that succeeded').to.equal(undefined)
     })
 
     it('a membership block that a failing disk stored all the same counts, here as everywhere', async () => {

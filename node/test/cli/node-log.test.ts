@@ -1,0 +1,40 @@
+import { expect } from 'chai'
+import pino from 'pino'
+import { logEvents } from '../../cli/node-log.ts'
+import { Neighbourhood } from '../harness/neighbourhood.ts'
+import { TroubledKv } from '../harness/troubled-kv.ts'
+
+interface Line {
+  readonly event: string
+  readonly msg: string
+  readonly failures?: number
+}
+
+describe('a node’s log', () => {
+  it('says that sealing fails at the 1st, 2nd, 4th… time, and how often once it succeeds', async () => {
+    const all = await Neighbourhood.create({ meters: 1 })
+    const kv = new TroubledKv(all.get('meter-1').kv, all.time.timers)
+    all.get('meter-1').kv = kv
+    await all.restart('meter-1')
+    await all.time.wait(all.get('registrar').node.start())
+    await all.link(0, 1)
+    await all.time.advance(1_000)
+    const lines: Line[] = []
+    const log = pino({}, { write: (line: string) => lines.push(JSON.parse(line) as Line) })
+    const { node } = all.get('meter-1')
+    let failed = 0
+    node.on('sealFailed', () => failed++)
+    const unsubscribe = logEvents(node, log)
+    await all.take('meter-1')
+    kv.isFull = true
+    await all.time.advance(120_000)
+    kv.isFull = false
+    await all.time.until(() => node.store.spool.size === 0, 60_000)
+    expect(failed).to.be.above(8)
+    const told = lines.filter(({ event }) => event === 'sealFailed').map(({ failures }) => failures)
+    expect(told).to.deep.equal([1, 2, 4, 8, 16].slice(0, Math.floor(Math.log2(failed)) + 1))
+    expect(lines.find(({ event }) => event === 'sealed')?.msg).to.contain(`after ${failed} failed attempts`)
+    unsubscribe()
+    await all.stop()
+  })
+})
