@@ -165,6 +165,24 @@ export class HeadsTree {
     return tree.root()
   }
 
+  /**
+   * Rules H3, T4: that a leaf is among those of the first `count` members; nearest the leaf first. Throws OUT_OF_RANGE for an
+   * index not below `count`, and for a count above `size`.
+   */
+  inclusionProof(index: number, count: number = this.size): Uint8Array[] {
+    const tree = count === this.size ? this : this.clone()
+    tree.#truncate(count)
+    if (!Number.isInteger(index) || index < 0 || index >= count) {
+      throw new WattnessError('OUT_OF_RANGE', `heads tree: expected a member index below ${count}, found ${index}`, { index })
+    }
+    const proof: Uint8Array[] = []
+    for (const [level, nodes] of tree.#levels.entries()) {
+      const sibling = nodes[(index >> level) ^ 1]
+      if (sibling !== undefined) proof.push(sibling)
+    }
+    return proof
+  }
+
   #truncate(count: number): void {
     this.#settle()
     const leaves = this.#leafHashes()

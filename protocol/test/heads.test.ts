@@ -6,7 +6,7 @@ import { concat, fromHex, toHex, toUtf8 } from '../bytes.ts'
 import { EMPTY_ROOT, leafHash, sha256, useSha256 } from '../hash.ts'
 import { emptyHeadLeaf, type HeadLeaf, HeadsTree, headLeafEntry, headLeafHash, headsRoot } from '../heads.ts'
 import { MAX_MEMBERS } from '../limits.ts'
-import { rootOf } from '../tree.ts'
+import { rootOf, verifyInclusion } from '../tree.ts'
 import { codeOf } from './codes.ts'
 import { headsVectors } from './vectors/make-heads.ts'
 
@@ -66,6 +66,34 @@ describe('heads', () => {
         expect(leaves.every((each, i) => toHex(tree.leafHashAt(i) as Uint8Array) === toHex(headLeafHash(each)))).to.equal(true)
       }),
     )
+  })
+
+  it('H3, T4: the inclusion proof of any leaf holds among the first members, however many', () => {
+    for (const size of [1, 2, 3, 5, 8, 13]) {
+      const tree = HeadsTree.from(leavesOf(size))
+      for (let count = 1; count <= size; count++) {
+        const root = headsRoot(leavesOf(count))
+        for (let index = 0; index < count; index++) {
+          const proof = tree.inclusionProof(index, count)
+          expect(verifyInclusion(tree.leafHashAt(index) as Uint8Array, index, count, proof, root)).to.equal(true)
+        }
+      }
+      expect(toHex(tree.root()), 'the tree stays as it is').to.equal(oracle(leavesOf(size)))
+    }
+  })
+
+  it('H3: an inclusion proof is about a leaf that is there', () => {
+    const tree = HeadsTree.from(leavesOf(5))
+    for (const [index, count] of [
+      [5, 5],
+      [3, 3],
+      [-1, 5],
+      [0.5, 5],
+      [0, 0],
+      [0, 6],
+    ] as const) {
+      expect(codeOf(() => tree.inclusionProof(index, count))).to.equal('OUT_OF_RANGE')
+    }
   })
 
   const hashesOf = (work: () => void): number => {
