@@ -9,6 +9,7 @@ import {
 } from '../protocol/index.ts'
 import {
   type DirectoryFiles,
+  explainFullDisk,
   filesOf,
   readEntry,
   readGenesisFile,
@@ -71,7 +72,8 @@ export interface OpenedNode extends Omit<OpenedStore, 'membership'> {
 
 /**
  * Opens what stands in a node's directory without a network: what a command does with a stopped node. Throws the codes of
- * the directory (NO_NETWORK, NO_KEY, KEY_EXPOSED, …) and of openLedger (STORE_LOCKED naming the holder, …).
+ * the directory (NO_NETWORK, NO_KEY, KEY_EXPOSED, …) and of openLedger (STORE_LOCKED naming the holder, …); DISK_FULL says that
+ * opening needs room.
  */
 export async function openStore(init: OpenStoreInit): Promise<OpenedStore> {
   useNativeHash()
@@ -83,7 +85,7 @@ export async function openStore(init: OpenStoreInit): Promise<OpenedStore> {
     networkId: genesis.networkId,
     ownKey: signer.publicKey,
     verifySigned: (checkpoint) => verifyCheckpoint(verify, genesis.networkId, checkpoint),
-  })
+  }).catch((error: unknown) => explainFullDisk(init.dir, error))
   try {
     const { membership } = await Roster.load(genesis, store)
     return { files, genesis, signer, store, membership, close: () => store.close() }

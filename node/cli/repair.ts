@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { toHex } from '../../protocol/index.ts'
 import { type AuditedChain, type DamageLine, type FileLine, type Mended, mendDirectory } from '../audit/index.ts'
 import { nodeOptionsOf, parseDuration } from '../config/index.ts'
-import { filesOf } from '../directory/index.ts'
+import { explainFullDisk, filesOf } from '../directory/index.ts'
 import { useNativeHash, verifySignature } from '../index.ts'
 import { configOf } from './config.ts'
 import { addCommand, addDir, type Context, collect, FOUND_WRONG, type SharedOptions, usage } from './context.ts'
@@ -86,7 +86,7 @@ async function repair(context: Context, flags: RepairFlags): Promise<void> {
       clock: io.platform.clock,
       onStep: (what) => bar.show(0, 0, what),
       turn: async () => io.stopped.throwIfAborted(),
-    })
+    }).catch((error: unknown) => explainFullDisk(dir, error))
     const isNeeded = !mended.before.ok && flags.offline !== true
     const expected = expectedOf(mended)
     const onProgress = ({ neighbours, held, wanted }: { neighbours: number; held: number; wanted: number }): void =>

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { type Genesis, isWattnessError, WattnessError } from '../../protocol/index.ts'
 import { formatReport, type Progress, type VerifyReport, verifyDirectory } from '../audit/index.ts'
 import { streamControl, type VerifyLine } from '../control/index.ts'
-import { type DirectoryFiles, filesOf, readGenesisFile, readKeyFile } from '../directory/index.ts'
+import { type DirectoryFiles, explainFullDisk, filesOf, readGenesisFile, readKeyFile } from '../directory/index.ts'
 import { createSigner, useNativeHash, verifySignature } from '../index.ts'
 import { addCommand, addDir, type Context, FOUND_WRONG, type SharedOptions } from './context.ts'
 import { socketOf } from './ledger.ts'
@@ -75,7 +75,7 @@ async function verifyStopped(
     turn: async () => {
       io.stopped.throwIfAborted()
     },
-  })
+  }).catch((error: unknown) => explainFullDisk(dir, error))
 }
 
 /** A genesis that is none any more is damage found, and no wrong usage. */

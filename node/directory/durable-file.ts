@@ -1,6 +1,7 @@
 import { constants, link, open, readFile, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { WattnessError } from '../../protocol/index.ts'
+import { isFullDisk } from './full-disk.ts'
 
 /** Small files of a directory. What is written here is on the disk, under its name, when the promise resolves. */
 
@@ -13,10 +14,11 @@ export function systemCode(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined
 }
 
-/** Throws DIRECTORY_UNUSABLE with the path and what the system said. */
+/** DIRECTORY_UNUSABLE with the path and what the system said; DISK_FULL where it says that there is no room. */
 export function unusable(path: string, doing: string, error: unknown): WattnessError {
   const reason = error instanceof Error ? error.message : String(error)
-  return new WattnessError('DIRECTORY_UNUSABLE', `${path}: ${doing}: ${reason}`, { path, reason }, { cause: error })
+  const code = isFullDisk(error) ? 'DISK_FULL' : 'DIRECTORY_UNUSABLE'
+  return new WattnessError(code, `${path}: ${doing}: ${reason}`, { path, reason }, { cause: error })
 }
 
 /** Undefined where there is no such file. Throws DIRECTORY_UNUSABLE. */
@@ -49,6 +51,7 @@ export async function writeNewFile(path: string, bytes: Uint8Array, mode: number
     await syncDirectory(dirname(path))
     return true
   } catch (error) {
+    await unlink(temporary).catch(() => undefined)
     throw unusable(path, 'cannot be written', error)
   }
 }
@@ -61,6 +64,7 @@ export async function replaceFile(path: string, bytes: Uint8Array, mode: number)
     await rename(temporary, path)
     await syncDirectory(dirname(path))
   } catch (error) {
+    await unlink(temporary).catch(() => undefined)
     throw unusable(path, 'cannot be written', error)
   }
 }

@@ -2,6 +2,7 @@
 
 export { promiseAddresses, readAddresses, rememberAddresses, rememberedListen } from './addresses.ts'
 export { type Entry, readEntry, writeEntry } from './entry.ts'
+export { explainFullDisk } from './full-disk.ts'
 export { createKeyFile, keyFileExists, readKeyFile } from './key-file.ts'
 export { assertGenesisSame, createGenesisFile, type DirectoryFiles, filesOf, makeDirectory, readGenesisFile } from './layout.ts'
 export { readNeighbours, rememberNeighbours } from './neighbours.ts'
