@@ -1,5 +1,6 @@
 import { type Block, bodyContent, bodyHash, type Header, KIND_EVENT, KIND_MEMBERSHIP, KIND_READINGS } from './block.ts'
 import { type Bytes, equalBytes, toHex } from './bytes.ts'
+import { continuationOf, continues, formatContinuation } from './continuation.ts'
 import { WattnessError } from './errors.ts'
 import { decodeEvents } from './event-body.ts'
 import type { Genesis } from './genesis.ts'
@@ -73,4 +74,12 @@ export function assertContent({ header, body }: Block, isRegistrar: boolean): vo
     if (!isRegistrar) refuseBlock('WRONG_KIND', header, "membership in a chain that is not the registrar's")
     decodeMembershipBody(bodyContent(body))
   }
+}
+
+/** Rule M20: a key that replaces another says first where that one's chain ended. Its content was checked. */
+export function assertContinuation(block: Block, membership: Membership): void {
+  const { header } = block
+  const continuation = header.height === 0 ? continuationOf(membership, header.member) : undefined
+  if (continuation === undefined || continues(block, continuation)) return
+  refuseBlock('NOT_CONTINUED', header, `no event "continues ${formatContinuation(continuation)}" comes first`)
 }

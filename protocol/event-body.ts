@@ -23,6 +23,7 @@ export const EVENT_CODES = {
   'source-silent': 6,
   'source-failed': 7,
   'source-back': 8,
+  continues: 9,
 } as const
 
 export type EventName = keyof typeof EVENT_CODES

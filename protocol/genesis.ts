@@ -2,9 +2,9 @@ import { fromHex, fromUtf8, toHex, toUtf8 } from './bytes.ts'
 import { isAcceptableKey } from './ed25519.ts'
 import { WattnessError } from './errors.ts'
 import { sha256 } from './hash.ts'
-import { MAX_BODY_BYTES, MAX_GENESIS_BYTES, MAX_LABEL_BYTES, MAX_MEMBERS } from './limits.ts'
+import { MAX_BODY_BYTES, MAX_GENESIS_BYTES, MAX_LABEL_BYTES, MAX_MEMBERS, MAX_WITNESSES } from './limits.ts'
 import { plainTextFault } from './plain-text.ts'
-import { assertGrantable, formatRoles, parseRoles, type Roles } from './roles.ts'
+import { assertGrantable, formatRoles, hasRoles, parseRoles, ROLE_WITNESS, type Roles } from './roles.ts'
 
 /** Rules G1 to G8: the file that a network is. It is hashed as it stands and never written again. */
 export interface Genesis {
@@ -183,7 +183,7 @@ function membersOf(value: unknown, registrar: Uint8Array): GenesisMember[] {
   if (!Array.isArray(value)) fail('members', `found ${show(value)}, expected a list`)
   if (value.length > MAX_MEMBERS - 1) fail('members', `${value.length} members, ${MAX_MEMBERS - 1} allowed beside the registrar`)
   const pathOf = new Map([[toHex(registrar), 'registrar']])
-  return value.map((item: unknown, at) => {
+  const members = value.map((item: unknown, at) => {
     const path = `members[${at}]`
     const fields = fieldsOf(item, path, MEMBER_FIELDS)
     const key = keyOf(fields.key, `${path}.key`)
@@ -193,6 +193,9 @@ function membersOf(value: unknown, registrar: Uint8Array): GenesisMember[] {
     pathOf.set(keyHex, path)
     return { key, roles: rolesOf(fields.roles, `${path}.roles`), label: plainTextOf(fields.label, `${path}.label`) }
   })
+  const witnesses = members.filter(({ roles }) => hasRoles(roles, ROLE_WITNESS)).length
+  if (witnesses > MAX_WITNESSES) fail('members', `${witnesses} witnesses, ${MAX_WITNESSES} allowed`)
+  return members
 }
 
 function rolesOf(value: unknown, path: string): Roles {

@@ -12,11 +12,11 @@ import {
   writeInvitation,
 } from './invitation.ts'
 import { decodeLabelRecord, type LabelRecord, labelHash, MAX_LABEL_RECORD_BYTES } from './label.ts'
-import { MAX_MEMBERS } from './limits.ts'
+import { MAX_MEMBERS, MAX_WITNESSES } from './limits.ts'
 import type { Membership } from './membership.ts'
 import type { Admit } from './membership-body.ts'
 import { formatPasted, type PastedKind, parsePasted, pastedLength } from './pasted-text.ts'
-import { assertGrantable, hasRoles, type Roles } from './roles.ts'
+import { assertGrantable, hasRoles, ROLE_WITNESS, type Roles } from './roles.ts'
 import { signStatement, verifyStatement } from './statement.ts'
 
 /** Rules G14 to G17: how a key asks the registrar to be let in. */
@@ -59,6 +59,7 @@ export const JOIN_REFUSALS = [
   'ROLES_NOT_GRANTED',
   'NOT_THE_REGISTRAR',
   'BUSY',
+  'WITNESSES_FULL',
 ] as const
 
 export type JoinRefusal = (typeof JOIN_REFUSALS)[number]
@@ -150,6 +151,7 @@ export function validateJoinRequest(request: JoinRequest, context: JoinContext):
   const present = membership.member(request.member)
   if (present !== undefined) return present.revoked === undefined ? 'ALREADY_MEMBER' : 'REVOKED'
   if (membership.members.length >= MAX_MEMBERS) return 'MEMBERS_FULL'
+  if (hasRoles(request.roles, ROLE_WITNESS) && membership.witnesses.length >= MAX_WITNESSES) return 'WITNESSES_FULL'
   if (request.invited === undefined) return context.invitation === 'required' ? 'INVITATION_REQUIRED' : undefined
   return validateInvitation(request, request.invited, context)
 }

@@ -6,6 +6,9 @@
 /** A neighbourhood replicates every chain on every node: 256 members keep that affordable on a gateway box. */
 export const MAX_MEMBERS = 256
 
+/** A C2SP reader must accept only 16 signatures on a note: the log's own and a quorum of 22, which is 15. */
+export const MAX_WITNESSES = 22
+
 /** Random bytes at the start of each body, so that a hash alone does not give away a guessable body. */
 export const SALT_BYTES = 16
 
@@ -56,3 +59,4 @@ assertRelation(MAX_BLOCK_BYTES < MAX_RUN_BYTES, 'a run holds at least one block 
 assertRelation(MAX_BODY_BYTES > SALT_BYTES, 'a body holds more than its salt')
 assertRelation(MAX_RUN_BYTES < MAX_FRAME_BYTES, 'a frame holds the largest run')
 assertRelation(MAX_TABLE_ROWS <= MAX_BODY_CELLS, 'one full column fits the cell bound')
+assertRelation(MAX_WITNESSES - Math.floor((MAX_WITNESSES - 1) / 3) < 16, 'a quorum and the log fit one note')

@@ -2,8 +2,8 @@ import { equalBytes, toHex } from './bytes.ts'
 import { WattnessError } from './errors.ts'
 import type { Genesis } from './genesis.ts'
 import { type LabelRecord, labelOf } from './label.ts'
-import { MAX_MEMBERS } from './limits.ts'
-import type { Admit, MembershipOperation, Revoke } from './membership-body.ts'
+import type { MembershipOperation } from './membership-body.ts'
+import { applyOperation, type Draft, isWitness } from './membership-operations.ts'
 import { hasRoles, ROLE_METER, ROLE_REGISTRAR, type Roles } from './roles.ts'
 
 /** One admitted key. */
@@ -19,6 +19,10 @@ export interface Member {
   readonly label?: string
   /** Size of the registrar's chain from which this member counts; 0 for those of genesis. */
   readonly admittedAt: number
+  /** Size of the registrar's chain from which the role of a meter was last taken away; absent where it never was (rule M12). */
+  readonly meterUntil?: number
+  /** Index of the member whose chain this one goes on with under a new key (rule M18). */
+  readonly replaces?: number
   readonly revoked?: Revocation
 }
 
@@ -28,6 +32,8 @@ export interface Revocation {
   /** Blocks of the member's chain that stay, and the root over them. */
   readonly endSize: number
   readonly endRoot: Uint8Array
+  /** Index of the member that goes on in this one's place; absent where nobody does. */
+  readonly replacedBy?: number
 }
 
 export type VoidReason =
@@ -37,6 +43,8 @@ export type VoidReason =
   | 'registrar-key'
   | 'unknown-member'
   | 'already-revoked'
+  | 'same-roles'
+  | 'witnesses-full'
 
 /** An operation that changed nothing, by its position in its block (rule M9). */
 export interface VoidOperation {
@@ -55,12 +63,15 @@ export class Membership {
   readonly members: readonly Member[]
   readonly #byKey: ReadonlyMap<number, readonly Member[]>
   readonly #usedInvitations: ReadonlySet<string>
+  /** Indices of the witnesses in force, ascending (rule M19). */
+  readonly witnesses: readonly number[]
 
   constructor(size: number, members: readonly Member[], usedInvitations: ReadonlySet<string>) {
     this.size = size
     this.members = members
     this.#byKey = bucketsOf(members)
     this.#usedInvitations = usedInvitations
+    this.witnesses = members.filter(isWitness).map(({ index }) => index)
   }
 
   get registrar(): Member {
@@ -90,10 +101,11 @@ export class Membership {
       members: [...this.members],
       indexOf: new Map(this.members.map(({ keyHex, index }) => [keyHex, index])),
       used: new Set(this.#usedInvitations),
+      witnesses: this.witnesses.length,
     }
     const voided: VoidOperation[] = []
     operations.forEach((operation, position) => {
-      const reason = operation.type === 'admit' ? admit(draft, operation) : revoke(draft, operation)
+      const reason = applyOperation(draft, operation)
       if (reason !== undefined) voided.push({ position, operation, reason })
     })
     return { membership: new Membership(draft.size, draft.members, draft.used), voided }
@@ -133,7 +145,7 @@ export function initialMembership(genesis: Genesis): Membership {
   return new Membership(0, [first, ...others], new Set())
 }
 
-/** Membership after one more block of the registrar's chain (rules M8 to M11). */
+/** Membership after one more block of the registrar's chain (rules M8 to M11 and M17 to M19). */
 export function applyMembership(membership: Membership, operations: readonly MembershipOperation[]): AppliedMembership {
   return membership.apply(operations)
 }
@@ -153,7 +165,14 @@ export function mayWrite(
   if (member.revoked !== undefined && height >= member.revoked.endSize) return 'REVOKED'
   if (ahead) return 'REGISTRAR_AHEAD'
   if (registrarSize < member.admittedAt) return 'NOT_A_MEMBER'
-  return hasRoles(member.roles, ROLE_METER) ? undefined : 'ROLE_MISSING'
+  if (hasRoles(member.roles, ROLE_METER)) return undefined
+  // What it sealed while it had the role stays right, whenever it comes: who must not write even that is revoked.
+  return member.meterUntil !== undefined && registrarSize < member.meterUntil ? undefined : 'ROLE_MISSING'
+}
+
+/** Rule M19: indices of the members with the role of a witness that are not revoked, ascending. */
+export function witnessesOf(membership: Membership): readonly number[] {
+  return membership.witnesses
 }
 
 /** Rule M13: how many of a chain's `size` blocks count; what a revocation cuts off is in no frontier and no heads root. */
@@ -165,41 +184,6 @@ export function headLeafSize(member: Member, size: number): number {
 export function agreesWithEnd(member: Member, size: number, root: Uint8Array): boolean {
   const { revoked } = member
   return revoked === undefined || size !== revoked.endSize || equalBytes(root, revoked.endRoot)
-}
-
-interface Draft {
-  readonly size: number
-  readonly members: Member[]
-  readonly indexOf: Map<string, number>
-  readonly used: Set<string>
-}
-
-/** Rule M10. A key that was revoked stays taken: its owner comes back under a new one. */
-function admit(draft: Draft, { key, roles, labelHash, invitationKey }: Admit): VoidReason | undefined {
-  const keyHex = toHex(key)
-  const taken = draft.indexOf.get(keyHex)
-  if (taken !== undefined) return taken === 0 ? 'registrar-key' : 'already-member'
-  if (draft.members.length >= MAX_MEMBERS) return 'members-full'
-  if (invitationKey !== undefined) {
-    const invitationHex = toHex(invitationKey)
-    if (draft.used.has(invitationHex)) return 'invitation-used'
-    draft.used.add(invitationHex)
-  }
-  const index = draft.members.length
-  draft.members.push({ index, key, keyHex, roles, labelHash, admittedAt: draft.size })
-  draft.indexOf.set(keyHex, index)
-  return undefined
-}
-
-/** Rule M11. */
-function revoke(draft: Draft, { key, endSize, endRoot }: Revoke): VoidReason | undefined {
-  const index = draft.indexOf.get(toHex(key))
-  if (index === undefined) return 'unknown-member'
-  if (index === 0) return 'registrar-key'
-  const member = draft.members[index] as Member
-  if (member.revoked !== undefined) return 'already-revoked'
-  draft.members[index] = { ...member, revoked: { atSize: draft.size, endSize, endRoot } }
-  return undefined
 }
 
 /** First four bytes of a key as a number; keys that share them sit in one bucket of at most MAX_MEMBERS. */

@@ -3,6 +3,7 @@ import {
   assertBody,
   assertBodyAllowed,
   assertContent,
+  assertContinuation,
   assertMayWrite,
   assertRegistrarSize,
   assertTime,
@@ -233,8 +234,11 @@ function checkChain(visit: Visit): Accepted {
   checkEnd(visit, root)
   const { sealedAt, registrarSize } = before as Parent
   const blocks = from === chain.size ? run.blocks : run.blocks.slice(chain.size - from)
-  // Rule V18: contents come last. Run lengths let few bytes stand for many cells, and by now the author vouches for them.
-  for (const block of blocks) assertContent(block, isRegistrar)
+  // Rules V18 and M20: contents come last. Run lengths let few bytes stand for many cells, and by now the author vouches for them.
+  for (const block of blocks) {
+    assertContent(block, isRegistrar)
+    assertContinuation(block, context.membership)
+  }
   const checkpoint = copyOf(signed)
   const state: ChainState = { size: end, range, root, lastHash: lastHash as Bytes, sealedAt, registrarSize, checkpoint }
   return { verdict: 'accept', member: checkpoint.member, from: chain.size, blocks, hashes, state }

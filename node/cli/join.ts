@@ -88,4 +88,5 @@ const REFUSAL_TEXT: Readonly<Record<JoinRefusal, string>> = {
   ROLES_NOT_GRANTED: 'the invitation is not for these roles; see --roles',
   NOT_THE_REGISTRAR: 'the node that answered is not the registrar',
   BUSY: 'the registrar is busy; run this command again',
+  WITNESSES_FULL: 'the network has all the witnesses that it can have; see --roles',
 }

@@ -38,8 +38,9 @@ export interface BlockLine {
 }
 
 export interface OperationLine {
-  readonly operation: 'admit' | 'revoke'
+  readonly operation: MembershipOperation['type']
   readonly key: string
+  readonly newKey?: string
   readonly roles?: string
   readonly endSize?: number
 }
@@ -115,8 +116,15 @@ function contentOf(kind: number, content: Uint8Array): Pick<BlockLine, 'readings
 
 function operationLine(operation: MembershipOperation): OperationLine {
   const key = toHex(operation.key)
-  if (operation.type === 'admit') return { operation: 'admit', key, roles: formatRoles(operation.roles) }
-  return { operation: 'revoke', key, endSize: operation.endSize }
+  switch (operation.type) {
+    case 'admit':
+    case 'change-roles':
+      return { operation: operation.type, key, roles: formatRoles(operation.roles) }
+    case 'revoke':
+      return { operation: operation.type, key, endSize: operation.endSize }
+    case 'replace-key':
+      return { operation: operation.type, key, newKey: toHex(operation.newKey), endSize: operation.endSize }
+  }
 }
 
 function iso(ms: number): string {
@@ -139,8 +147,17 @@ export function formatBlockLine(line: BlockLine): string {
   return rows.join('\n')
 }
 
-function formatOperation({ operation, key, roles, endSize }: OperationLine): string {
-  return operation === 'admit' ? `admit ${key} as ${roles}` : `revoke ${key} after ${endSize} blocks`
+function formatOperation({ operation, key, newKey, roles, endSize }: OperationLine): string {
+  switch (operation) {
+    case 'admit':
+      return `admit ${key} as ${roles}`
+    case 'change-roles':
+      return `make ${key} ${roles}`
+    case 'revoke':
+      return `revoke ${key} after ${endSize} blocks`
+    case 'replace-key':
+      return `replace ${key} by ${newKey} after ${endSize} blocks`
+  }
 }
 
 /** The query of a URL or of flags. Throws QUERY_INVALID. */

@@ -256,6 +256,22 @@ describe('genesis', () => {
     )
   })
 
+  it('G7: 22 witnesses, no more', () => {
+    const member = (i: number): object => {
+      const key = keyOf(7)
+      key[0] = i
+      return { key: toHex(key), roles: 'witness', label: 'm' }
+    }
+    const list = Array.from({ length: 22 }, (_, i) => member(i))
+    const { members } = parseGenesis(changed((file) => ({ ...file, members: [...list, file.members[0]].slice(0, 22) })))
+    expect(members).to.have.length(22)
+    expectFault(
+      changed((file) => ({ ...file, members: [...list, file.members[0]] })),
+      'members',
+      /23 witnesses, 22 allowed/,
+    )
+  })
+
   it('G7: roles are text, and the registrar’s is not given', () => {
     for (const bad of ['', 'king', 'registrar,meter', 'meter,meter', 6, ['meter']]) {
       expectFault(

@@ -20,10 +20,10 @@ import {
   validateJoinRequest,
 } from '../join.ts'
 import { encodeLabelRecord, labelHash } from '../label.ts'
-import { MAX_MEMBERS } from '../limits.ts'
+import { MAX_MEMBERS, MAX_WITNESSES } from '../limits.ts'
 import { applyMembership, initialMembership, type Membership } from '../membership.ts'
 import type { MembershipOperation } from '../membership-body.ts'
-import { ROLE_METER, ROLE_OBSERVER } from '../roles.ts'
+import { ROLE_METER, ROLE_OBSERVER, ROLE_WITNESS } from '../roles.ts'
 import { signStatement } from '../statement.ts'
 import { survive } from './made-up-bytes.ts'
 import { keyOf, seedOf, signerOf } from './numbered-keys.ts'
@@ -149,6 +149,20 @@ describe('join', () => {
       full = applyMembership(full, [{ ...admissionOf(OPEN_REQUEST), key }]).membership
     }
     expect(validate(INVITED_REQUEST, { membership: full })).to.equal('MEMBERS_FULL')
+  })
+
+  it('G16: WITNESSES_FULL for one who would be the 23rd witness', () => {
+    const admits = Array.from({ length: MAX_WITNESSES }, (_, i) => {
+      const key = keyOf(9)
+      key[5] = i
+      return { ...admissionOf(OPEN_REQUEST), key, roles: ROLE_WITNESS }
+    })
+    const full = after(...admits)
+    expect(validate(make({ roles: ROLE_METER | ROLE_WITNESS }), { membership: full })).to.equal('WITNESSES_FULL')
+    expect(validate(make({ roles: ROLE_METER }), { membership: full, invitation: 'optional' })).to.equal(undefined)
+    expect(validate(make({ roles: ROLE_WITNESS }), { membership: after(...admits.slice(1)), invitation: 'optional' })).to.equal(
+      undefined,
+    )
   })
 
   it('G16: INVITATION_REQUIRED, unless the operator pastes the request in', () => {

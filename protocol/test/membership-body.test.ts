@@ -5,9 +5,11 @@ import { concat, fromHex } from '../bytes.ts'
 import { EMPTY_ROOT } from '../hash.ts'
 import {
   type Admit,
+  type ChangeRoles,
   decodeMembershipBody,
   encodeMembershipBody,
   type MembershipOperation,
+  type ReplaceKey,
   type Revoke,
 } from '../membership-body.ts'
 import { survive } from './made-up-bytes.ts'
@@ -19,6 +21,8 @@ const hash = new Uint8Array(32).fill(9)
 const admit: Admit = { type: 'admit', key: keyOf(2), roles: 6, labelHash: hash }
 const invited: Admit = { ...admit, invitationKey: keyOf(3) }
 const revoke: Revoke = { type: 'revoke', key: keyOf(2), endSize: 300, endRoot: hash }
+const change: ChangeRoles = { type: 'change-roles', key: keyOf(2), roles: 8 }
+const replace: ReplaceKey = { ...revoke, type: 'replace-key', newKey: keyOf(3), labelHash: hash }
 
 const anyHash = fc.uint8Array({ minLength: 32, maxLength: 32 })
 const anyKey = fc.integer({ min: 1, max: 40 }).map(keyOf)
@@ -31,6 +35,15 @@ const anyOperation = fc.oneof(
     key: anyKey,
     endSize: fc.integer({ min: 1, max: 2 ** 50 }),
     endRoot: anyHash,
+  }),
+  fc.record({ type: fc.constant('change-roles' as const), key: anyKey, roles: anyRoles }),
+  fc.record({
+    type: fc.constant('replace-key' as const),
+    key: anyKey,
+    newKey: anyKey,
+    endSize: fc.integer({ min: 1, max: 2 ** 50 }),
+    endRoot: anyHash,
+    labelHash: anyHash,
   }),
 )
 
@@ -45,7 +58,7 @@ describe('membership body', () => {
   })
 
   it('M3: what decodes encodes to the same bytes', () => {
-    const bytes = encodeMembershipBody([admit, invited, revoke])
+    const bytes = encodeMembershipBody([admit, invited, revoke, change, replace])
     fc.assert(
       fc.property(fc.nat({ max: bytes.length - 1 }), fc.nat({ max: 255 }), (at, byte) => {
         const mutated = bytes.slice()
@@ -66,14 +79,14 @@ describe('membership body', () => {
   })
 
   it('M3: nothing may be missing, nothing may follow', () => {
-    const bytes = encodeMembershipBody([invited, revoke])
+    const bytes = encodeMembershipBody([invited, revoke, change, replace])
     for (let length = 0; length < bytes.length; length++) {
       expectRefusal('TRUNCATED', () => decodeMembershipBody(bytes.subarray(0, length)))
     }
     expectRefusal('TRAILING_BYTES', () => decodeMembershipBody(concat(bytes, Uint8Array.of(0))))
   })
 
-  for (const code of [0, 3, 4, 255]) {
+  for (const code of [0, 5, 255]) {
     it(`M4: UNKNOWN_OPERATION for code ${code}`, () => {
       const error = expectRefusal('UNKNOWN_OPERATION', () => decodeMembershipBody(Uint8Array.of(1, code)))
       expect(error.data).to.deep.equal({ code, position: 0 })
@@ -113,7 +126,34 @@ describe('membership body', () => {
     expectRefusal('NON_CANONICAL', () => decodeMembershipBody(bytes))
   })
 
-  it('M5, M6: fields of another length are never written', () => {
+  it('M15: a change to roles that cannot be given is refused both ways', () => {
+    for (const roles of [0, 1, 3, 16, 255]) {
+      expectRefusal('OUT_OF_RANGE', () => encodeMembershipBody([{ ...change, roles }]))
+      const bytes = encodeMembershipBody([change])
+      bytes[34] = roles
+      expectRefusal('OUT_OF_RANGE', () => decodeMembershipBody(bytes))
+    }
+  })
+
+  it('M16: UNACCEPTABLE_KEY for a new key on which libraries disagree', () => {
+    for (const newKey of [new Uint8Array(32), new Uint8Array(32).fill(255)]) {
+      expectRefusal('UNACCEPTABLE_KEY', () => encodeMembershipBody([{ ...replace, newKey }]))
+      const bytes = encodeMembershipBody([replace])
+      bytes.set(newKey, 34)
+      expectRefusal('UNACCEPTABLE_KEY', () => decodeMembershipBody(bytes))
+    }
+  })
+
+  it('M16: the end at size 0 has the root of the empty tree', () => {
+    const empty = { ...replace, endSize: 0, endRoot: EMPTY_ROOT }
+    expect(decodeMembershipBody(encodeMembershipBody([empty]))).to.deep.equal([empty])
+    expectRefusal('NON_CANONICAL', () => encodeMembershipBody([{ ...replace, endSize: 0 }]))
+    const bytes = encodeMembershipBody([empty])
+    bytes[70] = (bytes[70] as number) ^ 1
+    expectRefusal('NON_CANONICAL', () => decodeMembershipBody(bytes))
+  })
+
+  it('M5, M6, M15, M16: fields of another length are never written', () => {
     const short = new Uint8Array(31)
     for (const operation of [
       { ...admit, key: short },
@@ -121,16 +161,22 @@ describe('membership body', () => {
       { ...admit, invitationKey: short },
       { ...revoke, key: short },
       { ...revoke, endRoot: short },
+      { ...change, key: short },
+      { ...replace, key: short },
+      { ...replace, newKey: short },
+      { ...replace, endRoot: short },
+      { ...replace, labelHash: short },
     ]) {
       expectRefusal('OUT_OF_RANGE', () => encodeMembershipBody([operation]))
     }
   })
 
   it('what is decoded does not hold on to the bytes', () => {
-    const bytes = Buffer.from(encodeMembershipBody([admit]))
-    const [operation] = decodeMembershipBody(bytes)
+    const operations = [admit, invited, revoke, change, replace]
+    const bytes = Buffer.from(encodeMembershipBody(operations))
+    const decoded = decodeMembershipBody(bytes)
     bytes.fill(0)
-    expect(operation).to.deep.equal(admit)
+    expect(decoded).to.deep.equal(operations)
   })
 
   it('made-up bytes are refused with a WattnessError', () => {

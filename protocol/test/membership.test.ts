@@ -222,6 +222,12 @@ describe('membership', () => {
         return invitation === 0 ? admit(n) : admit(n, { invitationKey: keyOf(20 + invitation) })
       }),
       fc.integer({ min: 1, max: 8 }).map((n) => revoke(n)),
+      fc
+        .record({ n: fc.integer({ min: 1, max: 8 }), roles: fc.constantFrom(2, 4, 6, 8) })
+        .map(({ n, roles }): MembershipOperation => ({ type: 'change-roles', key: keyOf(n), roles })),
+      fc
+        .record({ n: fc.integer({ min: 1, max: 8 }), by: fc.integer({ min: 1, max: 8 }) })
+        .map(({ n, by }): MembershipOperation => ({ ...revoke(n), type: 'replace-key', newKey: keyOf(by), labelHash: hash })),
     )
     fc.assert(
       fc.property(fc.array(fc.array(anyOperation, { maxLength: 4 }), { maxLength: 8 }), (blocks) => {
@@ -245,6 +251,11 @@ describe('membership', () => {
           expect(index).to.equal(at)
           expect(membership.member(key)?.index).to.equal(at)
         })
+        for (const { index, replaces, roles } of membership.members) {
+          if (replaces !== undefined) expect(membership.at(replaces)?.revoked?.replacedBy).to.equal(index)
+          const isWitness = membership.at(index)?.revoked === undefined && (roles & ROLE_WITNESS) !== 0
+          expect(membership.witnesses.includes(index)).to.equal(isWitness)
+        }
         const replayed = blocks.reduce((state, operations) => after(state, ...operations), start)
         expect(replayed.members).to.deep.equal(membership.members)
       }),

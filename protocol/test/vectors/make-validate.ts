@@ -229,7 +229,7 @@ const cases: readonly DoorCase[] = [
   doorCase(
     'V18: an operation of a later version',
     author(1)
-      .append({ kind: KIND_MEMBERSHIP, content: Uint8Array.of(1, 3) })
+      .append({ kind: KIND_MEMBERSHIP, content: Uint8Array.of(1, 5) })
       .run(0, 1),
   ),
   doorCase('V19: a revoked chain under another root', fork.run(0, 3), { registrar: [revocation] }),
