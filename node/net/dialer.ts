@@ -112,18 +112,18 @@ export class Dialer {
     this.#timer = undefined
     const linked = new Set(this.#network.links().map(({ keyHex }) => keyHex))
     const nowMs = this.#clock.monotonicMs()
-    const waiting = this.#candidates(linked)
+    const isShort = linked.size < this.#targetLinks
+    const waiting = this.#candidates(linked, isShort)
     const due = waiting.filter((entry) => this.#dueMs(entry) <= nowMs)
     for (const entry of this.#ordered(due)) {
       if (this.#dialling.size >= MAX_PARALLEL_DIALS) return
       if (this.#isDialled(entry.keyHex)) continue
       if (entry.keep || linked.size + this.#dialling.size < this.#targetLinks) void this.#dial(entry)
     }
-    const isShort = linked.size < this.#targetLinks
     let nextMs = Number.POSITIVE_INFINITY
     for (const entry of waiting) {
       const dueMs = this.#dueMs(entry)
-      if (dueMs > nowMs && (entry.keep || isShort)) nextMs = Math.min(nextMs, dueMs)
+      if (dueMs > nowMs) nextMs = Math.min(nextMs, dueMs)
     }
     if (nextMs < Number.POSITIVE_INFINITY) this.#timer = this.#timers.set(nextMs - nowMs, () => this.#review())
   }
@@ -132,11 +132,12 @@ export class Dialer {
     return keyHex === undefined ? dueMs : Math.max(dueMs, this.#bannedUntilMs.get(keyHex) ?? 0)
   }
 
-  #candidates(linked: ReadonlySet<string>): KnownAddress[] {
+  /** Who may be dialled now or later; with links enough only those to keep. */
+  #candidates(linked: ReadonlySet<string>, isShort: boolean): KnownAddress[] {
     const found: KnownAddress[] = []
     for (const entry of this.#book.values()) {
       const { keyHex } = entry
-      if (this.#dialling.has(entry)) continue
+      if (!(entry.keep || isShort) || this.#dialling.has(entry)) continue
       if (keyHex !== undefined && linked.has(keyHex)) continue
       found.push(entry)
     }
