@@ -1,10 +1,18 @@
 /** The protocol: pure functions over bytes, one module per section of the specification (README.md). */
 export * from './attestation.ts'
 export * from './block.ts'
-export { assertBodyAllowed, assertContent, assertMayWrite, assertRegistrarSize, assertTime } from './block-rules.ts'
+export {
+  assertBodyAllowed,
+  assertContent,
+  assertContinuation,
+  assertMayWrite,
+  assertRegistrarSize,
+  assertTime,
+} from './block-rules.ts'
 export * from './bytes.ts'
 export * from './chain-state.ts'
 export * from './checkpoint.ts'
+export * from './continuation.ts'
 export * from './decimal.ts'
 export * from './ed25519.ts'
 export * from './errors.ts'

@@ -68,6 +68,8 @@ export const VERDICTS = {
   REGISTRAR_AHEAD: 'ignore',
   /** Roles come from the registrar's chain, of which the relay may hold more or less. */
   ROLE_MISSING: 'ignore',
+  /** The first block of a key that replaces another does not say so: who replaces whom stands in the registrar's chain. */
+  NOT_CONTINUED: 'ignore',
   /** The author's chain is stopped here; the relay may not hold the evidence yet. */
   QUARANTINED: 'ignore',
   /** Held already. */

@@ -13,6 +13,7 @@ const LOCAL: readonly ValidationCode[] = [
   'REVOKED',
   'REGISTRAR_AHEAD',
   'ROLE_MISSING',
+  'NOT_CONTINUED',
   'QUARANTINED',
   'DUPLICATE',
   'UNKNOWN_PARENT',
