@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { equalBytes, type Genesis, parseGenesis, toHex, WattnessError } from '../../protocol/index.ts'
-import { readIfThere, unusable, writeNewFile } from './durable-file.ts'
+import { readIfThere, systemCode, unusable, writeNewFile } from './durable-file.ts'
 
 /** Where everything of one node is. */
 export interface DirectoryFiles {
@@ -41,11 +41,36 @@ export function filesOf(dir: string): DirectoryFiles {
 /** Makes the directory, for its owner alone, where there is none yet. Throws DIRECTORY_UNUSABLE. */
 export async function makeDirectory(dir: string): Promise<DirectoryFiles> {
   try {
-    await mkdir(dir, { recursive: true, mode: 0o700 })
+    await makeWithParents(resolve(dir))
   } catch (error) {
     throw unusable(dir, 'cannot be made', error)
   }
   return filesOf(dir)
+}
+
+/** Step by step: where a file system makes nothing (/proc), Node's own recursive mkdir tries for ever. */
+async function makeWithParents(dir: string): Promise<void> {
+  const missing: string[] = []
+  for (let at = dir; !(await isThere(at)); at = dirname(at)) missing.push(at)
+  for (const path of missing.toReversed()) {
+    try {
+      await mkdir(path, { mode: 0o700 })
+    } catch (error) {
+      // Somebody else was quicker.
+      if (systemCode(error) !== 'EEXIST') throw error
+    }
+  }
+  if (!(await stat(dir)).isDirectory()) throw new Error('something else than a directory stands there')
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT' && path !== dirname(path)) return false
+    throw error
+  }
 }
 
 /** Throws NO_NETWORK where the directory holds no genesis, GENESIS_INVALID, DIRECTORY_UNUSABLE. */

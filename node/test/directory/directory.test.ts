@@ -1,4 +1,5 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -36,6 +37,22 @@ describe("a node's directory", () => {
 
   it('is made for its owner alone', async () => {
     expect((await stat(files.dir)).mode & 0o777).to.equal(0o700)
+  })
+
+  it('is made with the directories above it, by several at once, and may be there already', async () => {
+    const deep = join(root, 'a', 'b', 'c')
+    await Promise.all([1, 2, 3].map(() => makeDirectory(deep)))
+    expect((await stat(join(root, 'a'))).mode & 0o777).to.equal(0o700)
+    expect((await makeDirectory(deep)).dir).to.equal(deep)
+  })
+
+  it('DIRECTORY_UNUSABLE: where no directory can be made it is refused at once', async () => {
+    await writeFile(join(root, 'file'), '')
+    await symlink(join(root, 'nowhere'), join(root, 'dangling'))
+    const places = [join(root, 'file'), join(root, 'file', 'x'), join(root, 'dangling')]
+    // Where there is such a file system: Node's recursive mkdir never comes back from it.
+    if (existsSync('/proc/self')) places.push('/proc/wattness', '/proc/wattness/deep')
+    for (const place of places) expect(await codeOf(makeDirectory(place)), place).to.equal('DIRECTORY_UNUSABLE')
   })
 
   it('the key is read back as it was made, with mode 0600', async () => {
