@@ -25,8 +25,8 @@ import {
 } from '../directory/index.ts'
 import { createLibp2pNetwork, createSigner } from '../index.ts'
 import { type Asked, askAdmission } from '../membership/index.ts'
-import { lockDirectory } from '../store/index.ts'
 import type { Io } from './io.ts'
+import { holdDirectory } from './ledger.ts'
 
 /** A directory that was made ready for a network; its key exists from now on. */
 export interface Entered {
@@ -49,7 +49,7 @@ export interface Admission extends Asked {
  */
 export async function enterNetwork<T>(io: Io, dir: string, ticket: Ticket, work: (entered: Entered) => Promise<T>): Promise<T> {
   const files = await makeDirectory(dir)
-  const lock = await lockDirectory(files.dir)
+  const lock = await holdDirectory(files.dir)
   try {
     await createGenesisFile(files, ticket.genesis)
     const seed = (await keyFileExists(files)) ? await readKeyFile(files) : await createKeyFile(files, io.platform.random)

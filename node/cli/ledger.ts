@@ -1,13 +1,23 @@
 import { isWattnessError, WattnessError } from '../../protocol/index.ts'
 import type { LedgerView } from '../control/index.ts'
-import { filesOf } from '../directory/index.ts'
+import { filesOf, unusable } from '../directory/index.ts'
 import { type OpenedNode, type OpenedStore, openNode, openStore } from '../index.ts'
 import { createMemoryHub } from '../net/index.ts'
 import { systemPlatform } from '../platform.ts'
+import { type Lock, lockDirectory } from '../store/index.ts'
 
 /** How commands reach a directory's ledger when no node runs on it. */
 
 export const socketOf = (dir: string): string => filesOf(dir).controlSocket
+
+/** Throws STORE_LOCKED naming the holder, DIRECTORY_UNUSABLE where the system lets no file be made there, DISK_FULL. */
+export async function holdDirectory(dir: string): Promise<Lock> {
+  try {
+    return await lockDirectory(dir)
+  } catch (error) {
+    throw isWattnessError(error) ? error : unusable(dir, 'cannot be used', error)
+  }
+}
 
 /** Reads a stopped node's store. */
 export async function withStore<T>(dir: string, work: (view: LedgerView, opened: OpenedStore) => Promise<T>): Promise<T> {

@@ -18,9 +18,9 @@ import {
   readGenesisFile,
   readKeyFile,
 } from '../directory/index.ts'
-import { createSigner } from '../index.ts'
-import { lockDirectory } from '../store/index.ts'
+import { createSigner, generateSeed } from '../index.ts'
 import { addCommand, addDir, type Context, type SharedOptions, usage } from './context.ts'
+import { holdDirectory } from './ledger.ts'
 
 interface CreateFlags extends SharedOptions {
   readonly name: string
@@ -46,8 +46,11 @@ export function registerNetwork(program: Command, context: Context): void {
 
 async function create(context: Context, flags: CreateFlags): Promise<void> {
   const init = genesisInitOf(flags)
+  // Before anything is made: what genesis refuses does not depend on whose key is in it.
+  const anybody = createSigner(generateSeed(context.io.platform.random)).publicKey
+  parseGenesis(formatGenesis({ ...init, registrar: anybody }))
   const files = await makeDirectory(context.dirOf(flags))
-  const lock = await lockDirectory(files.dir)
+  const lock = await holdDirectory(files.dir)
   try {
     await assertNoNetwork(files)
     // A key without a genesis is what an earlier try left: no block can have been signed with it.

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { chmod, cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { expect } from 'chai'
 import { type Said, say, temporaryDirectory } from './command-line.ts'
@@ -77,6 +78,23 @@ describe('a directory that is not as it should be', () => {
   it('DIRECTORY_UNUSABLE: a file stands where the directory should be', async () => {
     await writeFile(at.path('file'), '')
     await refuses(['network', 'create', '--name', 'x', '--dir', at.path('file')], 'DIRECTORY_UNUSABLE', /file: cannot be made/)
+  })
+
+  it('DIRECTORY_UNUSABLE: a directory in which no file can be made', async () => {
+    if (!existsSync('/proc/self')) return
+    await refuses(
+      ['network', 'create', '--name', 'x', '--dir', '/proc'],
+      'DIRECTORY_UNUSABLE',
+      /^wattness: \/proc: cannot be used/,
+    )
+    await refuses(['network', 'create', '--name', 'x', '--dir', '/proc/x'], 'DIRECTORY_UNUSABLE', /\/proc\/x: cannot be made/)
+  })
+
+  it('GENESIS_INVALID: a network without a name, or with limits that cannot be, leaves nothing behind', async () => {
+    const create = ['network', 'create', '--dir', at.path('none')]
+    await refuses([...create, '--name', ''], 'GENESIS_INVALID', /name/)
+    await refuses([...create, '--name', 'x', '--max-body-bytes', '1'], 'GENESIS_INVALID', /maxBodyBytes/)
+    expect(existsSync(at.path('none'))).to.equal(false)
   })
 
   it('DIRECTORY_UNUSABLE: a file stands where the control socket should be', async () => {
