@@ -1,16 +1,18 @@
-import type { Holdings } from './message-fields.ts'
+import type { Holdings, Leaf } from './message-fields.ts'
 
-export type { Holdings, NamedLeaf } from './message-fields.ts'
+export type { Holdings, Leaf, NamedLeaf } from './message-fields.ts'
 
 /** What the frames of `/wattness/sync/1` say (section S of the specification); `messages.ts` has their bytes. */
 
 export const SYNC_VERSION = 1
 export const MAX_AGENT_BYTES = 64
-/** Above what evidence needs today: later kinds of it must fit as well. */
-export const MAX_EVIDENCE_FRAME_BYTES = 8_192
+/** Above what evidence needs today: two attestations of the largest size and their proofs, 29,733 bytes. */
+export const MAX_EVIDENCE_FRAME_BYTES = 32_768
 export const MAX_PEERS_PER_FRAME = 32
 export const MAX_ADDRESSES_PER_PEER = 4
 export const MAX_ADDRESS_BYTES = 256
+/** Two rounds of all the witnesses that there can be. */
+export const MAX_ATTESTATIONS_PER_FRAME = 64
 
 /** First on every stream, both ways. */
 export interface HelloFrame extends Holdings {
@@ -84,11 +86,6 @@ export interface LeavesFrame {
   readonly headsRoot: Uint8Array
 }
 
-export interface Leaf {
-  readonly size: number
-  readonly root: Uint8Array
-}
-
 /** Rule S15: send a signed checkpoint of this chain, of size `from` or the next one above. */
 export interface WantCheckpointFrame {
   readonly type: 'want-checkpoint'
@@ -137,6 +134,55 @@ export interface KeyLabel {
   readonly record: Uint8Array
 }
 
+/** Signed attestations, new to the receiver as far as the sender knows; not decoded here. */
+export interface AttestationsFrame {
+  readonly type: 'attestations'
+  readonly attestations: readonly Uint8Array[]
+}
+
+/** Rule S22: send the leaves that this attestation's heads root is over. */
+export interface AskAttestedLeavesFrame {
+  readonly type: 'ask-attested-leaves'
+  readonly id: number
+  readonly witness: Uint8Array
+  readonly epoch: number
+  readonly sequence: number
+}
+
+/** In member order, as many as the attestation's frontier is long. */
+export interface AttestedLeavesFrame {
+  readonly type: 'attested-leaves'
+  readonly id: number
+  readonly leaves: readonly Leaf[]
+}
+
+/** Rule S24: send blocks from height `from` on, of the branch whose root at `size` is `root`. Answered by RunFrame. */
+export interface WantBranchFrame {
+  readonly type: 'want-branch'
+  readonly id: number
+  readonly index: number
+  readonly from: number
+  readonly size: number
+  readonly root: Uint8Array
+  readonly maxBlocks: number
+  readonly maxBytes: number
+}
+
+/** Closing attestations of one epoch, signed; not decoded here. */
+export interface ClosingsFrame {
+  readonly type: 'closings'
+  readonly id: number
+  readonly epoch: number
+  readonly attestations: readonly Uint8Array[]
+}
+
+/** Rule S26: send the closing attestations of a past epoch. */
+export interface AskClosingsFrame {
+  readonly type: 'ask-closings'
+  readonly id: number
+  readonly epoch: number
+}
+
 /** A frame of a later version: ignored by who does not know it (rule S2). */
 export interface UnknownFrame {
   readonly type: 'unknown'
@@ -157,5 +203,11 @@ export type KnownFrame =
   | EvidenceFrame
   | PeersFrame
   | LabelsFrame
+  | AttestationsFrame
+  | AskAttestedLeavesFrame
+  | AttestedLeavesFrame
+  | WantBranchFrame
+  | ClosingsFrame
+  | AskClosingsFrame
 
 export type Frame = KnownFrame | UnknownFrame

@@ -1,5 +1,7 @@
 /** The protocol: pure functions over bytes, one module per section of the specification (README.md). */
 export * from './attestation.ts'
+export * from './attestation-check.ts'
+export * from './attestation-leaves.ts'
 export * from './block.ts'
 export {
   assertBodyAllowed,

@@ -23,6 +23,21 @@ export interface NamedLeaf {
   readonly root: Uint8Array
 }
 
+/** Size and root of one chain, where its place in a list says which. */
+export interface Leaf {
+  readonly size: number
+  readonly root: Uint8Array
+}
+
+/** Wire form of one frame type, after its first byte. */
+export interface Form<F extends { readonly type: string }> {
+  readonly code: number
+  write(writer: Writer, frame: F): void
+  read(reader: Reader): F
+}
+
+const MAX_REQUEST_ID = 0xffff_ffff
+
 /** Throws OUT_OF_RANGE: what a peer would refuse is never sent. */
 export function assertRange(value: number, least: number, most: number, what: string): void {
   if (Number.isSafeInteger(value) && value >= least && value <= most) return
@@ -121,4 +136,37 @@ export function takeProof(reader: Reader): Uint8Array[] {
   const proof: Uint8Array[] = []
   for (let i = 0; i < count; i++) proof.push(takeFixed(reader, HASH_BYTES))
   return proof
+}
+
+export function putId(writer: Writer, id: number): void {
+  putNumber(writer, id, 0, MAX_REQUEST_ID, 'request id')
+}
+
+export function takeId(reader: Reader): number {
+  return takeNumber(reader, 0, MAX_REQUEST_ID, 'request id')
+}
+
+export function putChain(writer: Writer, id: number, index: number): void {
+  putId(writer, id)
+  putNumber(writer, index, 0, MAX_MEMBERS - 1, 'member index')
+}
+
+export function takeChain(reader: Reader): { readonly id: number; readonly index: number } {
+  return { id: takeId(reader), index: takeNumber(reader, 0, MAX_MEMBERS - 1, 'member index') }
+}
+
+/** In member order. */
+export function putLeaves(writer: Writer, leaves: readonly Leaf[]): void {
+  putNumber(writer, leaves.length, 0, MAX_MEMBERS, 'leaves')
+  for (const { size, root } of leaves) {
+    writer.varint(size)
+    putFixed(writer, root, HASH_BYTES, 'root')
+  }
+}
+
+export function takeLeaves(reader: Reader): Leaf[] {
+  const count = takeNumber(reader, 0, MAX_MEMBERS, 'leaves')
+  const leaves: Leaf[] = []
+  for (let i = 0; i < count; i++) leaves.push({ size: reader.varint(), root: takeFixed(reader, HASH_BYTES) })
+  return leaves
 }

@@ -12,7 +12,6 @@ import {
   type KeyLabel,
   type KnownFrame,
   type LabelsFrame,
-  type Leaf,
   type LeavesFrame,
   MAX_ADDRESS_BYTES,
   MAX_ADDRESSES_PER_PEER,
@@ -34,32 +33,32 @@ import { MAX_LABEL_RECORD_BYTES, MIN_LABEL_RECORD_BYTES } from './label.ts'
 import { MAX_FRAME_BYTES, MAX_MEMBERS, MAX_RUN_BLOCKS, MAX_RUN_BYTES } from './limits.ts'
 import {
   assertRange,
+  type Form,
   nextIndex,
+  putChain,
   putFixed,
   putHoldings,
+  putId,
+  putLeaves,
   putNumber,
   putProof,
   putText,
+  takeChain,
   takeFixed,
   takeHoldings,
+  takeId,
+  takeLeaves,
   takeNumber,
   takeProof,
   takeText,
 } from './message-fields.ts'
+import { askAttestedLeaves, askClosings, attestations, attestedLeaves, closings, wantBranch } from './witness-messages.ts'
 
 export * from './frames.ts'
 
 /** Frames of `/wattness/sync/1`, section S of the specification. The first byte names the type. */
 
-const MAX_REQUEST_ID = 0xffff_ffff
 const MAX_SIZE = Number.MAX_SAFE_INTEGER
-
-/** Wire form of one frame type, after its first byte. */
-interface Form<F extends KnownFrame> {
-  readonly code: number
-  write(writer: Writer, frame: F): void
-  read(reader: Reader): F
-}
 
 const FLAG_OBSERVER = 1
 const FLAG_PRUNED = 2
@@ -181,18 +180,12 @@ const leaves: Form<LeavesFrame> = {
   code: 8,
   write(writer, { id, leaves, headsRoot }) {
     putId(writer, id)
-    putNumber(writer, leaves.length, 0, MAX_MEMBERS, 'leaves')
-    for (const { size, root } of leaves) {
-      writer.varint(size)
-      putFixed(writer, root, HASH_BYTES, 'root')
-    }
+    putLeaves(writer, leaves)
     putFixed(writer, headsRoot, HASH_BYTES, 'heads root')
   },
   read(reader) {
     const id = takeId(reader)
-    const count = takeNumber(reader, 0, MAX_MEMBERS, 'leaves')
-    const leaves: Leaf[] = []
-    for (let i = 0; i < count; i++) leaves.push({ size: reader.varint(), root: takeFixed(reader, HASH_BYTES) })
+    const leaves = takeLeaves(reader)
     return { type: 'leaves', id, leaves, headsRoot: takeFixed(reader, HASH_BYTES) }
   },
 }
@@ -305,6 +298,12 @@ const FORMS: { readonly [T in KnownFrame['type']]: Form<Extract<KnownFrame, { ty
   evidence,
   peers,
   labels,
+  attestations,
+  'ask-attested-leaves': askAttestedLeaves,
+  'attested-leaves': attestedLeaves,
+  'want-branch': wantBranch,
+  closings,
+  'ask-closings': askClosings,
 }
 
 const FORM_OF = new Map(Object.values(FORMS).map((form) => [form.code, form as Form<KnownFrame>]))
@@ -333,21 +332,4 @@ export function decodeFrame(bytes: Uint8Array): Frame {
   const frame = form.read(reader)
   reader.done()
   return frame
-}
-
-function putId(writer: Writer, id: number): void {
-  putNumber(writer, id, 0, MAX_REQUEST_ID, 'request id')
-}
-
-function takeId(reader: Reader): number {
-  return takeNumber(reader, 0, MAX_REQUEST_ID, 'request id')
-}
-
-function putChain(writer: Writer, id: number, index: number): void {
-  putId(writer, id)
-  putNumber(writer, index, 0, MAX_MEMBERS - 1, 'member index')
-}
-
-function takeChain(reader: Reader): { readonly id: number; readonly index: number } {
-  return { id: takeId(reader), index: takeNumber(reader, 0, MAX_MEMBERS - 1, 'member index') }
 }

@@ -78,6 +78,12 @@ export const VERDICTS = {
   UNKNOWN_PARENT: 'ignore',
   /** Either clock may be the wrong one. */
   CLOCK_AHEAD: 'ignore',
+  /** Who is a witness comes from the registrar's chain, of which the relay may hold more or less. */
+  NOT_A_WITNESS: 'ignore',
+  /** An epoch that has not begun here. */
+  EPOCH_AHEAD: 'ignore',
+  /** More members than the registrar's chain held here has at that size: the relay may hold another branch of it. */
+  FRONTIER_TOO_LONG: 'ignore',
   /** A second root of a held size: the relay kept the other story first, the author is to blame. */
   CONFLICT: 'ignore',
   /** Another parent than the held one: which branch is first is a matter of what came first here. */

@@ -63,6 +63,19 @@ export const SAMPLE_FRAMES: readonly KnownFrame[] = [
     ],
   },
   { type: 'labels', labels: [{ key: keyOf(2), record: encodeLabelRecord(filled(0xee, 16), 'Haus 1') }] },
+  { type: 'attestations', attestations: [filled(0x01, 3), filled(0x02, 200)] },
+  { type: 'ask-attested-leaves', id: 3, witness: keyOf(4), epoch: 2, sequence: 300 },
+  {
+    type: 'attested-leaves',
+    id: 3,
+    leaves: [
+      { size: 300, root: filled(0x66) },
+      { size: 0, root: filled(0x77) },
+    ],
+  },
+  { type: 'want-branch', id: 4, index: 7, from: 90, size: 200, root: filled(0x88), maxBlocks: 4_096, maxBytes: 1_048_576 },
+  { type: 'closings', id: 5, epoch: 1, attestations: [filled(0x03, 4)] },
+  { type: 'ask-closings', id: 5, epoch: 1 },
 ]
 
 function frameOf(type: KnownFrame['type']): Uint8Array {
@@ -77,7 +90,7 @@ function patched(bytes: Uint8Array, at: number, byte: number): Uint8Array {
 
 const cases: readonly (readonly [string, Uint8Array])[] = [
   ...SAMPLE_FRAMES.map((frame) => [frame.type, encodeFrame(frame)] as const),
-  ['a type of a later version', Uint8Array.of(14, 1, 2, 3)],
+  ['a type of a later version', Uint8Array.of(20, 1, 2, 3)],
   ['nothing', new Uint8Array(0)],
   ['hello of another version', patched(frameOf('hello'), 1, 2)],
   ['hello with an unknown flag', patched(frameOf('hello'), 34, 4)],
@@ -90,6 +103,14 @@ const cases: readonly (readonly [string, Uint8Array])[] = [
   ['run without bytes', Uint8Array.of(5, 9, 2, 0)],
   ['miss code 6', Uint8Array.of(6, 9, 6)],
   ['ask-leaves with one byte more', Uint8Array.of(7, 0, 0)],
+  ['no attestation', Uint8Array.of(14, 0)],
+  ['65 attestations', Uint8Array.of(14, 65)],
+  ['an attestation of no byte', Uint8Array.of(14, 1, 0)],
+  ['an attestation too long', Uint8Array.of(14, 1, 0x80 | 97, 28)],
+  ['leaves of sequence 0', concat(Uint8Array.of(15, 3), keyOf(4), Uint8Array.of(2, 0))],
+  ['attested leaves of 257 members', Uint8Array.of(16, 3, 0x82, 1)],
+  ['a branch that ends where it begins', Uint8Array.of(17, 4, 7, 9, 9)],
+  ['23 closings', Uint8Array.of(18, 5, 1, 23)],
   ['a control character in an address', concat(Uint8Array.of(12, 1), keyOf(2), Uint8Array.of(1, 3), toUtf8('a\nb'))],
 ]
 
