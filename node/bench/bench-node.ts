@@ -66,7 +66,7 @@ export async function openBenchNode(init: BenchNodeInit): Promise<BenchNode> {
   return { node, store, dial: (address) => network.dial(address), close }
 }
 
-function withoutDials(network: Network): Network {
+export function withoutDials(network: Network): Network {
   return new Proxy(network, {
     get(target, name) {
       if (name === 'dial') return () => Promise.reject(new Error('this node dials nobody'))
