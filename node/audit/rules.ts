@@ -2,6 +2,7 @@ import {
   agreesWithEnd,
   assertBodyAllowed,
   assertContent,
+  assertContinuation,
   assertRegistrarSize,
   assertTime,
   equalBytes,
@@ -41,6 +42,8 @@ function brokenRule(init: RulesInit, block: StoredBlock, previous: Header | unde
     assertRegistrarSize(header, previous, isRegistrar)
     rule = 'V18'
     assertContent(block, isRegistrar)
+    rule = 'M20'
+    assertContinuation(block, init.membership)
     return undefined
   } catch (error) {
     if (!isWattnessError(error)) throw error

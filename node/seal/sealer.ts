@@ -3,13 +3,16 @@ import {
   blockHash,
   bodyContent,
   type ChainState,
+  type Continuation,
   decodeBlock,
   decodeEvents,
   decodeReadings,
+  EVENT_CODES,
   encodeEvents,
   encodeMembershipBody,
   encodeReadings,
   encodeRun,
+  formatContinuation,
   type Genesis,
   KIND_EVENT,
   KIND_MEMBERSHIP,
@@ -39,6 +42,8 @@ export interface SealerInit {
   readonly head: () => ChainState
   /** Size of the registrar's chain as stored. */
   readonly registrarSize: () => number
+  /** What this key's chain goes on with, where it replaces another (rule M20). */
+  readonly continues?: () => Continuation | undefined
   readonly submit: (run: Bytes, own: OwnSeal) => Promise<Outcome>
   /** Most rows that one block takes up. */
   readonly maxRows: number
@@ -71,12 +76,15 @@ export class Sealer {
     this.#init = init
   }
 
-  /** The next block from the spool; undefined when nothing waits. Throws when the block cannot be stored. */
+  /**
+   * The next block from the spool; undefined when nothing waits. The first of a key that replaces another holds nothing of
+   * the spool: it says what the chain goes on with. Throws when the block cannot be stored.
+   */
   sealNext(): Promise<Sealed | undefined> {
     return this.#inTurn(async () => {
       const { rows } = await this.#init.spool.peek(this.#init.maxRows)
       const packed = this.#pack(rows)
-      return packed === undefined ? undefined : this.#seal(packed)
+      return packed === undefined ? undefined : this.#seal(this.#beginning() ?? packed)
     })
   }
 
@@ -102,6 +110,14 @@ export class Sealer {
     const next = this.#turn.then(work, work)
     this.#turn = next.catch(() => undefined)
     return next
+  }
+
+  #beginning(): Content | undefined {
+    const { head, continues, clock } = this.#init
+    const continuation = head().size === 0 ? continues?.() : undefined
+    if (continuation === undefined) return undefined
+    const event = { time: clock.now(), code: EVENT_CODES.continues, detail: formatContinuation(continuation) }
+    return { kind: KIND_EVENT, content: encodeEvents([event]), ids: [] }
   }
 
   /** Readings and events never share a block: the oldest entry decides, the others of its kind go with it. */

@@ -16,6 +16,7 @@ import {
   sha256,
   toHex,
   toUtf8,
+  ZERO_HASH,
 } from '../../../protocol/index.ts'
 import { startCrew } from '../../audit/crew.ts'
 import { auditLedger, type LedgerAudit, type Progress } from '../../audit/index.ts'
@@ -140,6 +141,14 @@ describe('audit of a ledger', () => {
     await fill(chainOf(a).append({ content: Uint8Array.of(1) }), chainOf(b).append({ kind: KIND_MEMBERSHIP, content }))
     expect(await faultOf(a)).to.match(/^0 V18 TRUNCATED: /)
     expect(await faultOf(b)).to.match(/^0 V18 WRONG_KIND: membership in a chain that is not the registrar's$/)
+  })
+
+  it('M20: a key that replaces another and does not begin with what it goes on with', async () => {
+    const end = { endSize: 1, endRoot: chainOf(a).grow(1).rootAt(1) }
+    const replacement = { type: 'replace-key', key: a.publicKey, newKey: late.publicKey, labelHash: ZERO_HASH, ...end } as const
+    await fill(registrarChain(replacement), chainOf(a).grow(1), chainOf(late).grow(2, { registrarSize: 1 }))
+    expect(await faultOf(a)).to.equal(undefined)
+    expect(await faultOf(late)).to.match(/^0 M20 NOT_CONTINUED: no event "continues /)
   })
 
   it('B5: a kind of a later version is no fault', async () => {

@@ -1,19 +1,24 @@
 import { expect } from 'chai'
 import {
   bodyContent,
+  continuationOf,
   decodeBlock,
   decodeEvents,
   decodeReadings,
   decodeRun,
   EMPTY_CHAIN,
+  EVENT_CODES,
+  formatContinuation,
   formatGenesis,
   type Genesis,
   type GenesisLimits,
   KIND_EVENT,
   KIND_MEMBERSHIP,
   KIND_READINGS,
+  type MembershipOperation,
   parseGenesis,
   type Reading,
+  ZERO_HASH,
 } from '../../../protocol/index.ts'
 import { initialMembership } from '../../../protocol/membership.ts'
 import { type Sealed, Sealer } from '../../seal/index.ts'
@@ -25,7 +30,7 @@ import { seededRandom } from '../harness/seeded-random.ts'
 import { VirtualTime } from '../harness/virtual-time.ts'
 
 /** A sealer over a real store and a real door; `door.refuse` makes the door say no. */
-async function stand(limits: Partial<GenesisLimits> = {}, maxRows = 96, name = 'meter') {
+async function stand(limits: Partial<GenesisLimits> = {}, maxRows = 96, name = 'meter', operations: MembershipOperation[] = []) {
   const time = new VirtualTime()
   const platform = time.platform(seededRandom(5))
   const { clock, random } = platform
@@ -35,7 +40,8 @@ async function stand(limits: Partial<GenesisLimits> = {}, maxRows = 96, name = '
     formatGenesis({ name: 'seal', registrar: signerOf('registrar').publicKey, members, limits }),
   )
   const store = await LedgerStore.open({ kv: await openMemoryKv(), networkId: genesis.networkId, ownKey: signer.publicKey })
-  const membership = initialMembership(genesis)
+  const start = initialMembership(genesis)
+  const membership = operations.length === 0 ? start : start.apply(operations).membership
   const door = new Door({
     store,
     genesis,
@@ -54,6 +60,7 @@ async function stand(limits: Partial<GenesisLimits> = {}, maxRows = 96, name = '
     spool: store.spool,
     head: () => store.head(signer.publicKey) ?? EMPTY_CHAIN,
     registrarSize: () => membership.size,
+    continues: () => continuationOf(membership, signer.publicKey),
     submit: (run, own) => {
       submitted.push(run)
       return door.submit(run, own)
@@ -141,6 +148,28 @@ describe('the sealer', () => {
     expect(sealed.length).to.be.above(2)
     expect(sealed.reduce((rows, each) => rows + each.rows, 0)).to.equal(40)
     for (const { block } of sealed) expect(decodeBlock(block).body.length).to.be.at.most(512)
+  })
+
+  it('M20: the first block of a key that replaces another says what its chain goes on with, and readings follow', async () => {
+    const end = { endSize: 7, endRoot: ZERO_HASH }
+    const replaced = signerOf('meter').publicKey
+    const operation = {
+      type: 'replace-key',
+      key: replaced,
+      newKey: signerOf('new').publicKey,
+      labelHash: ZERO_HASH,
+      ...end,
+    } as const
+    const { sealer, store, time } = await stand({}, 96, 'new', [operation])
+    expect(await sealer.sealNext()).to.equal(undefined)
+    await store.spool.append([event(1), item(0)])
+    const first = await sealer.sealNext()
+    expect([first?.height, first?.rows, store.spool.size]).to.deep.equal([0, 0, 2])
+    const detail = formatContinuation({ key: replaced, ...end })
+    expect(decodeEvents(bodyContent(decodeBlock(first?.block as Uint8Array).body))).to.deep.equal([
+      { time: time.clock.now(), code: EVENT_CODES.continues, detail },
+    ])
+    expect([(await sealer.sealNext())?.rows, (await sealer.sealNext())?.rows, store.spool.size]).to.deep.equal([1, 1, 0])
   })
 
   it('READING_TOO_LARGE: says which reading fits no block', async () => {
