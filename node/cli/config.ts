@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { isWattnessError, WattnessError } from '../../protocol/index.ts'
-import { openSource } from '../collect/index.ts'
+import { checkSource, openSource, type SourceDeps } from '../collect/index.ts'
 import { type Resolved, resolveConfig } from '../config/index.ts'
 import { filesOf } from '../directory/index.ts'
 import { addCommand, addDir, type Context, FOUND_WRONG, type SharedOptions } from './context.ts'
@@ -23,13 +23,40 @@ export function configOf(io: Io, dir: string, flags: Readonly<Record<string, unk
   const faults: string[] = []
   for (const source of resolved.config.sources) {
     try {
-      openSource(source, io.platform)
+      openSource(source, sourceDepsOf(io, resolved))
     } catch (error) {
       if (!isWattnessError(error)) throw error
       faults.push(`${resolved.origins.sources}: ${error.message}`)
     }
   }
-  if (faults.length === 0) return resolved
+  assertNone(faults)
+  return resolved
+}
+
+/** What sources of this configuration are opened with. */
+export function sourceDepsOf({ platform, stdin }: Io, { sourcesDirectory }: Resolved): SourceDeps {
+  const standardInput = (): AsyncIterable<Uint8Array> => stdin as AsyncIterable<Uint8Array>
+  return { ...platform, standardInput, ...(sourcesDirectory === undefined ? {} : { directory: sourcesDirectory }) }
+}
+
+/** Also what sources name beside their input. Throws CONFIG_INVALID. */
+async function checkedConfigOf(io: Io, dir: string): Promise<Resolved> {
+  const resolved = configOf(io, dir)
+  const faults: string[] = []
+  for (const source of resolved.config.sources) {
+    try {
+      await checkSource(source, sourceDepsOf(io, resolved))
+    } catch (error) {
+      if (!isWattnessError(error)) throw error
+      faults.push(`${resolved.origins.sources}: ${source}: ${error.message}`)
+    }
+  }
+  assertNone(faults)
+  return resolved
+}
+
+function assertNone(faults: readonly string[]): void {
+  if (faults.length === 0) return
   const lines = faults.map((fault) => `\n  ${fault}`).join('')
   throw new WattnessError('CONFIG_INVALID', `the configuration is not valid:${lines}`, { faults })
 }
@@ -38,7 +65,7 @@ async function check(context: Context, options: SharedOptions): Promise<void> {
   const dir = context.dirOf(options)
   const file = filesOf(dir).config
   try {
-    configOf(context.io, dir)
+    await checkedConfigOf(context.io, dir)
     // A directory that was mistyped must not look like one that was checked.
     const found = existsSync(file)
     const text = found ? `${file}: fine` : `there is no ${file}: all is as it is by default or in the environment`

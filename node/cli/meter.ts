@@ -1,10 +1,9 @@
 import type { Logger as PinoLogger } from 'pino'
 import { EVENT_CODES } from '../../protocol/index.ts'
-import { Collector, openSource, type SourceState } from '../collect/index.ts'
+import { Collector, openSource, type SourceDeps, type SourceState } from '../collect/index.ts'
 import type { NodeOptions } from '../config/index.ts'
 import type { LedgerNode } from '../index.ts'
 import type { Platform, Timer } from '../platform.ts'
-import type { Io } from './io.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -17,19 +16,18 @@ export class Meter {
   readonly #collector: Collector | undefined
   #timer: Timer | undefined
 
-  constructor(node: LedgerNode, options: NodeOptions, io: Io, log: PinoLogger) {
+  constructor(node: LedgerNode, options: NodeOptions, platform: Platform, deps: SourceDeps, log: PinoLogger) {
     this.#node = node
     this.#options = options
-    this.#platform = io.platform
+    this.#platform = platform
     this.#log = log
-    this.#collector = options.sources.length === 0 ? undefined : this.#createCollector(io)
+    this.#collector = options.sources.length === 0 ? undefined : this.#createCollector(deps)
   }
 
-  #createCollector({ platform, stdin }: Io): Collector {
+  #createCollector(deps: SourceDeps): Collector {
     const { sources, sampling, silentAfterMs } = this.#options
-    const deps = { ...platform, standardInput: () => stdin as AsyncIterable<Uint8Array> }
     return new Collector({
-      ...platform,
+      ...this.#platform,
       sources: sources.map((source) => openSource(source, deps)),
       sampling,
       silentAfterMs,

@@ -4,6 +4,7 @@ import { nodeOptionsOf, type Resolved } from '../config/index.ts'
 import { ControlServer } from '../control/index.ts'
 import { filesOf, readGenesisFile } from '../directory/index.ts'
 import { type OpenedNode, openNode, verifySignature } from '../index.ts'
+import { sourceDepsOf } from './config.ts'
 import { type Context, type ExitStatus, FINE, FOUND_WRONG, type SharedOptions } from './context.ts'
 import type { Io } from './io.ts'
 import { createLog } from './log.ts'
@@ -14,8 +15,9 @@ import { logEvents, SELF_EQUIVOCATION } from './node-log.ts'
 const STOP_MS = 5_000
 
 /** Runs the node of a directory until the process is told to stop. */
-export async function runNode(context: Context, flags: SharedOptions, dir: string, { config }: Resolved): Promise<ExitStatus> {
+export async function runNode(context: Context, flags: SharedOptions, dir: string, resolved: Resolved): Promise<ExitStatus> {
   const { io } = context
+  const { config } = resolved
   const preset = flags.json === true || !io.isTerminal ? 'json' : 'text'
   const format = config.logFormat === 'auto' ? preset : config.logFormat
   const log = createLog(io, { level: config.logLevel, format })
@@ -30,7 +32,7 @@ export async function runNode(context: Context, flags: SharedOptions, dir: strin
   })
   const stops: (() => Promise<void>)[] = [() => opened.close()]
   try {
-    const meter = new Meter(opened.node, options, io, log)
+    const meter = new Meter(opened.node, options, io.platform, sourceDepsOf(io, resolved), log)
     const control = new ControlServer({
       socket: opened.files.controlSocket,
       node: opened.node,

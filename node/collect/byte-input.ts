@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { connect } from 'node:net'
+import { resolve } from 'node:path'
 import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { WattnessError } from '../../protocol/errors.ts'
@@ -17,6 +18,11 @@ const GZIP_MAGIC_0 = 0x1f
 const GZIP_MAGIC_1 = 0x8b
 
 export type ByteInput = (signal: AbortSignal) => AsyncIterable<Uint8Array>
+
+/** The path of a file that a source names. */
+export function pathOf(name: string, { directory }: SourceDeps): string {
+  return directory === undefined ? name : resolve(directory, name)
+}
 
 /** The file's bytes; decompressed where they begin as gzip does, whatever the name. Throws SOURCE_UNREADABLE. */
 export async function* fileBytes(path: string, signal?: AbortSignal): AsyncGenerator<Uint8Array> {

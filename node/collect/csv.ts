@@ -1,5 +1,5 @@
 import { WattnessError } from '../../protocol/errors.ts'
-import { fileBytes, standardInputBytes } from './byte-input.ts'
+import { fileBytes, pathOf, standardInputBytes } from './byte-input.ts'
 import { CsvAssembler } from './csv-assembler.ts'
 import { builtInFor } from './csv-builtin.ts'
 import { type CsvMapping, readMapping } from './csv-mapping.ts'
@@ -16,6 +16,7 @@ export const csvFormat: SourceFormat = {
   usage: ['csv:FILE?map=MAPPING.json', 'csv:FILE', 'csv:FILE#HOME'],
   recognise: (_fileName, firstBytes) => mappingByHeader(firstBytes) !== undefined,
   open,
+  check: async (spec, deps) => void (await declaredMapping(spec, deps)),
   offer,
 }
 
@@ -37,7 +38,7 @@ function open(spec: SourceSpec, deps: SourceDeps): MeterSource {
 }
 
 function inputOf(path: string, deps: SourceDeps, signal: AbortSignal): AsyncIterable<Uint8Array> {
-  return path === '-' ? standardInputBytes(deps, signal) : fileBytes(path, signal)
+  return path === '-' ? standardInputBytes(deps, signal) : fileBytes(pathOf(path, deps), signal)
 }
 
 /** The built-in mapping for a file that begins so, judged by its header line. */
@@ -58,13 +59,14 @@ function mappingByHeader(firstBytes: Uint8Array): CsvMapping | undefined {
 }
 
 async function* csvItems(spec: SourceSpec, deps: SourceDeps, signal: AbortSignal): AsyncGenerator<SourceItem> {
-  const declared = spec.options.get('map')
-  const { mapping, bytes } = await mapped(
-    inputOf(spec.target, deps, signal),
-    spec,
-    declared === undefined ? undefined : await readMapping(declared),
-  )
+  const given = await declaredMapping(spec, deps)
+  const { mapping, bytes } = await mapped(inputOf(spec.target, deps, signal), spec, given)
   yield* mappedItems(bytes, mapping, spec, signal)
+}
+
+async function declaredMapping(spec: SourceSpec, deps: SourceDeps): Promise<CsvMapping | undefined> {
+  const declared = spec.options.get('map')
+  return declared === undefined ? undefined : readMapping(pathOf(declared, deps))
 }
 
 /** Finds the mapping: the one given, or by the first bytes, which are put back before the rest. */

@@ -38,6 +38,16 @@ export function openSource(text: string, deps: SourceDeps): MeterSource {
   return formatNamed(spec.kind).open(spec, deps)
 }
 
+/**
+ * All that can be said of a source without its input: beside what `openSource` throws, CSV_MAPPING_INVALID.
+ */
+export async function checkSource(text: string, deps: SourceDeps): Promise<void> {
+  const spec = parseSpec(text)
+  const format = formatNamed(spec.kind)
+  format.open(spec, deps)
+  await format.check?.(spec, deps)
+}
+
 /** The format that recognises a file by its name and its first bytes (decompressed). */
 export function recogniseFormat(fileName: string, firstBytes: Uint8Array): SourceFormat | undefined {
   return FORMATS.find((format) => format.recognise(fileName, firstBytes))

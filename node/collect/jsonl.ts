@@ -12,7 +12,7 @@ import {
 } from '../../protocol/reading.ts'
 import { registerKey } from '../../protocol/register.ts'
 import { parseUnit } from '../../protocol/units.ts'
-import { fileBytes, standardInputBytes } from './byte-input.ts'
+import { fileBytes, pathOf, standardInputBytes } from './byte-input.ts'
 import { ScalerMemory } from './scaler-memory.ts'
 import {
   fault,
@@ -48,7 +48,8 @@ function open(spec: SourceSpec, deps: SourceDeps): MeterSource {
     kind: spec.kind,
     live: false,
     intervalData: true,
-    items: (signal) => jsonItems(spec.target === '-' ? standardInputBytes(deps, signal) : fileBytes(spec.target, signal)),
+    items: (signal) =>
+      jsonItems(spec.target === '-' ? standardInputBytes(deps, signal) : fileBytes(pathOf(spec.target, deps), signal)),
   }
 }
 

@@ -1,4 +1,4 @@
-import { type ByteInput, fileBytes, standardInputBytes, tcpBytes } from './byte-input.ts'
+import { type ByteInput, fileBytes, pathOf, standardInputBytes, tcpBytes } from './byte-input.ts'
 import { parseZone } from './local-time.ts'
 import { type P1Frame, P1Framer } from './p1-framer.ts'
 import { readingsOf } from './p1-reading.ts'
@@ -41,7 +41,7 @@ function open(spec: SourceSpec, deps: SourceDeps): MeterSource {
 
 function byteInput(spec: SourceSpec, deps: SourceDeps): { input: ByteInput; live: boolean } {
   if (spec.target === '-') return { input: (signal) => standardInputBytes(deps, signal), live: true }
-  if (!spec.target.startsWith('tcp://')) return { input: (signal) => fileBytes(spec.target, signal), live: false }
+  if (!spec.target.startsWith('tcp://')) return { input: (signal) => fileBytes(pathOf(spec.target, deps), signal), live: false }
   const { host, port } = tcpAddress(spec)
   return { input: (signal) => tcpBytes(host, port, signal), live: true }
 }

@@ -63,6 +63,8 @@ export interface SourceDeps {
   readonly random: Random
   /** What `-` stands for; the process's own standard input unless given. */
   readonly standardInput?: () => AsyncIterable<Uint8Array>
+  /** Where names of files that do not begin at the root are looked for; the working directory unless given. */
+  readonly directory?: string
 }
 
 /** `KIND:TARGET[?name=value&…][#HOME]`, taken apart. */
@@ -92,6 +94,8 @@ export interface SourceFormat {
   recognise(fileName: string, firstBytes: Uint8Array): boolean
   /** Throws SOURCE_SPEC_MALFORMED or SOURCE_OPTION_INVALID, and nothing about the input itself before it is read. */
   open(spec: SourceSpec, deps: SourceDeps): MeterSource
+  /** Looks at what else a spec names (a mapping file) and not at the input. Throws what is wrong with it. */
+  check?(spec: SourceSpec, deps: SourceDeps): Promise<void>
   /** The sources that a recognised file holds; without it, the file is one source. Throws where the file is damaged. */
   offer?(path: string): Promise<readonly OfferedSource[]>
 }

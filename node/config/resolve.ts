@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { Static } from 'typebox'
 import { WattnessError } from '../../protocol/index.ts'
 import { faultsOf } from './schema.ts'
@@ -15,6 +16,8 @@ export type Origins = { readonly [K in ConfigKey]: string }
 export interface Resolved {
   readonly config: Config
   readonly origins: Origins
+  /** Where files that `sources` names are looked for: beside config.json where they stand there, else undefined. */
+  readonly sourcesDirectory: string | undefined
 }
 
 export interface ResolveInit {
@@ -69,7 +72,9 @@ export function resolveConfig(init: ResolveInit = {}): Resolved {
     const lines = faults.map((fault) => `\n  ${fault}`).join('')
     throw new WattnessError('CONFIG_INVALID', `the configuration is not valid:${lines}`, { faults })
   }
-  return { config: config as Config, origins: origins as Origins }
+  // A service starts in whatever directory; a person who types a name means the one at hand.
+  const sourcesDirectory = init.file !== undefined && origins['sources'] === init.file ? dirname(init.file) : undefined
+  return { config: config as Config, origins: origins as Origins, sourcesDirectory }
 }
 
 function fileLayer(file: string | undefined, faults: string[]): Layer {

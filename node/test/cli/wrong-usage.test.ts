@@ -114,6 +114,20 @@ describe('wrong usage of the command line', () => {
     expect(shown.out).to.match(new RegExp(`^interval +"1m" +${file}$`, 'm'))
   })
 
+  it('config check looks at the mapping files of sources, beside config.json', async () => {
+    const dir = at.path('registrar')
+    const file = at.path('registrar/config.json')
+    await writeFile(at.path('registrar/map.json'), '{"layout":"round"}')
+    await writeFile(file, JSON.stringify({ sources: ['csv:a.csv?map=map.json', 'csv:b.csv?map=nowhere.json'] }))
+    const said = await say(['config', 'check', '--dir', dir, '--json'])
+    const { ok, faults } = json(said) as { ok: boolean; faults: string[] }
+    expect([said.status, ok]).to.deep.equal([1, false])
+    expect(faults).to.have.length(2)
+    expect(faults[0]).to.contain(`column mapping ${at.path('registrar/map.json')}: `)
+    expect(faults[1]).to.contain(at.path('registrar/nowhere.json'))
+    await writeFile(file, '{}')
+  })
+
   it('each command has a help with an example', async () => {
     const commands = [
       'network create',

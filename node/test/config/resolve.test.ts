@@ -50,6 +50,14 @@ describe('configuration', () => {
     expect(faultsOf({ file: file() })).to.deep.equal([])
   })
 
+  it('files of sources are looked for beside the file that names them, else where the command runs', async () => {
+    const init = await inFile({ sources: ['csv:a.csv'] })
+    expect(resolveConfig(init).sourcesDirectory).to.equal(dir)
+    expect(resolveConfig({ ...init, flags: { sources: ['csv:b.csv'] } }).sourcesDirectory).to.equal(undefined)
+    expect(resolveConfig({ ...init, environment: { WATTNESS_SOURCES: 'csv:b.csv' } }).sourcesDirectory).to.equal(undefined)
+    expect(resolveConfig(await inFile({})).sourcesDirectory).to.equal(undefined)
+  })
+
   it('flags go before the environment, the environment before the file, the file before the defaults', async () => {
     const init = await inFile({ interval: '1m', maxRows: 5, gossip: 'on' })
     const environment = { WATTNESS_INTERVAL: '2m', WATTNESS_MAX_ROWS: '6' }
