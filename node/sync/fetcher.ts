@@ -12,6 +12,7 @@ import {
   WANT_BYTES,
 } from './bounds.ts'
 import type { Fault } from './conduct.ts'
+import { Deadlines } from './deadlines.ts'
 import { type PauseReason, Pauses } from './pauses.ts'
 import type { Progress, Request } from './requests.ts'
 import type { Session } from './session.ts'
@@ -63,6 +64,7 @@ export class Fetcher {
   readonly #init: FetcherInit
   readonly #requests = new Map<number, Request>()
   readonly #late = new Map<number, Request>()
+  readonly #deadlines: Deadlines<Request>
   readonly #chains = new Map<number, Progress>()
   readonly #pauses = new Pauses()
   /** Bytes that all open requests together may bring. */
@@ -79,6 +81,7 @@ export class Fetcher {
 
   constructor(init: FetcherInit) {
     this.#init = init
+    this.#deadlines = new Deadlines(init.platform, (request) => this.#onSilence(request))
   }
 
   get isIdle(): boolean {
@@ -94,6 +97,7 @@ export class Fetcher {
     this.#stopped = true
     if (this.#waker !== undefined) this.#init.platform.timers.clear(this.#waker.timer)
     for (const request of [...this.#requests.values()]) this.#settle(request)
+    this.#deadlines.stop()
   }
 
   /** Looks for everything that some neighbour holds and this node neither holds nor has asked for. */
@@ -211,9 +215,9 @@ export class Fetcher {
     const { index, from, bytes, expected } = asked
     const id = this.#nextId
     this.#nextId = this.#nextId >= 0x7fff_ffff ? 1 : this.#nextId + 1
-    const timer = this.#init.platform.timers.set(ANSWER_TIMEOUT_MS, () => this.#onSilence(request))
-    const request: Request = { ...asked, id, session, askedMs: this.#nowMs(), timer }
+    const request: Request = { ...asked, id, session, askedMs: this.#nowMs() }
     this.#requests.set(id, request)
+    this.#deadlines.set(request, ANSWER_TIMEOUT_MS)
     this.#askedBytes += bytes
     this.#expectedBytes += expected
     this.#progressOf(index).request = request
@@ -233,7 +237,7 @@ export class Fetcher {
   /** The request is over, whatever became of it. */
   #settle(request: Request): void {
     if (!this.#requests.delete(request.id)) return
-    this.#init.platform.timers.clear(request.timer)
+    this.#deadlines.delete(request)
     this.#askedBytes -= request.bytes
     this.#expectedBytes -= request.expected
     request.session.outstanding--
@@ -264,8 +268,7 @@ export class Fetcher {
     const silentMs = now - Math.max(session.answeredMs, request.askedMs)
     // It answers, one after the other: this request has not had its turn.
     if (silentMs < ANSWER_TIMEOUT_MS && now - request.askedMs < LONGEST_WAIT_MS) {
-      request.timer = this.#init.platform.timers.set(ANSWER_TIMEOUT_MS - silentMs, () => this.#onSilence(request))
-      return
+      return this.#deadlines.set(request, ANSWER_TIMEOUT_MS - silentMs)
     }
     this.#giveUp(request)
     this.#pause(session, index)

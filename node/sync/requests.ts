@@ -1,4 +1,3 @@
-import type { Timer } from '../platform.ts'
 import type { Session } from './session.ts'
 
 /** What was asked of one neighbour. */
@@ -12,7 +11,6 @@ export interface Request {
   readonly expected: number
   readonly session: Session
   readonly askedMs: number
-  timer: Timer
 }
 
 /** One chain while anything of it is under way. */
