@@ -4,7 +4,7 @@ import { VERDICTS } from '../../protocol/verdict.ts'
 import { isTestOrBench, isTypeScript, readProject } from './harness/source-tree.ts'
 
 /** Texts of the form of a code that are none: names of variables, of files, of signals, of the system's own codes. */
-const NO_CODES = new Set(['WATTNESS_DATA', 'WATTNESS_DIR', 'NO_COLOR'])
+const NO_CODES = new Set(['WATTNESS_DATA', 'WATTNESS_DIR', 'NO_COLOR', 'ERR_HTTP_REQUEST_TIMEOUT', 'HPE_HEADER_OVERFLOW'])
 
 /** Why evidence is none: `data.fault` of INVALID_EVIDENCE. */
 const EVIDENCE_FAULTS = new Set([

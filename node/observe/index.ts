@@ -1,0 +1,5 @@
+/** The door of the room: what the node has verified, for others to read by HTTP. */
+
+export { type HttpInit, type HttpServer, startHttp } from './http-server.ts'
+export { HTTP_LIMITS, type HttpLimits, MAX_ADD_CHECKPOINT_BYTES } from './limits.ts'
+export type { WitnessAnswer, WitnessInit } from './witness.ts'
