@@ -2,6 +2,7 @@ import type { SamplingPolicy } from '../collect/index.ts'
 import type { Reach } from '../net/index.ts'
 import { DEFAULT_SETTINGS, type NodeSettings } from '../settings.ts'
 import { parseDuration } from './duration.ts'
+import { type HttpAddress, parseHttpAddress } from './http-address.ts'
 import type { Config } from './resolve.ts'
 
 /** The configuration as the parts of a node take it. */
@@ -10,6 +11,8 @@ export interface NodeOptions {
   readonly listen: readonly string[]
   readonly announce: readonly string[]
   readonly reach: Reach
+  /** Undefined: nothing is served by HTTP. */
+  readonly http: HttpAddress | undefined
   readonly sampling: SamplingPolicy
   readonly sources: readonly string[]
   readonly silentAfterMs: number
@@ -42,6 +45,7 @@ export function nodeOptionsOf(config: Config, networkIdHex: string): NodeOptions
       relay: config.relay,
       relayServer: config.relayServer,
     },
+    http: httpOf(config.http),
     sampling: {
       mode: config.sampling,
       intervalMs: msOf(config.samplingInterval),
@@ -58,6 +62,11 @@ export function nodeOptionsOf(config: Config, networkIdHex: string): NodeOptions
 /** The schema has let durations through only. */
 function msOf(text: string): number {
   return parseDuration(text) ?? 0
+}
+
+function httpOf(text: string): HttpAddress | undefined {
+  const address = parseHttpAddress(text)
+  return address === 'off' ? undefined : address
 }
 
 function isLoopback(address: string): boolean {

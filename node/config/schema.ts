@@ -1,6 +1,7 @@
 import { multiaddr } from '@multiformats/multiaddr'
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import { parseDuration } from './duration.ts'
+import { parseHttpAddress } from './http-address.ts'
 import { SETTINGS, type Setting } from './settings-table.ts'
 
 /** Where a value is wrong: `listen[1]`, as in config.json. */
@@ -23,6 +24,12 @@ ajv.addKeyword({
   },
 })
 ajv.addKeyword({ keyword: 'durationOr', schemaType: 'string' })
+ajv.addKeyword({
+  keyword: 'httpAddress',
+  type: 'string',
+  schemaType: 'boolean',
+  validate: (_: unknown, text: unknown) => parseHttpAddress(text as string) !== undefined,
+})
 ajv.addKeyword({
   keyword: 'multiaddr',
   type: 'string',

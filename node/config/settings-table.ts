@@ -63,6 +63,12 @@ export const SETTINGS = {
     expected: 'true or false',
     what: 'Relay for others.',
   }),
+  http: setting(Type.Unsafe<string>({ type: 'string', httpAddress: true }), {
+    preset: 'off',
+    flag: '--http <address>',
+    expected: '"off", a port, which is served on this machine alone, or an IP address and a port, such as 192.0.2.7:8080',
+    what: 'Where chains are served by HTTP as C2SP tiled logs, and checkpoints are taken to be cosigned.',
+  }),
   sources: setting(Type.Array(Type.String({ minLength: 1, maxLength: 8_192 }), { maxItems: 256 }), {
     preset: [],
     flag: '--source <spec>',
