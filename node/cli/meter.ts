@@ -14,6 +14,8 @@ export class Meter {
   readonly #platform: Platform
   readonly #log: PinoLogger
   readonly #collector: Collector | undefined
+  /** By source: the newest time of its readings since the start; at most as many as there are sources. */
+  readonly #newestMs = new Map<string, number>()
   #timer: Timer | undefined
 
   constructor(node: LedgerNode, options: NodeOptions, platform: Platform, deps: SourceDeps, log: PinoLogger) {
@@ -31,7 +33,12 @@ export class Meter {
       sources: sources.map((source) => openSource(source, deps)),
       sampling,
       silentAfterMs,
-      take: async (items) => void (await this.#node.take(items)),
+      take: async (items) => {
+        await this.#node.take(items)
+        for (const { source, reading } of items) {
+          this.#newestMs.set(source, Math.max(this.#newestMs.get(source) ?? 0, reading.time))
+        }
+      },
       onFault: ({ source, code, message, where, count }) => {
         const times = count === 1 ? '' : ` (${count} times)`
         this.#log.warn({ event: 'sourceFault', source, code, where, count }, `${source}: ${code} at ${where}: ${message}${times}`)
@@ -41,7 +48,9 @@ export class Meter {
           { event: 'sourceEvent', source, what: event, detail },
           `${source}: ${event}${detail === '' ? '' : `: ${detail}`}`,
         )
-        this.#node.take([{ source, event: { time, code: EVENT_CODES[event], detail } }]).catch((error: unknown) => {
+        // Not as one of the source's readings: those may be of years ago, and only what is newer than all is surely new.
+        const name = `events of ${source}`
+        this.#node.take([{ source: name, event: { time, code: EVENT_CODES[event], detail } }]).catch((error: unknown) => {
           this.#log.error({ event: 'sourceEvent', source, err: error }, 'an event of the meter could not be kept')
         })
       },
@@ -54,20 +63,30 @@ export class Meter {
 
   start(): void {
     this.#collector?.start()
-    if (this.#collector !== undefined) this.#keepHouse()
+    if (this.#collector !== undefined) this.#keepHouse(true)
   }
 
   /** What is old goes, now and every hour. */
-  #keepHouse(): void {
+  #keepHouse(isStart: boolean): void {
     const { store } = this.#node
     const { keepFramesMs, keepSeenMs } = this.#options
     const nowMs = this.#platform.clock.now()
     const work = async (): Promise<void> => {
       await store.spool.pruneFrames(nowMs - keepFramesMs)
-      await store.spool.pruneSeen(nowMs - keepSeenMs)
+      // At the start nobody knows yet which times the sources are at.
+      if (!isStart) await store.spool.pruneSeen(this.#presentMs(nowMs) - keepSeenMs)
     }
     work().catch((error: unknown) => this.#log.error({ event: 'prune', err: error }, 'old records could not be removed'))
-    this.#timer = this.#platform.timers.set(HOUR_MS, () => this.#keepHouse())
+    this.#timer = this.#platform.timers.set(HOUR_MS, () => this.#keepHouse(false))
+  }
+
+  /**
+   * Where the source that is furthest behind is. A recording of years ago is read for hours, and what of it is not in order
+   * must not be taken for something that was forgotten.
+   */
+  #presentMs(nowMs: number): number {
+    const running = this.sources.filter(({ state }) => state !== 'ended').map(({ source }) => this.#newestMs.get(source) ?? nowMs)
+    return Math.min(nowMs, ...running)
   }
 
   async stop(): Promise<void> {
