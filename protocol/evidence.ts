@@ -1,9 +1,9 @@
-import { compareBytes, equalBytes, Reader, toHex, Writer } from './bytes.ts'
+import { equalBytes, Reader, toHex, Writer } from './bytes.ts'
 import { checkpointOrigin, type SignedCheckpoint, verifyCheckpoint } from './checkpoint.ts'
 import { KEY_BYTES, SIGNATURE_BYTES, type VerifySignature } from './ed25519.ts'
 import { WattnessError } from './errors.ts'
+import { compareClaims, MAX_SIDE_BYTES, readSide, writeSide } from './evidence-side.ts'
 import { HASH_BYTES } from './hash.ts'
-import { MAX_PROOF_HASHES } from './limits.ts'
 import { consistencyProof, type NodeReader, rootAt, verifyConsistency } from './tree.ts'
 
 /**
@@ -43,17 +43,12 @@ export type EvidenceFault =
   | 'SIGNATURE_A'
   | 'SIGNATURE_B'
 
-const KIND_EQUIVOCATION = 1
+/** Kind 2 is evidence against a witness (rule A12). */
+export const KIND_EQUIVOCATION = 1
 const CHECKPOINT_BYTES = 8 + HASH_BYTES + SIGNATURE_BYTES
-const SIDE_BYTES = HASH_BYTES + 1 + MAX_PROOF_HASHES * HASH_BYTES
 
 /** Two proofs of the largest count; a year of quarter hours takes 1.4 kB with two proofs and 0.8 kB with one. */
-export const MAX_EVIDENCE_BYTES = 1 + KEY_BYTES + 2 * CHECKPOINT_BYTES + 8 + 2 * SIDE_BYTES
-
-/** Rule F3. */
-function compareCheckpoints(a: SignedCheckpoint, b: SignedCheckpoint): number {
-  return a.size - b.size || compareBytes(a.root, b.root)
-}
+export const MAX_EVIDENCE_BYTES = 1 + KEY_BYTES + 2 * CHECKPOINT_BYTES + 8 + 2 * MAX_SIDE_BYTES
 
 /**
  * Rule F4. Undefined where the evidence holds, else the first part that fails; cheap checks first, signatures last. It does
@@ -62,7 +57,7 @@ function compareCheckpoints(a: SignedCheckpoint, b: SignedCheckpoint): number {
 export function checkEvidence(verify: VerifySignature, networkId: Uint8Array, evidence: Evidence): EvidenceFault | undefined {
   const { a, b, size, rootA, proofA, rootB, proofB } = evidence
   if (!equalBytes(a.member, b.member)) return 'DIFFERENT_MEMBERS'
-  if (compareCheckpoints(a, b) >= 0) return 'WRONG_ORDER'
+  if (compareClaims(a, b) >= 0) return 'WRONG_ORDER'
   // At size 0 all chains agree: nothing can be proven from there.
   if (!Number.isSafeInteger(size) || size < 1 || size > a.size) return 'WRONG_SIZE'
   if (equalBytes(rootA, rootB)) return 'SAME_ROOT'
@@ -84,7 +79,7 @@ export function assertEvidence(verify: VerifySignature, networkId: Uint8Array, e
   throw new WattnessError('INVALID_EVIDENCE', `evidence against ${toHex(evidence.a.member)}: ${FAULT_WORDS[fault]}`, { fault })
 }
 
-const FAULT_WORDS: Readonly<Record<EvidenceFault, string>> = {
+export const FAULT_WORDS: Readonly<Record<EvidenceFault, string>> = {
   DIFFERENT_MEMBERS: 'the two checkpoints are of different members',
   WRONG_ORDER: 'expected the checkpoint of the smaller size, then root, first, and no two equal ones',
   WRONG_SIZE: 'the common size must be at least 1 and not above either checkpoint',
@@ -97,7 +92,7 @@ const FAULT_WORDS: Readonly<Record<EvidenceFault, string>> = {
 
 /** Rule F3: puts the two sides in the one order. The parts are taken as they are: checkEvidence judges them. */
 export function orderEvidence(size: number, one: EvidenceSide, other: EvidenceSide): Evidence {
-  const [a, b] = compareCheckpoints(one.checkpoint, other.checkpoint) <= 0 ? [one, other] : [other, one]
+  const [a, b] = compareClaims(one.checkpoint, other.checkpoint) <= 0 ? [one, other] : [other, one]
   return { a: a.checkpoint, b: b.checkpoint, size, rootA: a.root, proofA: a.proof, rootB: b.root, proofB: b.proof }
 }
 
@@ -139,29 +134,6 @@ function readCheckpoint(reader: Reader, member: Uint8Array): SignedCheckpoint {
   return { member, size, root: reader.bytes(HASH_BYTES).slice(), signature: reader.bytes(SIGNATURE_BYTES).slice() }
 }
 
-/** Rule F5: root and proof are written where the checkpoint lies above the common size; else they are known. */
-function writeSide(
-  writer: Writer,
-  size: number,
-  checkpoint: SignedCheckpoint,
-  root: Uint8Array,
-  proof: readonly Uint8Array[],
-): void {
-  if (checkpoint.size === size) return
-  writer.bytes(root).u8(proof.length)
-  for (const hash of proof) writer.bytes(hash)
-}
-
-function readSide(reader: Reader, size: number, checkpoint: SignedCheckpoint): { root: Uint8Array; proof: Uint8Array[] } {
-  if (checkpoint.size === size) return { root: checkpoint.root, proof: [] }
-  const root = reader.bytes(HASH_BYTES).slice()
-  const count = reader.u8()
-  if (count > MAX_PROOF_HASHES) reader.fail('OUT_OF_RANGE', `${count} proof hashes, above ${MAX_PROOF_HASHES}`)
-  const proof: Uint8Array[] = []
-  for (let i = 0; i < count; i++) proof.push(reader.bytes(HASH_BYTES).slice())
-  return { root, proof }
-}
-
 /** Rule F5. */
 export function encodeEvidence({ a, b, size, rootA, proofA, rootB, proofB }: Evidence): Uint8Array {
   const writer = new Writer(1_024).u8(KIND_EQUIVOCATION).bytes(a.member)
@@ -189,7 +161,7 @@ export function decodeEvidence(bytes: Uint8Array): Evidence {
   const member = reader.bytes(KEY_BYTES).slice()
   const a = readCheckpoint(reader, member)
   const b = readCheckpoint(reader, member)
-  if (compareCheckpoints(a, b) >= 0) reader.fail('NON_CANONICAL', 'the two checkpoints are equal or in the wrong order')
+  if (compareClaims(a, b) >= 0) reader.fail('NON_CANONICAL', 'the two checkpoints are equal or in the wrong order')
   const size = reader.varint(a.size)
   if (size === 0) reader.fail('OUT_OF_RANGE', 'common size 0')
   const sideA = readSide(reader, size, a)

@@ -6,7 +6,7 @@ export type { Holdings, Leaf, NamedLeaf } from './message-fields.ts'
 
 export const SYNC_VERSION = 1
 export const MAX_AGENT_BYTES = 64
-/** Above what evidence needs today: two attestations of the largest size and their proofs, 29,733 bytes. */
+/** Above what evidence needs today: two attestations of the largest size and their proofs, 29,672 bytes. */
 export const MAX_EVIDENCE_FRAME_BYTES = 32_768
 export const MAX_PEERS_PER_FRAME = 32
 export const MAX_ADDRESSES_PER_PEER = 4

@@ -1,4 +1,5 @@
 /** The protocol: pure functions over bytes, one module per section of the specification (README.md). */
+export * from './accusation.ts'
 export * from './attestation.ts'
 export * from './attestation-check.ts'
 export * from './attestation-leaves.ts'
@@ -44,3 +45,4 @@ export * from './tree.ts'
 export * from './units.ts'
 export * from './validate.ts'
 export * from './verdict.ts'
+export * from './witness-evidence.ts'

@@ -16,6 +16,11 @@ const EVIDENCE_FAULTS = new Set([
   'PROOF_B',
   'SIGNATURE_A',
   'SIGNATURE_B',
+  'DIFFERENT_WITNESSES',
+  'DIFFERENT_EPOCHS',
+  'NO_LEAF',
+  'INCLUSION_A',
+  'INCLUSION_B',
 ])
 
 /** `${kind}_TAKEN`. */
