@@ -4,7 +4,7 @@ import { UNIT } from '../../protocol/units.ts'
 import { sleep } from '../platform.ts'
 import { HEATINGS, type Heating, Household, type HouseholdModel, wattHours } from './household-model.ts'
 import type { MeterSource, SourceDeps, SourceFormat, SourceItem, SourceSpec } from './source.ts'
-import { assertOptionsKnown, durationOption, instantOption, refuseOption } from './source-spec.ts'
+import { assertOptionsKnown, durationOption, instantOption, parseInstant, refuseOption } from './source-spec.ts'
 
 /** A home that needs no meter and no file: `household:SEED?solar=4kWp&heating=heat-pump`. */
 export const householdFormat: SourceFormat = {
@@ -13,7 +13,8 @@ export const householdFormat: SourceFormat = {
   usage: [
     'household:SEED',
     'household:SEED?solar=4kWp&heating=heat-pump',
-    'household:SEED?from=2025-06-01&speed=900&interval=15m',
+    'household:SEED?from=2025-06-01',
+    'household:SEED?from=2025-06-01&until=2025-07-01&speed=900&interval=15m',
   ],
   recognise: () => false,
   open,
@@ -84,18 +85,19 @@ function rowAt(household: Household, model: HouseholdModel, intervalMs: number, 
 }
 
 function open(spec: SourceSpec, deps: SourceDeps): MeterSource {
-  assertOptionsKnown(spec, ['solar', 'heating', 'start', 'interval', 'from', 'speed'])
+  assertOptionsKnown(spec, ['solar', 'heating', 'start', 'interval', 'from', 'until', 'speed'])
   const intervalMs = durationOption(spec, 'interval') ?? DEFAULT_INTERVAL_MS
   const fromMs = instantOption(spec, 'from')
   const startMs = instantOption(spec, 'start') ?? HOUSEHOLD_START_MS
   const rows = householdReadings(spec.target, { heating: heating(spec), solarWp: solarWp(spec), startMs, intervalMs })
   const pace = speed(spec)
+  const end = until(spec, fromMs)
   return {
     spec: spec.text,
     kind: spec.kind,
     live: false,
     intervalData: true,
-    items: (signal) => households(rows, { intervalMs, fromMs, pace }, deps, signal),
+    items: (signal) => households(rows, { intervalMs, fromMs, pace, end }, deps, signal),
   }
 }
 
@@ -105,11 +107,13 @@ interface Schedule {
   readonly fromMs: number | undefined
   /** Seconds of the home's time in one real second; Infinity: as fast as it is read. */
   readonly pace: number
+  /** 'now': at the present it goes on with the clock. UTC milliseconds: the newest row. Undefined: none, also past the present. */
+  readonly end: 'now' | number | undefined
 }
 
 async function* households(
   rows: (timeMs: number) => Reading,
-  { intervalMs, fromMs, pace }: Schedule,
+  { intervalMs, fromMs, pace, end }: Schedule,
   { clock, timers }: SourceDeps,
   signal: AbortSignal,
 ): AsyncGenerator<SourceItem> {
@@ -118,7 +122,10 @@ async function* households(
   // A boundary that falls on the start is the end of an interval nobody saw.
   for (let count = 1; ; count++) {
     const time = (Math.floor(firstMs / intervalMs) + count) * intervalMs
-    const dueMs = beganMs + (time - firstMs) / pace
+    if (typeof end === 'number' && time > end) return
+    const paceMs = beganMs + (time - firstMs) / pace
+    // Nobody has read a meter tomorrow, unless asked to.
+    const dueMs = end === 'now' ? Math.max(paceMs, time) : paceMs
     try {
       // Clocks are set: sleep again until the time is there.
       for (let waitMs = dueMs - clock.now(); waitMs > 0; waitMs = dueMs - clock.now())
@@ -146,6 +153,16 @@ function solarWp(spec: SourceSpec): number {
   return watts <= MAX_SOLAR_WP
     ? watts
     : refuseOption(spec, 'solar', 'expected peak power of at most 100kWp, such as 4kWp or 3.6kWp')
+}
+
+function until(spec: SourceSpec, fromMs: number | undefined): Schedule['end'] {
+  const text = spec.options.get('until')
+  if (text === undefined) return fromMs === undefined || spec.options.has('speed') ? undefined : 'now'
+  if (fromMs === undefined) return refuseOption(spec, 'until', 'only a replay has an end: give from= as well')
+  if (text === 'now') return 'now'
+  const untilMs = parseInstant(text)
+  if (untilMs !== undefined && untilMs >= fromMs) return untilMs
+  return refuseOption(spec, 'until', 'expected now, or an instant after from= such as 2025-01-01 or 2025-01-01T12:00Z')
 }
 
 function speed(spec: SourceSpec): number {

@@ -144,6 +144,51 @@ describe('household source', () => {
     await reading
   })
 
+  /** Times that a source has given once so much time has passed, from 2025-01-01T00:07 on. */
+  async function timesOf(spec: string, advanceMs: readonly number[]): Promise<string[][]> {
+    const time = new VirtualTime({ startMs: Date.UTC(2025, 0, 1, 0, 7) })
+    const deps = { clock: time.clock, timers: time.timers, random: seededRandom(1) }
+    const stop = new AbortController()
+    const found: SourceItem[] = []
+    const reading = (async () => {
+      for await (const item of openSource(spec, deps).items(stop.signal)) found.push(item)
+    })()
+    const steps: string[][] = []
+    for (const ms of advanceMs) {
+      await time.advance(ms)
+      steps.push(readingsOf(found.splice(0)).map(({ reading }) => new Date(reading.time).toISOString().slice(0, 16)))
+    }
+    stop.abort(new Error('stop'))
+    await reading
+    return steps
+  }
+
+  it('from= stops at the present and goes on with the clock (until=now); so after a restart', async () => {
+    const old = ['2024-12-31T23:30', '2024-12-31T23:45', '2025-01-01T00:00']
+    for (const options of [
+      'from=2024-12-31T23:20Z',
+      'from=2024-12-31T23:20Z&until=now',
+      'from=2024-12-31T23:20Z&until=now&speed=max',
+    ]) {
+      const steps = await timesOf(`household:a?${options}`, [1, 8 * 60_000 - 2, 1, 900_000])
+      expect(steps, options).to.deep.equal([old, [], ['2025-01-01T00:15'], ['2025-01-01T00:30']])
+    }
+    // Begun later, it gives the same times and is at the present again.
+    const [first] = await timesOf('household:a?from=2024-12-30', [1])
+    expect(first).to.have.length(2 * 96)
+    expect(first?.at(-1)).to.equal('2025-01-01T00:00')
+    // A speed holds until it has caught up.
+    const [fast] = await timesOf('household:a?from=2024-12-31T23:20Z&until=now&speed=900', [60_000])
+    expect(fast).to.deep.equal(old)
+  })
+
+  it('until= an instant: the replay ends there, be it past or to come', async () => {
+    const [past, after] = await timesOf('household:a?from=2024-12-31&until=2024-12-31T01:00Z', [1, 7_200_000])
+    expect([past?.length, past?.at(-1), after]).to.deep.equal([4, '2024-12-31T01:00', []])
+    const [future] = await timesOf('household:a?from=2025-01-01&until=2025-01-02', [1])
+    expect(future?.at(-1)).to.equal('2025-01-02T00:00')
+  })
+
   it('SOURCE_OPTION_INVALID: each option says what it expects', async () => {
     for (const option of [
       'solar=4',
@@ -153,6 +198,9 @@ describe('household source', () => {
       'interval=soon',
       'from=yesterday',
       'speed=3',
+      'until=now',
+      'from=2025-01-02&until=2025-01-01',
+      'from=2025-01-02&until=tomorrow',
       'from=2025-01-01&speed=0',
       'start=x',
     ]) {
