@@ -66,12 +66,13 @@ export class Membership {
   /** Indices of the witnesses in force, ascending (rule M19). */
   readonly witnesses: readonly number[]
 
-  constructor(size: number, members: readonly Member[], usedInvitations: ReadonlySet<string>) {
+  /** `before`: a state of the same members, whose order by key and witnesses are taken over. */
+  constructor(size: number, members: readonly Member[], usedInvitations: ReadonlySet<string>, before?: Membership) {
     this.size = size
     this.members = members
-    this.#byKey = bucketsOf(members)
+    this.#byKey = before === undefined ? bucketsOf(members) : before.#byKey
     this.#usedInvitations = usedInvitations
-    this.witnesses = members.filter(isWitness).map(({ index }) => index)
+    this.witnesses = before?.witnesses ?? members.filter(isWitness).map(({ index }) => index)
   }
 
   get registrar(): Member {
@@ -96,6 +97,9 @@ export class Membership {
 
   /** The same state after one more block of the registrar's chain; blocks without operations only count. */
   apply(operations: readonly MembershipOperation[]): AppliedMembership {
+    if (operations.length === 0) {
+      return { membership: new Membership(this.size + 1, this.members, this.#usedInvitations, this), voided: [] }
+    }
     const draft: Draft = {
       size: this.size + 1,
       members: [...this.members],

@@ -4,16 +4,26 @@ import {
   type AdmitResult,
   admitMember,
   askControl,
+  changeRoles,
   describeMembers,
-  type MemberLine,
+  type ListedMember,
+  type ReplaceOrder,
+  type ReplaceResult,
   type RevokeResult,
+  type RolesResult,
+  replaceMember,
   revokeMember,
 } from '../control/index.ts'
+import { verifySignature } from '../index.ts'
 import { addCommand, addDir, type Context, type SharedOptions } from './context.ts'
 import { socketOf, withStoppedNode, withStore } from './ledger.ts'
 
 interface RegistrarFlags extends SharedOptions {
   readonly sealAlone?: boolean
+}
+
+interface ReplaceFlags extends RegistrarFlags {
+  readonly label?: string
 }
 
 interface AdmitFlags extends RegistrarFlags {
@@ -28,7 +38,10 @@ export function registerMember(program: Command, context: Context): void {
   const example = 'wattness member admit wattness-request:1:… --dir registrar'
   addDir(addCommand(member, 'admit <who>', 'admit a pasted request, or a key with the label and roles given', example))
     .option('--label <text>', 'for a bare key (default: its first digits)')
-    .option('--roles <roles>', 'for a bare key: meter, witness, observer, separated by commas (default: meter,witness)')
+    .option(
+      '--roles <roles>',
+      'for a bare key: meter, witness, observer, separated by commas (default: meter,witness as long as there is room for a witness)',
+    )
     .option('--seal-alone', SEAL_ALONE)
     .action((who: string, flags: AdmitFlags) => admit(context, who, flags))
   addDir(addCommand(member, 'list', 'who belongs to the network', 'wattness member list --dir registrar')).action(
@@ -44,6 +57,27 @@ export function registerMember(program: Command, context: Context): void {
   )
     .option('--seal-alone', SEAL_ALONE)
     .action((name: string, flags: RegistrarFlags) => revoke(context, name, flags))
+  addDir(
+    addCommand(
+      member,
+      'role <member> <roles>',
+      'give a member other roles: all that it has from then on, separated by commas',
+      'wattness member role 3 meter,witness --dir registrar',
+    ),
+  )
+    .option('--seal-alone', SEAL_ALONE)
+    .action((name: string, roles: string, flags: RegistrarFlags) => changeRolesOf(context, name, roles, flags))
+  addDir(
+    addCommand(
+      member,
+      'replace <member> <by>',
+      "end a member's chain at what is final of it, and let a new key go on: a pasted request, or a key",
+      'wattness member replace 3 wattness-request:1:… --dir registrar',
+    ),
+  )
+    .option('--label <text>', "for a bare key (default: the old one's)")
+    .option('--seal-alone', SEAL_ALONE)
+    .action((name: string, by: string, flags: ReplaceFlags) => replace(context, name, by, flags))
 }
 
 async function admit(context: Context, who: string, flags: AdmitFlags): Promise<void> {
@@ -63,13 +97,23 @@ async function admit(context: Context, who: string, flags: AdmitFlags): Promise<
 async function list(context: Context, options: SharedOptions): Promise<void> {
   const dir = context.dirOf(options)
   const members =
-    (await askControl<MemberLine[]>(socketOf(dir), 'GET', '/members')) ??
-    (await withStore(dir, ({ membership }) => Promise.resolve(describeMembers(membership))))
-  const lines = members.map(({ index, key, label, roles, revoked }) => {
-    const end = revoked === null ? '' : `  revoked after ${revoked.endSize} blocks`
-    return `${String(index).padStart(3)}  ${key}  ${roles.padEnd(13)}  ${label ?? '?'}${end}`
-  })
-  await context.print(options, members, lines.join('\n'))
+    (await askControl<ListedMember[]>(socketOf(dir), 'GET', '/members')) ??
+    (await withStore(dir, (view) => Promise.resolve(describeMembers(view))))
+  await context.print(options, members, members.map(listLine).join('\n'))
+}
+
+function listLine({ index, key, label, roles, replaces, revoked, counts }: ListedMember): string {
+  const notes = [
+    replaces === null ? undefined : `goes on for ${replaces}`,
+    revoked === null ? undefined : endText(revoked),
+    counts ? undefined : 'not final yet',
+  ].filter((note) => note !== undefined)
+  const row = `${String(index).padStart(3)}  ${key}  ${roles.padEnd(13)}  ${label ?? '?'}`
+  return [row, ...notes].join('  ')
+}
+
+function endText({ endSize, replacedBy }: NonNullable<ListedMember['revoked']>): string {
+  return replacedBy === null ? `revoked after ${endSize} blocks` : `replaced by ${replacedBy} after ${endSize} blocks`
 }
 
 async function revoke(context: Context, name: string, flags: RegistrarFlags): Promise<void> {
@@ -81,5 +125,32 @@ async function revoke(context: Context, name: string, flags: RegistrarFlags): Pr
     flags,
     result,
     `member ${result.index} ${result.key} is revoked; ${result.endSize} blocks of its chain stay`,
+  )
+}
+
+async function changeRolesOf(context: Context, name: string, roles: string, flags: RegistrarFlags): Promise<void> {
+  const dir = context.dirOf(flags)
+  const result =
+    (await askControl<RolesResult>(socketOf(dir), 'POST', '/members/role', { member: name, roles })) ??
+    (await withStoppedNode(dir, flags.sealAlone === true, ({ node }) => changeRoles(node, name, roles)))
+  await context.print(flags, result, `member ${result.index} ${result.key} is ${result.roles}`)
+}
+
+async function replace(context: Context, name: string, by: string, flags: ReplaceFlags): Promise<void> {
+  const dir = context.dirOf(flags)
+  const { label } = flags
+  const order: ReplaceOrder = { member: name, by, ...(label === undefined ? {} : { label }) }
+  const { clock, random } = context.io.platform
+  const tools = { clock, random, verify: verifySignature }
+  const result =
+    (await askControl<ReplaceResult>(socketOf(dir), 'POST', '/members/replace', order)) ??
+    (await withStoppedNode(dir, flags.sealAlone === true, ({ node }) => replaceMember(node, tools, order)))
+  const { index, key, registrarSize, replaces } = result
+  const named = result.label === null ? '' : `"${result.label}" `
+  await context.print(
+    flags,
+    result,
+    `member ${index} ${named}${key} goes on for member ${replaces.index}, of whose chain ${replaces.endSize} blocks stay; ` +
+      `it counts from size ${registrarSize} of the registrar's chain`,
   )
 }

@@ -2,7 +2,16 @@
 export { type BlockLine, type BlockQuery, blockQueryOf, formatBlockLine, MAX_BLOCK_LIMIT, readBlockLines } from './block-lines.ts'
 export { askControl, type ControlAnswer, streamControl } from './client.ts'
 export { findMember, nameOf } from './member-name.ts'
-export { type AdmitOrder, type AdmitResult, admitMember, type RevokeResult, revokeMember } from './membership-desk.ts'
+export {
+  type AdmitOrder,
+  type AdmitResult,
+  admitMember,
+  changeRoles,
+  type RevokeResult,
+  type RolesResult,
+  revokeMember,
+} from './membership-desk.ts'
+export { type ReplaceOrder, type ReplaceResult, type ReplaceTools, replaceMember } from './replacement-desk.ts'
 export { type ControlInit, ControlServer } from './server.ts'
 export {
   type ChainLine,
@@ -11,6 +20,7 @@ export {
   describeStatus,
   formatStatus,
   type LedgerView,
+  type ListedMember,
   type MemberLine,
   type PeerLine,
   type RunningNode,

@@ -1,15 +1,25 @@
 import {
+  assertGrantable,
+  type Bytes,
   EMPTY_CHAIN,
   encodeLabelRecord,
+  equalBytes,
+  formatRoles,
   fromHex,
   isAcceptableKey,
   type LabelRecord,
+  MAX_WITNESSES,
   type Member,
+  type Membership,
+  type MembershipOperation,
   parseJoinRequest,
   parseRoles,
+  ROLE_METER,
+  ROLE_WITNESS,
   SALT_BYTES,
   toHex,
   WattnessError,
+  witnessesOf,
 } from '../../protocol/index.ts'
 import type { Random } from '../platform.ts'
 import { findMember } from './member-name.ts'
@@ -32,16 +42,16 @@ export interface AdmitResult {
   readonly registrarSize: number
 }
 
-const KEY_TEXT = /^[0-9a-f]{64}$/i
+export const KEY_TEXT = /^[0-9a-f]{64}$/i
 
 /**
  * Writes an admission into the registrar's chain. A member that belongs already is no error. Throws NOT_THE_REGISTRAR,
- * REQUEST_INVALID, LABEL_INVALID, ROLES_INVALID, UNACCEPTABLE_KEY, JOIN_REFUSED, SEAL_HELD_BACK.
+ * REQUEST_INVALID, LABEL_INVALID, ROLES_INVALID, UNACCEPTABLE_KEY, JOIN_REFUSED, MEMBERS_FULL, WITNESSES_FULL, SEAL_HELD_BACK.
  */
 export async function admitMember(node: ControlledNode, random: Random, order: AdmitOrder): Promise<AdmitResult> {
   assertRegistrar(node)
   const key = KEY_TEXT.test(order.who.trim()) ? await admitKey(node, random, order) : await admitRequest(node, order)
-  const member = node.membership.member(key) as Member
+  const member = heldBy(node).member(key) as Member
   return { key: member.keyHex, index: member.index, label: member.label ?? null, registrarSize: member.admittedAt }
 }
 
@@ -56,20 +66,28 @@ async function admitRequest(node: ControlledNode, { who, label, roles }: AdmitOr
 }
 
 async function admitKey(node: ControlledNode, random: Random, { who, label, roles }: AdmitOrder): Promise<Uint8Array> {
-  const key = fromHex(who.trim().toLowerCase())
-  if (!isAcceptableKey(key)) {
-    throw new WattnessError(
-      'UNACCEPTABLE_KEY',
-      `${who} is no Ed25519 key that is safe to admit (not canonical, or of small order)`,
-    )
-  }
-  const known = node.membership.member(key)
+  const key = keyOf(who)
+  const known = heldBy(node).member(key)
   if (known !== undefined && known.revoked === undefined) return key
   if (known !== undefined)
     throw new WattnessError('JOIN_REFUSED', `${who} was revoked: its owner needs a new key`, { code: 'REVOKED' })
   const record: LabelRecord = encodeLabelRecord(random.bytes(SALT_BYTES), label ?? toHex(key).slice(0, 12))
-  await node.admitKey(key, parseRoles(roles ?? 'meter,witness'), record)
+  await node.admitKey(key, roles === undefined ? usualRoles(heldBy(node)) : parseRoles(roles), record)
   return key
+}
+
+/** A meter usually is a witness too, as long as there is room for one. */
+function usualRoles(membership: Membership): number {
+  return witnessesOf(membership).length < MAX_WITNESSES ? ROLE_METER | ROLE_WITNESS : ROLE_METER
+}
+
+export function keyOf(text: string): Bytes {
+  const key = fromHex(text.trim().toLowerCase())
+  if (isAcceptableKey(key)) return key
+  throw new WattnessError(
+    'UNACCEPTABLE_KEY',
+    `${text} is no Ed25519 key that is safe to admit (not canonical, or of small order)`,
+  )
 }
 
 export interface RevokeResult {
@@ -79,19 +97,85 @@ export interface RevokeResult {
   readonly endSize: number
 }
 
-/** Ends a member's chain at what the registrar holds of it. Throws NOT_THE_REGISTRAR, MEMBER_UNKNOWN, MEMBER_AMBIGUOUS. */
+/**
+ * Ends a member's chain at what the registrar holds of it; one that told two stories, at what is final. Throws
+ * NOT_THE_REGISTRAR, MEMBER_UNKNOWN, MEMBER_AMBIGUOUS, MEMBER_IS_REGISTRAR, SEAL_HELD_BACK.
+ */
 export async function revokeMember(node: ControlledNode, name: string): Promise<RevokeResult> {
-  assertRegistrar(node)
-  const { key, keyHex, index, revoked } = findMember(node.membership, name)
-  if (index === 0) throw new WattnessError('MEMBER_IS_REGISTRAR', 'the registrar cannot be revoked: genesis names it')
+  const { key, keyHex, index, revoked } = memberToChange(node, name)
   if (revoked !== undefined) return { key: keyHex, index, endSize: revoked.endSize }
-  const { size, root } = node.store.head(key) ?? EMPTY_CHAIN
-  await node.changeMembership([{ type: 'revoke', key, endSize: size, endRoot: root }])
+  const { size, root } = node.store.quarantined(key) ? finalEnd(node, key) : heldEnd(node, key)
+  await write(node, { type: 'revoke', key, endSize: size, endRoot: root }, (held) => held.at(index)?.revoked?.endSize === size)
   return { key: keyHex, index, endSize: size }
 }
 
+export interface RolesResult {
+  readonly key: string
+  readonly index: number
+  readonly label: string | null
+  readonly roles: string
+}
+
+/**
+ * Gives a member other roles. One that has just these is no error. Throws NOT_THE_REGISTRAR, MEMBER_UNKNOWN,
+ * MEMBER_AMBIGUOUS, MEMBER_IS_REGISTRAR, REVOKED, ROLES_INVALID, OUT_OF_RANGE, WITNESSES_FULL, SEAL_HELD_BACK.
+ */
+export async function changeRoles(node: ControlledNode, name: string, text: string): Promise<RolesResult> {
+  const roles = parseRoles(text)
+  assertGrantable(roles, 'a member')
+  const { key, keyHex, index, label, revoked, roles: before } = memberToChange(node, name)
+  if (revoked !== undefined) throw new WattnessError('REVOKED', `member ${index} was revoked: it has no roles to change`)
+  if (roles !== before) {
+    const witnesses = witnessesOf(heldBy(node))
+    if ((roles & ROLE_WITNESS) !== 0 && !witnesses.includes(index) && witnesses.length >= MAX_WITNESSES) {
+      throw new WattnessError('WITNESSES_FULL', `the network has ${MAX_WITNESSES} witnesses, and can have no more`)
+    }
+    await write(node, { type: 'change-roles', key, roles }, (held) => held.at(index)?.roles === roles)
+  }
+  return { key: keyHex, index, label: label ?? null, roles: formatRoles(roles) }
+}
+
+/** What the registrar decides by: its own blocks bind it from the moment they are on disk, whether they count yet or not. */
+export function heldBy(node: ControlledNode): Membership {
+  return node.heldMembership ?? node.membership
+}
+
+export function memberToChange(node: ControlledNode, name: string): Member {
+  assertRegistrar(node)
+  const member = findMember(heldBy(node), name)
+  if (member.index !== 0) return member
+  throw new WattnessError('MEMBER_IS_REGISTRAR', 'the registrar is named by genesis: it cannot be revoked or changed')
+}
+
+interface End {
+  readonly size: number
+  readonly root: Bytes
+}
+
+function heldEnd({ store }: ControlledNode, key: Bytes): End {
+  return store.head(key) ?? EMPTY_CHAIN
+}
+
+/** Where nothing tells what is final, what is held. */
+export function finalEnd(node: ControlledNode, key: Bytes): End {
+  return node.finalOf?.(key) ?? heldEnd(node, key)
+}
+
+/** Throws OPERATION_VOID where another operation came first and this one had no effect. */
+export async function write(
+  node: ControlledNode,
+  operation: MembershipOperation,
+  isDone: (held: Membership) => boolean,
+): Promise<void> {
+  await node.changeMembership([operation])
+  if (isDone(heldBy(node))) return
+  throw new WattnessError('OPERATION_VOID', `${operation.type} of ${toHex(operation.key)}: another change came first`, {
+    operation: operation.type,
+  })
+}
+
 function assertRegistrar({ key, genesis }: ControlledNode): void {
-  if (toHex(key) === toHex(genesis.registrar)) return
+  if (equalBytes(key, genesis.registrar)) return
   const expected = toHex(genesis.registrar).slice(0, 16)
   throw new WattnessError(
     'NOT_THE_REGISTRAR',

@@ -4,7 +4,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { isWattnessError, type VerifySignature, WattnessError } from '../../protocol/index.ts'
 import type { Platform } from '../platform.ts'
 import { blockQueryOf, readBlockLines } from './block-lines.ts'
-import { type AdmitOrder, admitMember, revokeMember } from './membership-desk.ts'
+import { type AdmitOrder, admitMember, changeRoles, revokeMember } from './membership-desk.ts'
+import { type ReplaceOrder, replaceMember } from './replacement-desk.ts'
 import { placeSocket, type SocketPlace } from './socket-path.ts'
 import { type ControlledNode, describeMembers, describeRunning, describeStatus, type RunningNode } from './status.ts'
 import { verifyLines } from './verify-lines.ts'
@@ -42,10 +43,10 @@ export class ControlServer {
   constructor(init: ControlInit) {
     this.#init = init
     const { node, platform, verify } = init
-    const { random } = platform
+    const { clock, random } = platform
     this.#routes = new Map<string, Route>([
       ['GET /status', () => describeStatus(node, describeRunning(node, init.sources()))],
-      ['GET /members', () => describeMembers(node.membership)],
+      ['GET /members', () => describeMembers(node)],
       ['GET /blocks', (url) => readBlockLines(node, blockQueryOf(parametersOf(url)))],
       [
         'GET /verify',
@@ -53,6 +54,14 @@ export class ControlServer {
       ],
       ['POST /members/admit', async (_, body) => admitMember(node, random, orderOf(await body()))],
       ['POST /members/revoke', async (_, body) => revokeMember(node, textOf(await body(), 'member'))],
+      [
+        'POST /members/role',
+        async (_, body) => {
+          const order = await body()
+          return changeRoles(node, textOf(order, 'member'), textOf(order, 'roles'))
+        },
+      ],
+      ['POST /members/replace', async (_, body) => replaceMember(node, { random, clock, verify }, replacementOf(await body()))],
     ])
   }
 
@@ -160,7 +169,13 @@ function textOf(body: Readonly<Record<string, unknown>>, name: string): string {
 }
 
 function orderOf(body: Readonly<Record<string, unknown>>): AdmitOrder {
-  const optional = (name: 'label' | 'roles'): Partial<AdmitOrder> =>
-    body[name] === undefined ? {} : { [name]: textOf(body, name) }
-  return { who: textOf(body, 'who'), ...optional('label'), ...optional('roles') }
+  return { who: textOf(body, 'who'), ...optional(body, 'label'), ...optional(body, 'roles') }
+}
+
+function replacementOf(body: Readonly<Record<string, unknown>>): ReplaceOrder {
+  return { member: textOf(body, 'member'), by: textOf(body, 'by'), ...optional(body, 'label') }
+}
+
+function optional<N extends string>(body: Readonly<Record<string, unknown>>, name: N): { readonly [name in N]?: string } {
+  return body[name] === undefined ? {} : ({ [name]: textOf(body, name) } as { readonly [name in N]: string })
 }

@@ -25,7 +25,10 @@ export interface LedgerView {
   readonly genesis: Genesis
   readonly key: Uint8Array
   readonly store: LedgerStore
+  /** The state that counts. */
   readonly membership: Membership
+  /** The one after every block of the registrar's that is held; the same unless given. */
+  readonly heldMembership?: Membership
 }
 
 /** The running node as this room needs it. */
@@ -40,6 +43,8 @@ export interface ControlledNode extends LedgerView {
   admit(request: JoinRequest): Promise<JoinAnswer>
   admitKey(key: Uint8Array, roles: Roles, label: LabelRecord): Promise<number>
   changeMembership(operations: readonly MembershipOperation[]): Promise<unknown>
+  /** What is final of a member's chain; undefined where nothing tells. */
+  finalOf?(key: Uint8Array): { readonly size: number; readonly root: Uint8Array } | undefined
 }
 
 /** What only a running node knows. */
@@ -69,7 +74,15 @@ export interface MemberLine {
   readonly label: string | null
   readonly roles: string
   readonly admittedAt: number
-  readonly revoked: { readonly atSize: number; readonly endSize: number } | null
+  /** Index of the member whose chain this one goes on with. */
+  readonly replaces: number | null
+  readonly revoked: { readonly atSize: number; readonly endSize: number; readonly replacedBy: number | null } | null
+}
+
+/** A line of `member list`. */
+export interface ListedMember extends MemberLine {
+  /** False while the block that says so is not final. */
+  readonly counts: boolean
 }
 
 export interface ChainLine extends MemberLine {
@@ -100,18 +113,29 @@ const WRITES: ReadonlySet<string> = new Set([formatRoles(ROLE_METER), formatRole
 /** Damage told at once; `verify` tells all. */
 const DAMAGE_SHOWN = 16
 
-export function describeMembers(membership: Membership): MemberLine[] {
-  return membership.members.map(memberLine)
+/** Members as the held blocks of the registrar say; what does not count yet is marked. */
+export function describeMembers({ membership, heldMembership = membership }: Memberships): ListedMember[] {
+  return heldMembership.members.map((member) => ({ ...memberLine(member), counts: isSame(member, membership.at(member.index)) }))
 }
 
-function memberLine({ index, keyHex, label, roles, admittedAt, revoked }: Member): MemberLine {
+type Memberships = Pick<LedgerView, 'membership' | 'heldMembership'>
+
+/** As far as operations change a member. */
+function isSame(held: Member, counted: Member | undefined): boolean {
+  if (counted === undefined || counted.keyHex !== held.keyHex) return false
+  return counted.roles === held.roles && counted.revoked?.atSize === held.revoked?.atSize
+}
+
+function memberLine({ index, keyHex, label, roles, admittedAt, replaces, revoked }: Member): MemberLine {
   return {
     index,
     key: keyHex,
     label: label ?? null,
     roles: formatRoles(roles),
     admittedAt,
-    revoked: revoked === undefined ? null : { atSize: revoked.atSize, endSize: revoked.endSize },
+    replaces: replaces ?? null,
+    revoked:
+      revoked === undefined ? null : { atSize: revoked.atSize, endSize: revoked.endSize, replacedBy: revoked.replacedBy ?? null },
   }
 }
 
@@ -193,7 +217,7 @@ export function formatStatus(status: Status): string {
         String(frontier[at] ?? 0),
         chain.head?.slice(0, 12) ?? '-',
         chain.sealedAt ?? '-',
-        [chain.quarantined ? 'QUARANTINED' : '', chain.revoked === null ? '' : 'revoked'].filter((text) => text !== '').join(' '),
+        [chain.quarantined ? 'QUARANTINED' : '', endText(chain)].filter((text) => text !== '').join(' '),
       ]),
     ]),
   ]
@@ -215,6 +239,11 @@ function stateText({ self, waiting }: Status, { pid, peers, sources, heldBack, c
   const held = heldBack === null || !isWriter ? '' : `; seals nothing: ${heldBack}`
   const count = `${peers.length} peer${peers.length === 1 ? '' : 's'}`
   return `running (process ${pid}), ${count}, ${caughtUp ? 'caught up' : 'catching up'}${held}`
+}
+
+function endText({ revoked }: MemberLine): string {
+  if (revoked === null) return ''
+  return revoked.replacedBy === null ? 'revoked' : `replaced by ${revoked.replacedBy}`
 }
 
 /** Columns wide enough for what is in them. */
