@@ -41,7 +41,9 @@ const MEMBERS = 32
 export async function createPeer({ i, dir, opts }: CreatePeerInit): Promise<BenchPeer> {
   const members = Number(opts['peers'] ?? opts['members'] ?? MEMBERS)
   if (i >= members) throw new Error(`peer ${i} is no member: the genesis has ${members}; give --opt members=${i + 1}`)
-  const peer = await openPeer({ name: meterName(i), dir, genesis: genesisOf(members), settings: settingsOf(opts) })
+  const genesis = genesisOf(members)
+  const dials = opts['dials'] === 'on'
+  const peer = await openPeer({ name: meterName(i), dir, genesis, settings: settingsOf(opts), dials })
   return new BenchPeer(peer, { rows: rowsOf(opts), allSignatures: opts['signatures'] === 'all' })
 }
 

@@ -10,9 +10,11 @@ export interface PeerInit {
   readonly dir: string
   readonly genesis: Genesis
   readonly settings?: Partial<NodeSettings>
+  /** Unless set the node dials nobody of its own accord: the measurement decides who is linked with whom. */
+  readonly dials?: boolean
 }
 
-/** A started node of a real directory that dials nobody of its own accord: the measurement decides who is linked with whom. */
+/** A started node of a real directory. */
 export interface Peer extends OpenedNode {
   readonly addresses: readonly string[]
   dial(address: string): Promise<void>
@@ -24,7 +26,7 @@ export interface Peer extends OpenedNode {
  */
 const SETTINGS: Partial<NodeSettings> = { rowsAtOnce: 1_000_000, sealAlone: true, announceDelayMs: 250 }
 
-export async function openPeer({ name, dir, genesis, settings }: PeerInit): Promise<Peer> {
+export async function openPeer({ name, dir, genesis, settings, dials = false }: PeerInit): Promise<Peer> {
   const seed = seedNamed(name)
   const files = await makeDirectory(dir)
   if (!(await keyFileExists(files))) await createKeyFile(files, { bytes: () => seed })
@@ -35,7 +37,7 @@ export async function openPeer({ name, dir, genesis, settings }: PeerInit): Prom
     settings: { ...SETTINGS, ...settings },
     network: async () => {
       network = await createLibp2pNetwork({ seed, platform: systemPlatform })
-      return withoutDials(network)
+      return dials ? network : withoutDials(network)
     },
   })
   const tell = (text: string): void => void process.stderr.write(`${name}: ${text}\n`)
