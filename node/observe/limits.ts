@@ -6,7 +6,7 @@ export interface HttpLimits {
   readonly connections: number
   /** Unanswered on one connection: browsers send one after the other, a tile client may send a few ahead. */
   readonly pipelined: number
-  /** Unanswered in all: each may hold an answer of 65 kB, half of that as a rule. */
+  /** Unanswered in all: each may hold an answer of 32 kB, the entries of a tile, and the blocks that it is read from. */
   readonly inFlight: number
   /** Names and values of a request's headers. */
   readonly headerBytes: number

@@ -74,7 +74,8 @@ export function sendProblem(
   if (problem.status === 503) void reply.header('retry-after', BUSY_SECONDS)
   // What of the body has not been read would be taken for the next request's.
   if (hasBody(request)) void reply.header('connection', 'close')
-  void reply.code(problem.status).header('cache-control', 'no-store').header('content-type', PROBLEM_TYPE)
+  void reply.code(problem.status).header('content-type', PROBLEM_TYPE)
+  void reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
   return reply.send(Buffer.from(`${JSON.stringify(problem)}\n`))
 }
 

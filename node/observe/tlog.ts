@@ -45,8 +45,9 @@ export const tlog: FastifyPluginCallback<TlogSourceInit> = (app, init, done) => 
   done()
 }
 
+/** Sends a copy: the store goes on with its own tiles while a slow reader takes them. */
 function sendBytes(reply: FastifyReply, bytes: Uint8Array): FastifyReply {
-  return reply.header('content-type', 'application/octet-stream').send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
+  return reply.header('content-type', 'application/octet-stream').send(Buffer.from(bytes))
 }
 
 function parseMember(text: string): Uint8Array {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { expect } from 'chai'
-import { type HttpInit, type HttpLimits, type HttpServer, startHttp } from '../../observe/index.ts'
+import { type HttpInit, type HttpLimits, type HttpServer, startHttp, type WitnessAnswer } from '../../observe/index.ts'
 import { systemTimers } from '../../platform.ts'
 import { refusalCode } from '../store/temporary-directories.ts'
 import { ServedLog } from './served-log.ts'
@@ -9,6 +9,28 @@ import { ServedLog } from './served-log.ts'
 interface Problem {
   readonly code: string
   readonly status: number
+}
+
+const POST = 'POST /add-checkpoint HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\nx'
+
+/** Takes checkpoints and answers none before `release`. */
+class HeldDesk {
+  readonly #held = Promise.withResolvers<void>()
+  readonly #arrived = Promise.withResolvers<void>()
+  #missing: number
+  readonly release = this.#held.resolve
+  /** As many have come as were expected. */
+  readonly arrived = this.#arrived.promise
+
+  constructor(expected: number) {
+    this.#missing = expected
+  }
+
+  readonly addCheckpoint = async (): Promise<WitnessAnswer> => {
+    if (--this.#missing === 0) this.#arrived.resolve()
+    await this.#held.promise
+    return { status: 200, headers: {}, body: 'held' }
+  }
 }
 
 describe('the HTTP server', () => {
@@ -118,8 +140,21 @@ describe('the HTTP server', () => {
     const said = await say(server, 'wattness?\r\n\r\n')
     expect(said).to.match(/^HTTP\/1\.1 400 Bad Request\r\ncontent-type: application\/problem\+json\r\n/)
     expect(problemIn(said)).to.include({ code: 'REQUEST_MALFORMED', status: 400 })
-    const path = await log.app().inject({ url: `${log.prefix}/tile/%zz` })
-    expect([path.statusCode, path.json().code]).to.deep.equal([400, 'REQUEST_MALFORMED'])
+    for (const url of [`${log.prefix}/tile/%zz`, `/tlog/${'ab'.repeat(60)}/checkpoint`]) {
+      const answer = await log.app().inject({ url })
+      expect([answer.statusCode, answer.json().code]).to.deep.equal([400, 'REQUEST_MALFORMED'])
+      expect(answer.headers).to.include({ 'content-type': 'application/problem+json', 'x-content-type-options': 'nosniff' })
+    }
+  })
+
+  it('a connection that breaks off costs nothing', async () => {
+    const server = await start()
+    const { socket, said } = await dial(server)
+    socket.write(request('/').slice(0, -3))
+    socket.resetAndDestroy()
+    expect(await said).to.equal('')
+    expect((await fetch(`${server.address}${log.prefix}/checkpoint`)).status).to.equal(200)
+    expect(log.errors).to.deep.equal([])
   })
 
   it('HEADERS_TOO_LARGE: headers above their limit', async () => {
@@ -166,36 +201,36 @@ describe('the HTTP server', () => {
     expect(status).to.equal(200)
   })
 
-  it('SERVER_BUSY: more unanswered requests than may wait, on one connection and in all', async () => {
-    let release = (): void => undefined
-    const held = new Promise<void>((resolve) => {
-      release = resolve
-    })
-    const addCheckpoint = async (): Promise<{ status: number; headers: object; body: string }> => {
-      await held
-      return { status: 200, headers: {}, body: 'held' }
-    }
-    const server = await start({ pipelined: 2, inFlight: 3 }, { addCheckpoint: addCheckpoint as HttpInit['addCheckpoint'] })
-    const post = 'POST /add-checkpoint HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\nx'
-    const one = await dial(server)
-    one.socket.write(`${post}${post}${request(`${log.prefix}/checkpoint`, 'connection: close\r\n')}`)
-    const two = fetch(`${server.address}/add-checkpoint`, { method: 'POST', body: 'x' })
-    let refused: Response
-    do refused = await fetch(`${server.address}${log.prefix}/checkpoint`)
-    while (refused.status === 200)
-    expect([refused.status, refused.headers.get('retry-after')]).to.deep.equal([503, '1'])
-    expect(await refused.json()).to.include({ code: 'SERVER_BUSY' })
-    release()
-    expect(await (await two).text()).to.equal('held')
-    expect((await one.said).match(/HTTP\/1\.1 \d+|held|"code":"\w+"/g)).to.deep.equal([
+  it('SERVER_BUSY: more unanswered requests on one connection than may wait', async () => {
+    const desk = new HeldDesk(2)
+    const server = await start({ pipelined: 2 }, { addCheckpoint: desk.addCheckpoint })
+    const { socket, said } = await dial(server)
+    socket.write(`${POST}${POST}${request(`${log.prefix}/checkpoint`, 'connection: close\r\n')}`)
+    await desk.arrived
+    desk.release()
+    expect((await said).match(/HTTP\/1\.1 \d+|held|"code":"\w+"/g)).to.deep.equal([
       ...['HTTP/1.1 200', 'held', 'HTTP/1.1 200', 'held', 'HTTP/1.1 503', '"code":"SERVER_BUSY"'],
     ])
+  })
+
+  it('SERVER_BUSY: more unanswered requests in all than may wait, until some are answered', async () => {
+    const desk = new HeldDesk(2)
+    const server = await start({ inFlight: 2 }, { addCheckpoint: desk.addCheckpoint })
+    const post = (): Promise<string> =>
+      fetch(`${server.address}/add-checkpoint`, { method: 'POST', body: 'x' }).then((answer) => answer.text())
+    const held = [post(), post()]
+    await desk.arrived
+    const refused = await fetch(`${server.address}${log.prefix}/checkpoint`)
+    expect([refused.status, refused.headers.get('retry-after')]).to.deep.equal([503, '1'])
+    expect(await refused.json()).to.include({ code: 'SERVER_BUSY' })
+    desk.release()
+    expect(await Promise.all(held)).to.deep.equal(['held', 'held'])
     expect((await fetch(`${server.address}${log.prefix}/checkpoint`)).status).to.equal(200)
     expect(log.errors).to.deep.equal([])
   })
 
   it('a reader that does not take its answers is dropped', async () => {
-    const server = await start({ answerMs: 100, pipelined: 100_000, inFlight: 100_000 })
+    const server = await start({ answerMs: 100, silenceMs: 60_000, pipelined: 100_000, inFlight: 100_000 })
     const { socket, said } = await dial(server)
     socket.pause()
     // More than the system holds for a connection; once it is cut, a write says so.
@@ -209,39 +244,28 @@ describe('the HTTP server', () => {
   })
 
   it('an answer that takes too long to make costs the connection', async () => {
-    const server = await start({ answerMs: 50 }, { addCheckpoint: () => new Promise<never>(() => undefined) })
-    const said = await say(server, 'POST /add-checkpoint HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\nx')
+    const server = await start({ answerMs: 50, silenceMs: 60_000 }, { addCheckpoint: () => new Promise<never>(() => undefined) })
+    const said = await say(server, POST)
     expect(said).to.equal('')
   })
 
   it('closes: what is under way is answered, idle connections go, and nobody is heard any more', async () => {
-    let asked = (): void => undefined
-    const arrived = new Promise<void>((resolve) => {
-      asked = resolve
-    })
-    let release = (): void => undefined
-    const held = new Promise<void>((resolve) => {
-      release = resolve
-    })
+    const desk = new HeldDesk(1)
     // Without an end by force within the time of a test.
-    const server = await start(
-      { closeMs: 60_000 },
-      {
-        addCheckpoint: async () => {
-          asked()
-          await held
-          return { status: 200, headers: {}, body: 'held' }
-        },
-      },
-    )
+    const server = await start({ closeMs: 60_000 }, { addCheckpoint: desk.addCheckpoint })
     const idle = await dial(server)
     idle.socket.write(request(`${log.prefix}/checkpoint`))
     await once(idle.socket, 'data')
     const answer = fetch(`${server.address}/add-checkpoint`, { method: 'POST', body: 'x' })
-    await arrived
+    await desk.arrived
+    const late = await dial(server)
+    late.socket.write(request(`${log.prefix}/checkpoint`).slice(0, -3))
+    await fetch(server.address)
     const closed = server.close()
     await idle.said
-    release()
+    late.socket.write('\n\r\n')
+    expect(await late.said).to.match(/^HTTP\/1\.1 200 OK/)
+    desk.release()
     expect(await (await answer).text()).to.equal('held')
     await closed
     expect(await fetch(server.address).catch(() => 'refused')).to.equal('refused')
@@ -260,7 +284,7 @@ describe('the HTTP server', () => {
     const server = await start({}, { timers, addCheckpoint: () => new Promise<never>(() => undefined) })
     const silent = await dial(server)
     const stuck = await dial(server)
-    stuck.socket.write('POST /add-checkpoint HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\nx')
+    stuck.socket.write(POST)
     while (timersMs.length === 0) await new Promise((resolve) => setTimeout(resolve, 1))
     await server.close()
     await Promise.all([silent.said, stuck.said])
