@@ -2,4 +2,4 @@
 export { type AdmissionInit, admission, MAX_STRANGERS } from './admission.ts'
 export { type Asked, askAdmission } from './ask-admission.ts'
 export { JOIN_PROTOCOL, JoinService, type JoinServiceInit } from './join-service.ts'
-export { Roster } from './roster.ts'
+export { Roster, type RosterOptions } from './roster.ts'

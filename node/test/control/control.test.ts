@@ -6,7 +6,15 @@ import { dirname, join } from 'node:path'
 import { expect } from 'chai'
 import { isWattnessError } from '../../../protocol/errors.ts'
 import { formatGenesis, parseRoles } from '../../../protocol/index.ts'
-import { askControl, type BlockLine, ControlServer, type MemberLine, type Status, streamControl } from '../../control/index.ts'
+import {
+  askControl,
+  type BlockLine,
+  ControlServer,
+  formatStatus,
+  type MemberLine,
+  type Status,
+  streamControl,
+} from '../../control/index.ts'
 import { MAX_SOCKET_PATH_BYTES } from '../../control/socket-path.ts'
 import { createKeyFile, makeDirectory } from '../../directory/index.ts'
 import { createMemoryHub, createSigner, type OpenedNode, openNode, systemPlatform, verifySignature } from '../../index.ts'
@@ -125,6 +133,20 @@ describe('control socket', () => {
     expect(await codeOf(askControl(socket, 'POST', '/members/admit', order))).to.equal('JOIN_REFUSED')
     const members = await askControl<MemberLine[]>(socket, 'GET', '/members')
     expect(members?.map(({ label }) => label)).to.deep.equal(['registrar', ...LABELS, 'new'])
+  })
+
+  it('changes roles and replaces keys', async () => {
+    const socket = await begin('node')
+    const by = 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a'
+    const changed = await askControl(socket, 'POST', '/members/role', { member: '3', roles: 'observer' })
+    expect(changed).to.deep.include({ index: 3, roles: 'observer' })
+    const replaced = await askControl(socket, 'POST', '/members/replace', { member: '3', by, label: 'new' })
+    expect(replaced).to.deep.include({ key: by, index: 4, label: 'new' })
+    expect(await codeOf(askControl(socket, 'POST', '/members/role', { member: '3' }))).to.equal('QUERY_INVALID')
+    expect(await codeOf(askControl(socket, 'POST', '/members/replace', { by }))).to.equal('QUERY_INVALID')
+    const status = await askControl<Status>(socket, 'GET', '/status')
+    expect(status?.chains.map(({ revoked }) => revoked?.replacedBy)).to.deep.equal([...Array<undefined>(3), 4, undefined])
+    expect(formatStatus(status as Status)).to.match(/Elm Street 12 .* replaced by 4$/m)
   })
 
   it('blocks come as lines, from and up to where they were asked for', async () => {
