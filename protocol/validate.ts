@@ -234,7 +234,7 @@ function checkChain(visit: Visit): Accepted {
   checkEnd(visit, root)
   const { sealedAt, registrarSize } = before as Parent
   const blocks = from === chain.size ? run.blocks : run.blocks.slice(chain.size - from)
-  // Rules V18 and M20: contents come last. Run lengths let few bytes stand for many cells, and by now the author vouches for them.
+  // Rules V18 and M20: contents come last. Few bytes may stand for many cells, and by now the author vouches for them.
   for (const block of blocks) {
     assertContent(block, isRegistrar)
     assertContinuation(block, context.membership)

@@ -40,7 +40,7 @@ export function registerMember(program: Command, context: Context): void {
     .option('--label <text>', 'for a bare key (default: its first digits)')
     .option(
       '--roles <roles>',
-      'for a bare key: meter, witness, observer, separated by commas (default: meter,witness as long as there is room for a witness)',
+      'for a bare key: meter, witness, observer, separated by commas (default: meter,witness; meter where there are 22)',
     )
     .option('--seal-alone', SEAL_ALONE)
     .action((who: string, flags: AdmitFlags) => admit(context, who, flags))
