@@ -27,6 +27,8 @@ export interface NodeEvents {
   membership: { readonly size: number; readonly members: number }
   link: { readonly peer: string; readonly address: string }
   unlink: { readonly peer: string }
+  /** A member answered this node's dial by hanging up: this node may have been revoked, or banned, or the other is full. */
+  refused: { readonly peer: string }
   /** How a neighbour's ledger compares with this one, when that changed. */
   agreement: { readonly peer: string; readonly agreement: Agreement }
   /** A neighbour did what no honest one does, or was slow. */

@@ -80,7 +80,7 @@ export class LedgerNode {
 
   async start(): Promise<void> {
     const { network, settings } = this.#init
-    const { dialer, gossip, joins, reactions, schedule, sync } = this.#parts
+    const { dialer, gossip, joins, reactions, refusals, schedule, sync } = this.#parts
     gossip.start()
     reactions.start()
     if (this.isRegistrar && settings.seals) joins.serve(network)
@@ -101,6 +101,7 @@ export class LedgerNode {
         ),
       onLink: (link: Link) => {
         dialer.onLink(link)
+        refusals.onLink(link.keyHex)
         this.#events.emit('link', { peer: link.keyHex, address: link.address })
       },
       onUnlink: (key) => {
@@ -139,6 +140,11 @@ export class LedgerNode {
   /** Addresses of others that are known at present, as they were told or configured. */
   knownAddresses(): string[] {
     return this.#parts.dialer.known()
+  }
+
+  /** Members that hang up on this one, in hex; they do not say why. */
+  refusedBy(): readonly string[] {
+    return this.#parts.refusals.peers
   }
 
   /** Ends sealing and goes on replicating: what a run that is to be judged does before it is looked at. */

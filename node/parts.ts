@@ -7,6 +7,7 @@ import type { NodeInit } from './node-init.ts'
 import { OwnChain } from './own-chain.ts'
 import { PeerBook } from './peer-book.ts'
 import { Reactions } from './reactions.ts'
+import { Refusals } from './refusals.ts'
 import { Sealer, SealGate, SealSchedule } from './seal/index.ts'
 import { announceDelayOf } from './settings.ts'
 import { Sync } from './sync/index.ts'
@@ -23,6 +24,7 @@ export interface NodeParts {
   readonly joins: JoinService
   readonly dialer: Dialer
   readonly peers: PeerBook
+  readonly refusals: Refusals
   readonly ownChain: OwnChain
   readonly reactions: Reactions
 }
@@ -152,7 +154,9 @@ export function createParts(init: NodeInit, roster: Roster, events: NodeEmitter)
     verify,
     seal: (operations) => ownChain.sealMembership(operations),
   })
-  const dialer = new Dialer({ network, timers: platform.timers, clock: platform.clock, random: platform.random })
+  const refusals = new Refusals({ network, membership, onRefused: (peer) => events.emit('refused', { peer }) })
+  const { timers, clock, random } = platform
+  const dialer = new Dialer({ network: refusals.watched, timers, clock, random })
   const peers = new PeerBook({
     network,
     roster,
@@ -173,5 +177,5 @@ export function createParts(init: NodeInit, roster: Roster, events: NodeEmitter)
     schedule,
     ownChain,
   })
-  return { pool, door, desk, sync, schedule, gossip, joins, dialer, peers, ownChain, reactions }
+  return { pool, door, desk, sync, schedule, gossip, joins, dialer, peers, refusals, ownChain, reactions }
 }

@@ -34,6 +34,10 @@ export function logEvents(node: LedgerNode, log: PinoLogger): () => void {
       log.info({ event: 'link', peer, address }, `connected to ${name(peer)} at ${address}`),
     ),
     node.on('unlink', ({ peer }) => log.info({ event: 'unlink', peer }, `connection to ${name(peer)} ended`)),
+    node.on('refused', ({ peer }) => {
+      const why = 'this node may have been revoked, or banned for what it sent, or the other has too many connections'
+      log.warn({ event: 'refused', peer }, `${name(peer)} refuses this node's connections and does not say why: ${why}`)
+    }),
     node.on('agreement', ({ peer, agreement }) => {
       const level = agreement === 'different' ? 'warn' : 'info'
       log[level]({ event: 'agreement', peer, agreement }, `heads root of ${name(peer)}: ${agreement}`)

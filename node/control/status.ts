@@ -1,6 +1,7 @@
 import {
   EMPTY_CHAIN,
   formatRoles,
+  fromHex,
   type Genesis,
   headLeafSize,
   headsRoot,
@@ -40,6 +41,8 @@ export interface ControlledNode extends LedgerView {
   }
   readonly gossipsBlocks: boolean
   heldBack(): string | undefined
+  /** Members that hang up on this one, keys in hex. */
+  refusedBy(): readonly string[]
   admit(request: JoinRequest): Promise<JoinAnswer>
   admitKey(key: Uint8Array, roles: Roles, label: LabelRecord): Promise<number>
   changeMembership(operations: readonly MembershipOperation[]): Promise<unknown>
@@ -52,8 +55,10 @@ export interface RunningNode {
   readonly pid: number
   readonly addresses: readonly string[]
   readonly peers: readonly PeerLine[]
-  /** No neighbour is known to hold more than this node. */
+  /** A neighbour has been heard, and none is known to hold more than this node. */
   readonly caughtUp: boolean
+  /** Names of the members that hang up on this one, without a word why: it may have been revoked. */
+  readonly refusedBy: readonly string[]
   readonly gossip: boolean
   /** Why no block is sealed at present. */
   readonly heldBack: string | null
@@ -109,6 +114,9 @@ export interface Status {
 
 /** Names of the roles that write blocks of their own. */
 const WRITES: ReadonlySet<string> = new Set([formatRoles(ROLE_METER), formatRoles(ROLE_REGISTRAR)])
+
+/** Members named that refuse a node. */
+const NAMES_SHOWN = 3
 
 /** Damage told at once; `verify` tells all. */
 const DAMAGE_SHOWN = 16
@@ -181,15 +189,15 @@ function damageText({ what, member, height }: Damage): string {
 export function describeRunning(node: ControlledNode, sources: RunningNode['sources']): RunningNode {
   const agreements = new Map([...node.sync.sessions].map(({ peerHex, agreement }) => [peerHex, agreement]))
   const peers = node.network.links().map(({ key, keyHex, address, direction }) => {
-    const member = node.membership.member(key)
-    const name = member === undefined ? keyHex.slice(0, 12) : nameOf(member)
+    const name = nameOf(node.membership.member(key) ?? { keyHex })
     return { key: keyHex, name, address, direction, agreement: agreements.get(keyHex) ?? 'unknown' }
   })
   return {
     pid: process.pid,
     addresses: node.network.addresses(),
     peers,
-    caughtUp: node.sync.isCaughtUp,
+    caughtUp: agreements.size > 0 && node.sync.isCaughtUp,
+    refusedBy: node.refusedBy().map((keyHex) => nameOf(node.membership.member(fromHex(keyHex)) ?? { keyHex })),
     gossip: node.gossipsBlocks,
     heldBack: node.heldBack() ?? null,
     sources,
@@ -232,13 +240,21 @@ export function formatStatus(status: Status): string {
   return lines.join('\n')
 }
 
-function stateText({ self, waiting }: Status, { pid, peers, sources, heldBack, caughtUp }: RunningNode): string {
+function stateText({ self, waiting }: Status, { pid, peers, sources, heldBack, caughtUp, refusedBy }: RunningNode): string {
   // That an observer seals nothing is no news.
   const isWriter =
     waiting > 0 || sources.length > 0 || (self.index !== null && self.roles.split(',').some((role) => WRITES.has(role)))
   const held = heldBack === null || !isWriter ? '' : `; seals nothing: ${heldBack}`
   const count = `${peers.length} peer${peers.length === 1 ? '' : 's'}`
-  return `running (process ${pid}), ${count}, ${caughtUp ? 'caught up' : 'catching up'}${held}`
+  const state = peers.length === 0 ? 'nobody to compare with' : caughtUp ? 'caught up' : 'catching up'
+  return `running (process ${pid}), ${count}, ${state}${peers.length === 0 ? refusalText(refusedBy) : ''}${held}`
+}
+
+/** With no link left this is why, and the only word of a revocation that a node gets that was away. */
+function refusalText(refusedBy: readonly string[]): string {
+  if (refusedBy.length === 0) return ''
+  const more = refusedBy.length > NAMES_SHOWN ? ` and ${refusedBy.length - NAMES_SHOWN} more` : ''
+  return `; refused by ${refusedBy.slice(0, NAMES_SHOWN).join(', ')}${more}: this node may have been revoked`
 }
 
 function endText({ revoked }: MemberLine): string {

@@ -107,6 +107,27 @@ describe('membership', () => {
       expect(await all.link(2, 1).catch((error: { code: string }) => error.code)).to.equal('NOT_ADMITTED')
     })
 
+    it('a member that was away learns that its neighbours refuse it, and is told so once each', async () => {
+      all = await Neighbourhood.create({ meters: 2, settings: { gossip: 'off' } })
+      await all.start(2)
+      await all.take('meter-1')
+      await all.time.advance(60_000)
+      const { node } = all.get('meter-1')
+      const refused: string[] = []
+      node.on('refused', ({ peer }) => refused.push(peer))
+      all.hub.partition([keyOf('meter-1')], ['registrar', 'meter-2'].map(keyOf))
+      await all.time.advance(60_000)
+      expect(node.refusedBy(), 'who cannot be reached refuses nobody').to.deep.equal([])
+      await revoke('meter-1', 1)
+      await all.time.advance(60_000)
+      all.hub.healAll()
+      await all.time.advance(3_600_000)
+      const others = ['registrar', 'meter-2'].map((name) => toHex(keyOf(name))).toSorted()
+      expect(node.membership.member(keyOf('meter-1'))?.revoked).to.equal(undefined)
+      expect([...node.refusedBy()].toSorted()).to.deep.equal(others)
+      expect(refused.toSorted()).to.deep.equal(others)
+    })
+
     it('one that holds less than the end is brought up to it, by who has it', async () => {
       all = await Neighbourhood.create({ meters: 2, absent: ['author', 'source'], settings: { gossip: 'off' } })
       await all.start(2)
