@@ -137,6 +137,21 @@ describe('membership desk', () => {
     })
   })
 
+  it('MEMBERS_FULL for the 257th member', async () => {
+    const { networkId: labelHash } = node.genesis
+    const keys = Array.from({ length: MAX_MEMBERS - 3 }, (_, i) => {
+      const key = keyOf(200).slice()
+      key[5] = i
+      return key
+    })
+    for (let at = 0; at < keys.length; at += 64) {
+      const admits = keys.slice(at, at + 64).map((key) => ({ type: 'admit', key, roles: ROLE_METER, labelHash }) as const)
+      await node.changeMembership(admits)
+    }
+    expect(node.membership.members).to.have.length(MAX_MEMBERS)
+    expect(await codeOf(admitMember(node, systemPlatform.random, { who: hexOf(9) }))).to.equal('MEMBERS_FULL')
+  })
+
   describe('a replaced key', () => {
     it('ends at what is final, and the new one has its roles and its label', async () => {
       const final = { size: 7, root: ZERO_HASH }
