@@ -1,0 +1,166 @@
+import type { Attestation } from './attestation.ts'
+import { equalBytes } from './bytes.ts'
+import type { Epoch, Epochs } from './epochs.ts'
+import type { Leaf, NamedLeaf } from './frames.ts'
+import { EMPTY_ROOT } from './hash.ts'
+
+/** What a witness must still know after a crash (rule W5): durable before any signature made from it leaves. */
+export interface WitnessRecord {
+  /** The epoch that it signs in. */
+  readonly epoch: number
+  /** Of its newest attestation; 0 before the first. */
+  readonly sequence: number
+  /** By member index: the leaf that it signed last, or took over when it entered its epoch. */
+  readonly leaves: ReadonlyMap<number, Leaf>
+}
+
+export const NEW_WITNESS: WitnessRecord = { epoch: 0, sequence: 0, leaves: new Map() }
+
+export const EMPTY_LEAF: Leaf = { size: 0, root: EMPTY_ROOT }
+
+/** The chains as this node holds them, at one moment. */
+export interface HeldChains {
+  /** Members that count (rule W4): a frontier has as many chains. */
+  readonly count: number
+  /** All of a chain that counts for its leaf: a revoked one up to its end (rule M13). */
+  leaf(index: number): Leaf
+  /** This node's own root of a chain at a size; undefined where it holds less. */
+  rootAt(index: number, size: number): Uint8Array | undefined
+  isQuarantined(index: number): boolean
+}
+
+/** What a witness is about to sign. */
+export interface AttestationPlan {
+  readonly epoch: number
+  readonly sequence: number
+  /** All leaves, in member order. */
+  readonly leaves: readonly Leaf[]
+  readonly frontier: readonly number[]
+  readonly named: readonly NamedLeaf[]
+  /** Leaves that this attestation signs for the first time, by member index: what goes into the record. */
+  readonly changed: ReadonlyMap<number, Leaf>
+  /** Rule W7. */
+  readonly isClosing: boolean
+}
+
+/** Rule W7: an attestation that contains the change which ends its epoch. It counts for the registrar's chain alone. */
+export function isClosing(epochs: Epochs, { epoch, frontier }: Pick<Attestation, 'epoch' | 'frontier'>): boolean {
+  const next = epochs.get(epoch + 1)
+  return next !== undefined && (frontier[0] as number) >= next.fromSize
+}
+
+/** Rule W6: a held chain goes on from the leaf that was signed of it. */
+function goesOnFrom(chains: HeldChains, index: number, signed: Leaf): boolean {
+  if (signed.size === 0) return true
+  const root = chains.rootAt(index, signed.size)
+  return root !== undefined && equalBytes(root, signed.root)
+}
+
+/**
+ * What the witness with member index `self` may sign now: undefined where it is no witness of its epoch, or has nothing new to
+ * say (rules W5–W8). The record after it is `recordAfter`.
+ */
+export function planAttestation(
+  self: number,
+  record: WitnessRecord,
+  epochs: Epochs,
+  chains: HeldChains,
+): AttestationPlan | undefined {
+  const epoch = epochs.get(record.epoch)
+  if (epoch === undefined || !epoch.witnesses.includes(self)) return undefined
+  const next = epochs.get(record.epoch + 1)
+  const leaves: Leaf[] = []
+  const named: NamedLeaf[] = []
+  const changed = new Map<number, Leaf>()
+  let isClosed = false
+  for (let index = 0; index < chains.count; index++) {
+    const signed = record.leaves.get(index) ?? EMPTY_LEAF
+    const held = chains.leaf(index)
+    const isContested = chains.isQuarantined(index) || (signed.size <= held.size && !goesOnFrom(chains, index, signed))
+    // Rules W6 and W9: never less than was signed, never another branch, and nothing more of a quarantined chain.
+    let leaf = isContested || held.size <= signed.size ? signed : held
+    if (index === 0 && next !== undefined && leaf.size >= next.fromSize) {
+      isClosed = true
+      leaf = upToChange(leaf, signed, next, chains)
+    } else if (isClosed) leaf = signed
+    leaves.push(leaf)
+    if (isContested) named.push({ index, ...leaf })
+    if (leaf.size !== signed.size) changed.set(index, leaf)
+  }
+  if (changed.size === 0) return undefined
+  const frontier = leaves.map(({ size }) => size)
+  return { epoch: record.epoch, sequence: record.sequence + 1, leaves, frontier, named, changed, isClosing: isClosed }
+}
+
+/** Rule W7: what follows the change belongs to the next epoch, and is signed there. */
+function upToChange(leaf: Leaf, signed: Leaf, { fromSize }: Epoch, chains: HeldChains): Leaf {
+  if (leaf.size === fromSize || signed.size >= fromSize) return signed.size >= fromSize ? signed : leaf
+  return { size: fromSize, root: chains.rootAt(0, fromSize) as Uint8Array }
+}
+
+export function recordAfter(record: WitnessRecord, { sequence, changed }: AttestationPlan): WitnessRecord {
+  return { epoch: record.epoch, sequence, leaves: new Map([...record.leaves, ...changed]) }
+}
+
+/** An attestation with its leaves, in member order, as they were recomputed or supplied. */
+export interface ClosingLeaves {
+  /** Member index of the witness. */
+  readonly witness: number
+  readonly leaves: readonly Leaf[]
+}
+
+/** Where a closing's leaf of one chain stands to the chain as held: nothing to do, more to fetch, or two stories. */
+export type Resolution = 'resolved' | 'behind' | 'conflict'
+
+/** Rule W8, for one leaf. A quarantined chain is resolved: nothing more of it is ever signed here. */
+export function resolutionOf(chains: HeldChains, index: number, leaf: Leaf): Resolution {
+  if (leaf.size === 0 || chains.isQuarantined(index)) return 'resolved'
+  const root = chains.rootAt(index, leaf.size)
+  if (root === undefined) return 'behind'
+  return equalBytes(root, leaf.root) ? 'resolved' : 'conflict'
+}
+
+/**
+ * Rule W8: the record with which a witness enters the epoch after its own, or undefined while it may not. `closings`: what is
+ * held of the closing attestations of its epoch. Its leaves are then at least those that it resolved.
+ */
+export function enterNextEpoch(
+  record: WitnessRecord,
+  epochs: Epochs,
+  chains: HeldChains,
+  closings: Iterable<ClosingLeaves>,
+): WitnessRecord | undefined {
+  const epoch = epochs.get(record.epoch)
+  const next = epochs.get(record.epoch + 1)
+  if (epoch === undefined || next === undefined) return undefined
+  const leaves = new Map(record.leaves)
+  const resolved = new Set<number>()
+  for (const { witness, leaves: closing } of closings) {
+    if (!epoch.witnesses.includes(witness) || resolved.has(witness)) continue
+    if ((closing[0]?.size ?? 0) < next.fromSize || !closesHeldChange(chains, closing[0] as Leaf)) continue
+    if (closing.some((leaf, index) => resolutionOf(chains, index, leaf) !== 'resolved')) continue
+    resolved.add(witness)
+    takeOver(leaves, chains, closing)
+  }
+  if (epoch.quorum !== undefined && resolved.size < epoch.quorum) return undefined
+  return { epoch: next.number, sequence: record.sequence, leaves }
+}
+
+/** A closing speaks of the change that is held here, not of another story of the registrar's. */
+function closesHeldChange(chains: HeldChains, leaf: Leaf): boolean {
+  const root = chains.rootAt(0, leaf.size)
+  return root !== undefined && equalBytes(root, leaf.root)
+}
+
+/** What a quorum may have made final binds those who come after, also those who signed nothing of it. */
+function takeOver(leaves: Map<number, Leaf>, chains: HeldChains, closing: readonly Leaf[]): void {
+  for (const [index, leaf] of closing.entries()) {
+    if (chains.isQuarantined(index) || leaf.size <= (leaves.get(index)?.size ?? 0)) continue
+    leaves.set(index, leaf)
+  }
+}
+
+/** Rule W9: a witness that meets a newer attestation of its own key than its record has lost its record, or is a copy. */
+export function isAheadOfRecord(record: WitnessRecord, { sequence }: Pick<Attestation, 'sequence'>): boolean {
+  return sequence > record.sequence
+}
