@@ -29,7 +29,7 @@ describe('member', () => {
     expect(said.status, said.err).to.not.equal(0)
     expect(json(said)).to.have.nested.property('error.code', code)
   }
-  const list = async (): Promise<ListedMember[]> => json(await member('list', '--json')) as unknown as ListedMember[]
+  const list = async (): Promise<ListedMember[]> => JSON.parse((await member('list', '--json')).out) as ListedMember[]
 
   it('role gives other roles, by label, key or index', async () => {
     expect((await member('role', 'Elm Street 12', 'observer,meter')).out.trim()).to.equal(`member 1 ${KEYS[0]} is meter,observer`)
