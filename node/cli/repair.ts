@@ -98,6 +98,21 @@ async function repair(context: Context, flags: RepairFlags): Promise<void> {
   const result = resultOf(mended, refetched)
   if (!result.ok) context.status = FOUND_WRONG
   await context.print(flags, result, formatResult(result))
+  const warning = droppedText(dir, result)
+  if (warning !== undefined) await context.note(warning)
+}
+
+/** Blocks above a damaged one are whole and useless without it: whoever asks no peer must know what that costs. */
+function droppedText(dir: string, { chains, neighbours, movedTo }: RepairResult): string | undefined {
+  const dropped = chains.reduce((sum, { missing }) => sum + missing, 0)
+  if (dropped === 0 || (neighbours !== null && neighbours > 0)) return undefined
+  const blocks = dropped === 1 ? '1 block is' : `${dropped} blocks are`
+  const why = neighbours === null ? 'no peer was asked' : 'no peer answered'
+  return [
+    `WARNING: ${why}, and ${blocks} NO LONGER IN THIS STORE: of each chain all from its first damaged block on.`,
+    `They are kept in ${movedTo ?? `${dir}/ledger.damaged-…`}: do not delete it before peers have given them back, by a run of the`,
+    'node or another `wattness repair` that reaches a peer.',
+  ].join('\n')
 }
 
 /** What each chain had: its head said so, before or after the damage was moved aside. */
