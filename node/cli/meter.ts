@@ -41,7 +41,11 @@ export class Meter {
       },
       onFault: ({ source, code, message, where, count }) => {
         const times = count === 1 ? '' : ` (${count} times)`
-        this.#log.warn({ event: 'sourceFault', source, code, where, count }, `${source}: ${code} at ${where}: ${message}${times}`)
+        const level = code === 'P1_STREAM_MIDWAY' ? 'info' : 'warn'
+        this.#log[level](
+          { event: 'sourceFault', source, code, where, count },
+          `${source}: ${code} at ${where}: ${message}${times}`,
+        )
       },
       onEvent: ({ source, time, event, detail }) => {
         this.#log.info(

@@ -2,8 +2,8 @@ import type { Command } from 'commander'
 import { FORMATS, writeReadings } from '../collect/index.ts'
 import { addCommand, type Context, FOUND_WRONG, type SharedOptions } from './context.ts'
 
-/** Told, though no telegram, row or value was refused for it. */
-const NOTHING_REFUSED: ReadonlySet<string> = new Set(['P1_CLOCK_INVALID'])
+/** Told, though nothing that was whole was refused for it. */
+const NOTHING_REFUSED: ReadonlySet<string> = new Set(['P1_CLOCK_INVALID', 'P1_STREAM_MIDWAY'])
 
 interface ReadFlags extends SharedOptions {
   readonly format?: string

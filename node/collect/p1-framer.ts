@@ -19,6 +19,9 @@ const MAX_CRC_LINE_BYTES = 12
 /** Bytes outside any telegram that are reported at once, so that endless noise is told and not only at its end. */
 const NOISE_REPORT_BYTES = 16_384
 
+/** What is left of a telegram's end may begin within its CRC. */
+const CRC_DIGITS = 4
+
 const SLASH = 0x2f
 const BANG = 0x21
 const LF = 0x0a
@@ -51,6 +54,10 @@ export class P1Framer {
   #start = 0
   #noiseFrom = 0
   #noise = 0
+  /** The noise holds what a telegram ends with. */
+  #noiseEnds = false
+  /** Nothing was told yet of this stream, and no telegram begun. */
+  #isFresh = true
   #items: FramerItem[] = []
 
   /** Takes the next bytes, cut anywhere; returns what became complete. */
@@ -99,11 +106,14 @@ export class P1Framer {
     if (blank) return
     if (this.#noise === 0) this.#noiseFrom = this.#taken
     this.#noise++
+    if (byte === BANG) this.#noiseEnds = true
     if (this.#noise >= NOISE_REPORT_BYTES) this.#reportNoise()
   }
 
   #begin(): void {
-    this.#reportNoise()
+    if (this.#isFresh && this.#noise > 0 && (this.#noiseEnds || this.#noise <= CRC_DIGITS)) this.#reportMidway()
+    else this.#reportNoise()
+    this.#isFresh = false
     this.#place = 'inside'
     this.#start = this.#taken
     this.#beginnings = [0]
@@ -202,10 +212,21 @@ export class P1Framer {
   }
 
   #reportNoise(): void {
+    this.#tellNoise('P1_BYTES_SKIPPED', `${this.#noise} bytes from byte ${this.#noiseFrom} on belong to no telegram`)
+  }
+
+  /** Whoever connects to a meter, or begins a capture, does so in the middle of a telegram nine times of ten. */
+  #reportMidway(): void {
+    const message = `the stream begins in the middle of a telegram: ${this.#noise} bytes of its end are left out`
+    this.#tellNoise('P1_STREAM_MIDWAY', message)
+  }
+
+  #tellNoise(code: string, message: string): void {
     if (this.#noise === 0) return
-    const message = `${this.#noise} bytes from byte ${this.#noiseFrom} on belong to no telegram`
-    this.#items.push(fault('P1_BYTES_SKIPPED', message, `byte ${this.#noiseFrom}`))
+    this.#items.push(fault(code, message, `byte ${this.#noiseFrom}`))
     this.#noise = 0
+    this.#noiseEnds = false
+    this.#isFresh = false
   }
 }
 

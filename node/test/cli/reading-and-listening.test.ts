@@ -38,6 +38,17 @@ describe('commands that read and listen', () => {
     expect(said.status).to.equal(0)
   })
 
+  it('read ends with 0 where a capture begins in the middle of a telegram, which is told, and with 1 where more is wrong', async () => {
+    const telegram = '/XYZ5\\2\r\n\r\n0-0:1.0.0(250101000000W)\r\n1-0:1.8.1(1*kWh)\r\n!\r\n'
+    const midway = await say(['read', '-', '--format', 'p1'], { stdin: `0:1.8.1(1*kWh)\r\n!AB12\r\n${telegram}` })
+    expect(midway.err).to.match(/^P1_STREAM_MIDWAY: the stream begins in the middle of a telegram/)
+    expect(midway.err).to.contain('1 readings, 1 values, 1 faults (P1_STREAM_MIDWAY 1)')
+    expect(midway.status).to.equal(0)
+    const cut = await say(['read', '-', '--format', 'p1'], { stdin: `0:1.8.1(1*kWh)\r\n!AB12\r\n${telegram}/XYZ5` })
+    expect(cut.err).to.contain('2 faults (P1_STREAM_MIDWAY 1, P1_TELEGRAM_TRUNCATED 1)')
+    expect(cut.status).to.equal(1)
+  })
+
   it('read of what is not there or not known', async () => {
     expect((await say(['read', at.path('nothing')])).err).to.match(/^wattness: \S+nothing cannot be read/)
     await writeFile(at.path('novel.txt'), 'It was a dark and stormy night.\n')

@@ -42,7 +42,7 @@ describe('P1 framer', () => {
     const cut = noise.length + ONE.length
     const none = cut + 40 + TWO.length
     expect(told(once)).to.deep.equal([
-      'P1_BYTES_SKIPPED@byte 0',
+      'P1_STREAM_MIDWAY@byte 0',
       `frame@${noise.length}:ok`,
       `P1_TELEGRAM_TRUNCATED@byte ${cut}`,
       `frame@${cut + 40}:ok`,
@@ -52,8 +52,18 @@ describe('P1 framer', () => {
     for (let size = 1; size < input.length; size++) expect(framed(input, size), `pieces of ${size}`).to.deep.equal(once)
   })
 
-  it('P1_BYTES_SKIPPED: a stream that starts in the middle of a telegram', () => {
-    expect(told(framed(bytes(TWO.slice(30) + ONE)))).to.deep.equal(['P1_BYTES_SKIPPED@byte 0', `frame@${TWO.length - 30}:ok`])
+  it('P1_STREAM_MIDWAY: a stream that starts in the middle of a telegram, or of its last line', () => {
+    for (const from of [30, TWO.indexOf('!'), TWO.indexOf('!') + 1, TWO.length - 3]) {
+      const frame = `frame@${TWO.length - from}:ok`
+      expect(told(framed(bytes(TWO.slice(from) + ONE))), String(from)).to.deep.equal(['P1_STREAM_MIDWAY@byte 0', frame])
+    }
+  })
+
+  it('P1_BYTES_SKIPPED: noise, which has not the end of a telegram, comes later, or is all there is', () => {
+    expect(told(framed(bytes(`noise noise\r\n${ONE}`)))).to.deep.equal(['P1_BYTES_SKIPPED@byte 0', 'frame@13:ok'])
+    const [, second] = told(framed(bytes(`${ONE}noise!1234\r\n${TWO}`)))
+    expect(second).to.equal(`P1_BYTES_SKIPPED@byte ${ONE.length}`)
+    expect(told(framed(bytes(TWO.slice(30))))).to.deep.equal(['P1_BYTES_SKIPPED@byte 0'])
   })
 
   it('P1_BYTES_SKIPPED: endless noise is told while it goes on', () => {
