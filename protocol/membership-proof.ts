@@ -9,12 +9,13 @@ import { type Block, bodyContent, KIND_MEMBERSHIP } from './block.ts'
 import { equalBytes, Reader, toHex, Writer } from './bytes.ts'
 import { type ChainState, EMPTY_CHAIN } from './chain-state.ts'
 import type { VerifySignature } from './ed25519.ts'
+import { type Epoch, Epochs } from './epochs.ts'
 import { isWattnessError, WattnessError } from './errors.ts'
 import type { Genesis } from './genesis.ts'
 import { HASH_BYTES } from './hash.ts'
 import { type HeadLeaf, HeadsTree, headLeafHash } from './heads.ts'
 import { MAX_PROOF_HASHES, MAX_RUN_BYTES, MAX_SEALED_AT_MS, MAX_WITNESSES } from './limits.ts'
-import { initialMembership, type Member, type Membership, witnessesOf } from './membership.ts'
+import { initialMembership, type Member, type Membership } from './membership.ts'
 import { decodeMembershipBody, type MembershipOperation } from './membership-body.ts'
 import { peekRun } from './run.ts'
 import { verifyConsistency, verifyInclusion } from './tree.ts'
@@ -42,22 +43,11 @@ export interface MembershipItem {
   readonly attestations: readonly RegistrarAttestation[]
 }
 
-/** A witness set that was shown to be the one in force from registrar size `fromSize` on. */
-export interface ProvenEpoch {
-  readonly number: number
-  readonly fromSize: number
-  /** In member order. */
-  readonly witnesses: readonly Member[]
-  /** Of `witnesses`; 0 where there are none. */
-  readonly quorum: number
-  /** How many of them may lie. */
-  readonly tolerated: number
-}
-
 export interface ProvenMembership {
   /** After all blocks of the proof that are final. */
   readonly membership: Membership
-  readonly epochs: readonly ProvenEpoch[]
+  /** Each of them shown to be the one in force (rule W3), up to the size of `membership`. */
+  readonly epochs: Epochs
 }
 
 const ITEM_VERSION = 1
@@ -135,12 +125,6 @@ function operationsOf({ header, body }: Block): readonly MembershipOperation[] {
   return header.kind === KIND_MEMBERSHIP ? decodeMembershipBody(bodyContent(body)) : []
 }
 
-function epochOf(number: number, membership: Membership): ProvenEpoch {
-  const witnesses = witnessesOf(membership).map((index) => membership.at(index) as Member)
-  const tolerated = witnesses.length === 0 ? 0 : Math.floor((witnesses.length - 1) / 3)
-  return { number, fromSize: membership.size, witnesses, quorum: witnesses.length - tolerated, tolerated }
-}
-
 function refuse(item: number, detail: string): never {
   throw new WattnessError('MEMBERSHIP_UNPROVEN', `membership: item ${item}: ${detail}`, { item })
 }
@@ -157,29 +141,24 @@ export function openMembershipProof(
   if (items.length > MAX_MEMBERSHIP_ITEMS) refuse(MAX_MEMBERSHIP_ITEMS, `more than ${MAX_MEMBERSHIP_ITEMS} of them`)
   let chain: ChainState = EMPTY_CHAIN
   let membership = initialMembership(genesis)
-  let epoch = epochOf(0, membership)
-  const epochs = [epoch]
+  let epochs = Epochs.of(membership)
   /** What is final, or accepted in an epoch without witnesses; the rest waits for a later item of the same epoch. */
   let proven = membership
   for (const [at, { run, attestations }] of items.entries()) {
+    const epoch = epochs.latest
     const { state, blocks } = checkRun(verify, genesis, membership, chain, run, at)
     chain = state
-    let next: ProvenEpoch | undefined
     for (const block of blocks) {
+      const { number, fromSize } = epochs.latest
       // Rule P14: the block that changes the witnesses is the last that the old ones speak for.
-      if (next !== undefined) refuse(at, `goes on beyond registrar size ${next.fromSize}, where epoch ${next.number} begins`)
-      const before = witnessesOf(membership)
+      if (number !== epoch.number) refuse(at, `goes on beyond registrar size ${fromSize}, where epoch ${number} begins`)
       membership = membership.apply(operationsOf(block)).membership
-      const now = witnessesOf(membership)
-      const isSame = before.length === now.length && before.every((index, i) => index === now[i])
-      if (!isSame) next = epochOf(epoch.number + 1, membership)
+      epochs = epochs.extended(membership)
     }
-    if (isFinal(verify, genesis, epoch, chain, attestations, at)) proven = membership
-    if (next === undefined) continue
+    const witnesses = epoch.witnesses.map((index) => membership.at(index) as Member)
+    if (isFinal(verify, genesis, epoch, witnesses, chain, attestations, at)) proven = membership
     // Rule P17: nobody believes new witnesses before the old ones have said that they are.
-    if (proven !== membership) refuse(at, `no quorum of epoch ${epoch.number} for the change of witnesses that ends it`)
-    epoch = next
-    epochs.push(next)
+    else if (epochs.latest !== epoch) refuse(at, `no quorum of epoch ${epoch.number} for the change of witnesses that ends it`)
   }
   return { membership: proven, epochs }
 }
@@ -212,7 +191,8 @@ function checkRun(
 function isFinal(
   verify: VerifySignature,
   genesis: Genesis,
-  epoch: ProvenEpoch,
+  epoch: Epoch,
+  witnesses: readonly Member[],
   chain: ChainState,
   attestations: readonly RegistrarAttestation[],
   at: number,
@@ -220,7 +200,7 @@ function isFinal(
   let above = -1
   for (const attested of attestations) {
     const { signed } = attested
-    const witness = epoch.witnesses.find(({ key }) => equalBytes(key, signed.witness))
+    const witness = witnesses.find(({ key }) => equalBytes(key, signed.witness))
     if (witness === undefined) refuse(at, `${toHex(signed.witness)} is no witness of epoch ${epoch.number}`)
     if (witness.index <= above) refuse(at, `member ${witness.index} after member ${above}: once each, in member order`)
     above = witness.index
@@ -229,8 +209,9 @@ function isFinal(
     if (!verifyAttestation(verify, genesis.networkId, signed)) refuse(at, `not signed by ${toHex(signed.witness)}`)
   }
   const found = attestations.length
-  if (found > 0 && found < epoch.quorum) refuse(at, `${found} witnesses of epoch ${epoch.number}, ${epoch.quorum} expected`)
-  return found >= epoch.quorum
+  const { quorum = 0 } = epoch
+  if (found > 0 && found < quorum) refuse(at, `${found} witnesses of epoch ${epoch.number}, ${quorum} expected`)
+  return found >= quorum
 }
 
 /** Rule P15: the attestation's registrar leaf contains the chain up to here. */
@@ -244,9 +225,4 @@ function checkLeaf(genesis: Genesis, chain: ChainState, attested: RegistrarAttes
   if (!verifyConsistency(chain.size, chain.root, size, root, consistency)) {
     refuse(at, `what ${toHex(signed.witness)} attested does not go on from registrar size ${chain.size}`)
   }
-}
-
-/** Rule P17: the epoch that a leaf counts for whose last block names `registrarSize`. */
-export function provenEpochAt({ epochs }: ProvenMembership, registrarSize: number): ProvenEpoch {
-  return epochs.findLast(({ fromSize }) => fromSize <= registrarSize) as ProvenEpoch
 }

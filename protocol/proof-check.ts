@@ -4,11 +4,12 @@ import { concat, equalBytes } from './bytes.ts'
 import { parseCheckpointOrigin } from './checkpoint.ts'
 import { witnessVerifierKey } from './cosignature.ts'
 import type { VerifySignature } from './ed25519.ts'
+import type { Epoch } from './epochs.ts'
 import { isWattnessError } from './errors.ts'
 import { type Genesis, parseGenesis } from './genesis.ts'
 import { leafHash } from './hash.ts'
 import { agreesWithEnd, type Member, mayWrite } from './membership.ts'
-import { openMembershipProof, type ProvenEpoch, type ProvenMembership, provenEpochAt } from './membership-proof.ts'
+import { openMembershipProof, type ProvenMembership } from './membership-proof.ts'
 import { formatVerifierKey, NOTE_ED25519 } from './note.ts'
 import { headerOf, type ProofFile, type ProofPart, parseProofFile, refusePart, within } from './proof-file.ts'
 import { type ReadingText, readingTexts } from './proof-readings.ts'
@@ -27,7 +28,7 @@ export interface ProvenBlock {
   /** How many blocks of the chain the witnesses saw, and the root over them. */
   readonly size: number
   readonly root: Uint8Array
-  readonly epoch: ProvenEpoch
+  readonly epoch: Epoch
   /** Who cosigned, and when by its own clock; POSIX seconds, in the order of the note. */
   readonly cosignatures: readonly { readonly witness: Member; readonly timeS: number }[]
   /** By then the block existed, unless more than `epoch.tolerated` witnesses lie; POSIX seconds. */
@@ -76,7 +77,7 @@ function prove(file: ProofFile, { verify, ticketGenesis }: ProofContext): Proven
   const { size, root } = opened.checkpoint
   const member = checkWriter(proven, header, size, root)
   const cosignatures = opened.cosignatures.map(({ key, timeS }) => ({
-    witness: epoch.witnesses.find((witness) => equalBytes(witness.key, key.key)) as Member,
+    witness: proven.membership.member(key.key) as Member,
     timeS,
   }))
   const existedByS = existedBy(cosignatures, epoch.tolerated) as number
@@ -146,7 +147,7 @@ function checkEnd({ end }: ProofFile, { checkpoint }: OpenedTlogProof, header: H
 }
 
 /** Rule P20, 6: the file's witnesses are those of the epoch, all of them, and the quorum theirs. */
-function checkEpoch(file: ProofFile, genesis: Genesis, proven: ProvenMembership, { registrarSize }: Header): ProvenEpoch {
+function checkEpoch(file: ProofFile, genesis: Genesis, proven: ProvenMembership, { registrarSize }: Header): Epoch {
   const shown = proven.membership.size
   if (registrarSize > shown) {
     refusePart(
@@ -154,8 +155,11 @@ function checkEpoch(file: ProofFile, genesis: Genesis, proven: ProvenMembership,
       `shows the registrar's first ${shown} blocks, and the checkpoint's last block names ${registrarSize}`,
     )
   }
-  const epoch = provenEpochAt(proven, registrarSize)
-  const expected = epoch.witnesses.map(({ key }) => formatVerifierKey(witnessVerifierKey(genesis.networkId, key)))
+  const epoch = proven.epochs.at(registrarSize)
+  const expected = epoch.witnesses.map((index) => {
+    const { key } = proven.membership.at(index) as Member
+    return formatVerifierKey(witnessVerifierKey(genesis.networkId, key))
+  })
   if (expected.length === 0)
     refusePart(['membership'], `epoch ${epoch.number} has no witnesses: nothing is final`, 'NO_WITNESSES')
   const found = file.witnesses.map(formatVerifierKey)

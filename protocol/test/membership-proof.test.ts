@@ -13,7 +13,6 @@ import {
   MAX_MEMBERSHIP_ITEMS,
   type MembershipItem,
   openMembershipProof,
-  provenEpochAt,
   type RegistrarAttestation,
 } from '../membership-proof.ts'
 import { flipped } from './chain-author.ts'
@@ -64,31 +63,33 @@ describe('membership proof', () => {
       if (typeof result === 'string') return expect(codeOf(prove)).to.equal(result)
       const { membership, epochs } = prove()
       expect(membership.size).to.equal(result.size)
-      return expect(
-        epochs.map(({ fromSize, quorum, witnesses }) => [fromSize, quorum, witnesses.map(({ index }) => index)]),
-      ).to.deep.equal(result.epochs)
+      return expect(epochs.all.map(({ fromSize, quorum = 0, witnesses }) => [fromSize, quorum, witnesses])).to.deep.equal(
+        result.epochs,
+      )
     })
   }
 
   it('P16, P17: genesis alone shows its own witnesses', () => {
     const { membership, epochs } = open()
     expect(membership.size).to.equal(0)
-    expect(epochs).to.have.length(1)
-    expect(epochs[0]).to.include({ number: 0, fromSize: 0, quorum: 3, tolerated: 1 })
-    expect(epochs[0]?.witnesses.map(({ key }) => toHex(key))).to.deep.equal([2, 3, 4, 5].map((n) => toHex(keyOf(n))))
+    expect(epochs.all).to.have.length(1)
+    expect(epochs.latest).to.include({ number: 0, fromSize: 0, quorum: 3, tolerated: 1 })
+    expect(epochs.latest.witnesses.map((index) => toHex(membership.at(index)?.key as Uint8Array))).to.deep.equal(
+      [2, 3, 4, 5].map((n) => toHex(keyOf(n))),
+    )
   })
 
   it('P17: each epoch with its witnesses and quorum, found by the registrar size that a block names', () => {
     const proven = open(first, second)
     expect(proven.membership.size).to.equal(3)
     expect(
-      proven.epochs.map(({ number, fromSize, quorum, witnesses }) => [number, fromSize, quorum, witnesses.length]),
+      proven.epochs.all.map(({ number, fromSize, quorum, witnesses }) => [number, fromSize, quorum, witnesses.length]),
     ).to.deep.equal([
       [0, 0, 3, 4],
       [1, 1, 4, 5],
       [2, 3, 3, 4],
     ])
-    expect([0, 1, 2, 3].map((size) => provenEpochAt(proven, size).number)).to.deep.equal([0, 1, 1, 2])
+    expect([0, 1, 2, 3].map((size) => proven.epochs.at(size).number)).to.deep.equal([0, 1, 1, 2])
   })
 
   it('P14: a run ends where the witnesses change', async () => {
@@ -205,7 +206,7 @@ describe('membership proof', () => {
     const items = [await alone.item(0, 1, 0, []), await alone.item(1, 2, 1, [])]
     const prove = (...list: MembershipItem[]) => openMembershipProof(testVerify, alone.genesis, list)
     const { membership, epochs } = prove(items[0] as MembershipItem)
-    expect([membership.size, epochs[0]?.quorum, epochs[1]?.quorum]).to.deep.equal([1, 0, 1])
+    expect([membership.size, epochs.get(0)?.quorum, epochs.get(1)?.quorum]).to.deep.equal([1, undefined, 1])
     expect(codeOf(() => prove(...items))).to.equal('MEMBERSHIP_UNPROVEN')
     const attested = [items[0] as MembershipItem, await alone.item(1, 2, 1, [6])]
     expect(prove(...attested).membership.size).to.equal(2)
