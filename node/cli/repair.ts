@@ -110,8 +110,8 @@ function droppedText(dir: string, { chains, neighbours, movedTo }: RepairResult)
   const why = neighbours === null ? 'no peer was asked' : 'no peer answered'
   return [
     `WARNING: ${why}, and ${blocks} NO LONGER IN THIS STORE: of each chain all from its first damaged block on.`,
-    `They are kept in ${movedTo ?? `${dir}/ledger.damaged-…`}: do not delete it before peers have given them back, by a run of the`,
-    'node or another `wattness repair` that reaches a peer.',
+    `They are kept in ${movedTo ?? `${dir}/ledger.damaged-…`}: do not delete it before peers have`,
+    'given them back, by a run of the node or another `wattness repair` that reaches a peer.',
   ].join('\n')
 }
 

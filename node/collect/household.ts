@@ -107,7 +107,7 @@ interface Schedule {
   readonly fromMs: number | undefined
   /** Seconds of the home's time in one real second; Infinity: as fast as it is read. */
   readonly pace: number
-  /** 'now': at the present it goes on with the clock. UTC milliseconds: the newest row. Undefined: none, also past the present. */
+  /** 'now': from the present on with the clock. UTC milliseconds: the newest row. Undefined: none, also past the present. */
   readonly end: 'now' | number | undefined
 }
 

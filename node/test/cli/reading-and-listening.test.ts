@@ -38,7 +38,7 @@ describe('commands that read and listen', () => {
     expect(said.status).to.equal(0)
   })
 
-  it('read ends with 0 where a capture begins in the middle of a telegram, which is told, and with 1 where more is wrong', async () => {
+  it('read ends with 0 where a capture begins in the middle of a telegram, and says so; with 1 where more is wrong', async () => {
     const telegram = '/XYZ5\\2\r\n\r\n0-0:1.0.0(250101000000W)\r\n1-0:1.8.1(1*kWh)\r\n!\r\n'
     const midway = await say(['read', '-', '--format', 'p1'], { stdin: `0:1.8.1(1*kWh)\r\n!AB12\r\n${telegram}` })
     expect(midway.err).to.match(/^P1_STREAM_MIDWAY: the stream begins in the middle of a telegram/)
