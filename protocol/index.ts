@@ -16,6 +16,7 @@ export * from './bytes.ts'
 export * from './chain-state.ts'
 export * from './checkpoint.ts'
 export * from './continuation.ts'
+export * from './cosignature.ts'
 export * from './decimal.ts'
 export * from './ed25519.ts'
 export * from './epochs.ts'
@@ -33,9 +34,24 @@ export * from './label.ts'
 export * from './limits.ts'
 export * from './membership.ts'
 export * from './membership-body.ts'
+export * from './membership-proof.ts'
 export { decodeFrame, encodeFrame } from './messages.ts'
 export * from './note.ts'
 export * from './obis.ts'
+export { checkProofFile, type ProofContext, type ProofReport, type ProvenBlock } from './proof-check.ts'
+export {
+  type ChainEnd,
+  formatProofFile,
+  MAX_PROOF_FILE_BYTES,
+  makeProofFile,
+  type ProofFile,
+  type ProofFileInit,
+  type ProofPart,
+  parseProofFile,
+  splitProofFile,
+} from './proof-file.ts'
+export { type ReadingText, readingTexts } from './proof-readings.ts'
+export { explainProof } from './proof-words.ts'
 export * from './reading.ts'
 export * from './readings-body.ts'
 export * from './register.ts'
@@ -43,9 +59,11 @@ export * from './roles.ts'
 export * from './run.ts'
 export * from './statement.ts'
 export * from './ticket.ts'
+export * from './tlog-proof.ts'
 export * from './tree.ts'
 export * from './units.ts'
 export * from './validate.ts'
 export * from './verdict.ts'
 export * from './witness.ts'
 export * from './witness-evidence.ts'
+export * from './witness-protocol.ts'
