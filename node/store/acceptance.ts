@@ -52,6 +52,18 @@ export function assertFits(entry: ChainEntry, { member, from, blocks, hashes, st
   )
 }
 
+/**
+ * Root of a chain's first `size` blocks once a run is accepted, as far as the run tells it: behind what was held before, and
+ * not above the run's end unless the checkpoint that covers it is of that very size.
+ */
+export function rootWithin(before: ChainState, { from, hashes, state }: Acceptance, size: number): Uint8Array | undefined {
+  if (size === state.size) return state.root
+  if (size > state.size) return state.checkpoint?.size === size ? state.checkpoint.root : undefined
+  const range = before.range.clone()
+  range.appendAll(hashes.slice(0, size - from))
+  return range.root()
+}
+
 /** Blocks as they are stored; the last one with the signature over the run's end, where there is one. */
 export function pushBlocks(id: number, { from, blocks, state }: Acceptance, operations: KvOperation[]): void {
   const last = blocks.length - 1

@@ -1,27 +1,53 @@
 import { equalBytes, toHex } from '../../protocol/bytes.ts'
 import { isWattnessError } from '../../protocol/errors.ts'
+import { decodeAttestation, type StoredAttestation } from './attestation-table.ts'
 import { auditChain, type ChainAudit, type ChainAuditInit, type StoredChain } from './chain-audit.ts'
 import type { Damage, DamageKind } from './chain-entry.ts'
 import { loadChainIds } from './chain-ids.ts'
 import { decodeHead } from './head-record.ts'
-import { allOf, chainIdOfKey, EVIDENCE, FRAME, headKey, INVITATION, LABEL, META, metaKey, QUERY, SEEN, SPOOL } from './keys.ts'
+import {
+  ATTESTATION,
+  allOf,
+  CLOSING,
+  chainIdOfKey,
+  EVIDENCE,
+  epochOfKey,
+  FRAME,
+  headKey,
+  INVITATION,
+  LABEL,
+  LAST_PREFIX,
+  META,
+  metaKey,
+  QUERY,
+  SEEN,
+  SPOOL,
+  witnessOfKey,
+} from './keys.ts'
 import type { KvReader } from './kv.ts'
 import { checkRecord } from './record.ts'
 import { decodeEntry } from './spool-entry.ts'
+import { marksOf, witnessDamage } from './witness-audit.ts'
+import { readWitness, type WitnessMemory } from './witness-memory.ts'
+import { WITNESS_KEY } from './witness-records.ts'
 
 export interface RecordAuditInit {
   readonly kv: KvReader
   /** What is wrong with an evidence, or a label, that is stored under this key; undefined: nothing. */
   readonly evidenceFault?: (member: Uint8Array, evidence: Uint8Array) => string | undefined
   readonly labelFault?: (member: Uint8Array, record: Uint8Array) => string | undefined
+  /** The same of an attestation. */
+  readonly attestationFault?: (attestation: StoredAttestation) => string | undefined
   readonly turn?: () => Promise<void>
 }
 
 export interface RecordAudit {
-  /** Records beside the chains: spool, frames, evidence, labels, invitations, query chunks. */
+  /** Records beside the chains: spool, frames, evidence, labels, invitations, query chunks, those of witnessing. */
   readonly records: number
   /** Query chunks among them, by chain id. */
   readonly queryRecords: ReadonlyMap<number, number>
+  /** To be compared with the chains: see witnessDamage. */
+  readonly witness: WitnessMemory
   readonly damage: readonly Damage[]
 }
 
@@ -43,7 +69,7 @@ interface RecordKind {
 const NEEDED_META = ['schema', 'network', 'durable']
 
 /** Keys above the last known prefix: nothing that this version writes. */
-const UNKNOWN_KEYS = { gte: Uint8Array.of(QUERY + 1), lt: Uint8Array.of(0xff) }
+const UNKNOWN_KEYS = { gte: Uint8Array.of(LAST_PREFIX + 1), lt: Uint8Array.of(0xff) }
 
 /** Checks everything in a store, from each chain's first block on, and changes nothing. */
 export async function auditStore(init: ChainAuditInit & RecordAuditInit): Promise<StoreAudit> {
@@ -56,7 +82,7 @@ export async function auditStore(init: ChainAuditInit & RecordAuditInit): Promis
     chains,
     blocks: chains.reduce((sum, chain) => sum + chain.blocks, 0),
     signatures: chains.reduce((sum, chain) => sum + chain.signatures, 0),
-    damage: [...damage, ...found.damage],
+    damage: [...damage, ...found.damage, ...witnessDamage(found.witness, chains)],
   }
 }
 
@@ -68,8 +94,11 @@ export async function listChains(kv: KvReader, damage: Damage[]): Promise<Stored
     if (operation.type !== 'put' || damage.some((each) => each.member !== undefined && equalBytes(each.member, member))) continue
     damage.push({ what: 'chain record: missing', member })
   }
+  const witness = await readWitness(kv, [])
   const chains: StoredChain[] = []
-  for (const [id, member] of members) chains.push({ id, member, size: await sizeOf(kv, id) })
+  for (const [id, member] of members) {
+    chains.push({ id, member, size: await sizeOf(kv, id), marks: marksOf(witness, member) })
+  }
   return chains
 }
 
@@ -91,12 +120,14 @@ export async function auditRecords(init: RecordAuditInit): Promise<RecordAudit> 
   const damage: Damage[] = []
   const kinds: readonly RecordKind[] = [
     { prefix: META, what: 'record' },
-    { prefix: SPOOL, what: 'spool entry', kind: 'spool', judge: (_, value) => spoolFault(value) },
+    { prefix: SPOOL, what: 'spool entry', kind: 'spool', judge: unreadable((_, value) => decodeEntry(value)) },
     { prefix: FRAME, what: 'frame', kind: 'frame' },
     { prefix: EVIDENCE, what: 'evidence', kind: 'evidence', judge: init.evidenceFault },
     { prefix: LABEL, what: 'label', kind: 'label', judge: init.labelFault },
     { prefix: INVITATION, what: 'invitation', kind: 'invitation' },
     { prefix: QUERY, what: 'query chunk', kind: 'query' },
+    { prefix: ATTESTATION, what: 'attestation', kind: 'attestation', judge: attestationJudge(init, ATTESTATION) },
+    { prefix: CLOSING, what: 'closing attestation', kind: 'closing', judge: attestationJudge(init, CLOSING) },
   ]
   let records = 0
   const queryRecords = new Map<number, number>()
@@ -105,6 +136,7 @@ export async function auditRecords(init: RecordAuditInit): Promise<RecordAudit> 
     for await (const entries of kv.iterate(allOf(prefix))) {
       for (const [key, record] of entries) {
         const name = key.slice(1)
+        if (equalBytes(key, WITNESS_KEY)) continue
         if (prefix !== META) records++
         if (prefix === QUERY) {
           const id = chainIdOfKey(key)
@@ -117,6 +149,8 @@ export async function auditRecords(init: RecordAuditInit): Promise<RecordAudit> 
       await turn?.()
     }
   }
+  const witness = await readWitness(kv, damage)
+  records += witness.leaves.size + witness.finals.size
   for (const name of NEEDED_META) {
     if ((await kv.get(metaKey(name))) === undefined) damage.push({ what: `record ${name}: missing` })
   }
@@ -129,7 +163,7 @@ export async function auditRecords(init: RecordAuditInit): Promise<RecordAudit> 
   for await (const entries of kv.iterate(UNKNOWN_KEYS)) {
     for (const [key] of entries) damage.push({ what: `record of no known kind (key ${toHex(key)})` })
   }
-  return { records, queryRecords, damage }
+  return { records, queryRecords, witness, damage }
 }
 
 /** What is wrong with the query chunks of chains that are whole themselves. */
@@ -154,22 +188,44 @@ export function queryDamage(
   return damage
 }
 
+/** Records named by a member's key. */
+const OF_MEMBER = [EVIDENCE, LABEL]
+
 /** Prefix, source 8, time 6, content 8. */
 const SEEN_KEY_BYTES = 23
 
 function damageOf({ prefix, what, kind }: RecordKind, name: Uint8Array, fault: string): Damage {
   if (kind === undefined) return { what: `${what} ${new TextDecoder().decode(name)} damaged: ${fault}` }
-  const isOfMember = prefix === EVIDENCE || prefix === LABEL
-  if (isOfMember) return { what: `${what} damaged: ${fault}`, kind, member: name }
+  if (OF_MEMBER.includes(prefix)) return { what: `${what} damaged: ${fault}`, kind, member: name }
+  if (prefix === ATTESTATION || prefix === CLOSING) {
+    const epoch = epochOfKey(Uint8Array.of(prefix, ...name))
+    return { what: `${what} of epoch ${epoch} damaged: ${fault}`, kind, member: name.slice(4) }
+  }
   return { what: `${what} damaged: ${fault} (key ${toHex(name)})`, kind }
 }
 
-function spoolFault(value: Uint8Array): string | undefined {
-  try {
-    decodeEntry(value)
-    return undefined
-  } catch (error) {
-    if (isWattnessError(error)) return error.message
-    throw error
+type Judge = NonNullable<RecordKind['judge']>
+
+function unreadable(decode: (name: Uint8Array, value: Uint8Array) => unknown): Judge {
+  return (name, value) => {
+    try {
+      decode(name, value)
+      return undefined
+    } catch (error) {
+      if (isWattnessError(error)) return error.message
+      throw error
+    }
+  }
+}
+
+/** The name is the key without its prefix. */
+function attestationJudge({ attestationFault }: RecordAuditInit, prefix: number): Judge {
+  return (name, value) => {
+    const key = Uint8Array.of(prefix, ...name)
+    let found: StoredAttestation | undefined
+    const decode = (): void => {
+      found = decodeAttestation(epochOfKey(key), witnessOfKey(key), value)
+    }
+    return unreadable(decode)(name, value) ?? (found === undefined ? undefined : attestationFault?.(found))
   }
 }

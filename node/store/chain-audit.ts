@@ -12,6 +12,7 @@ import { QueryAudit, type QueryChunks } from './query-audit.ts'
 import { checkRecord, openRecord } from './record.ts'
 import { decodeStored, type StoredBlock } from './stored-block.ts'
 import { TILE_BYTES, TILE_HEIGHT, TILE_WIDTH } from './tiles.ts'
+import type { RootMark } from './witness-audit.ts'
 
 /** A rule of the specification, by its number, and how it is broken. */
 export interface BrokenRule {
@@ -55,6 +56,8 @@ export interface ChainAudit {
   readonly signatures: number
   /** Undefined where there are none yet to compare. */
   readonly query?: QueryChunks
+  /** Marks of the chain that its blocks do not make; absent where there are none. */
+  readonly contradicted?: readonly RootMark[]
   readonly fault?: ChainFault
 }
 
@@ -63,10 +66,13 @@ export interface StoredChain {
   readonly id: number
   readonly member: Uint8Array
   readonly size: number
+  readonly marks?: readonly RootMark[]
 }
 
 /** Faults of the disk or of this program: nothing to be said about the chain. */
 const NOT_DAMAGE = ['DISK_FULL', 'STORE_FAILED', 'STORE_LOCKED', 'STORE_CLOSED']
+
+const NO_MARKS: readonly RootMark[] = []
 
 class Found extends Error {
   readonly fault: ChainFault
@@ -99,9 +105,10 @@ async function walkChain(init: ChainAuditInit, chain: StoredChain): Promise<Chai
     else if (isWattnessError(error) && !NOT_DAMAGE.includes(error.code)) fault = { height: walker.blocks, what: error.message }
     else throw error
   }
-  const { size, blocks, signatures, query } = walker
-  if (fault !== undefined) return { member, size, blocks, signatures, fault }
-  return { member, size, blocks, signatures, ...(query === undefined ? {} : { query }) }
+  const { size, blocks, signatures, query, contradicted } = walker
+  const found = { member, size, blocks, signatures, ...(contradicted.length === 0 ? {} : { contradicted }) }
+  if (fault !== undefined) return { ...found, fault }
+  return { ...found, ...(query === undefined ? {} : { query }) }
 }
 
 interface FullTile {
@@ -124,6 +131,7 @@ class ChainWalker {
   #query: QueryAudit | undefined
   size: number | undefined
   signatures = 0
+  readonly contradicted: RootMark[] = []
 
   constructor(init: ChainAuditInit, chain: StoredChain) {
     this.#init = init
@@ -190,6 +198,9 @@ class ChainWalker {
     this.#last = block
     if (this.#end?.size === this.blocks && !this.#end.isRight(this.#range.root())) {
       throw new Found(height, 'ends another history than the one that the revocation names', 'V19')
+    }
+    for (const mark of this.#chain.marks ?? NO_MARKS) {
+      if (mark.size === this.blocks && !equalBytes(mark.root, this.#range.root())) this.contradicted.push(mark)
     }
     if (!this.#checksAll || block.signed === undefined) return
     if (!equalBytes(block.signed.root, this.#range.root())) throw new Found(height, 'signed root is not that of the tree', 'V16')

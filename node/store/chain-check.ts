@@ -27,7 +27,13 @@ export interface CheckContext {
 const REMEMBERED_SIGNATURES = 64
 const OPERATIONS_PER_WRITE = 512
 
-export const emptyEntry = (id: number, member: Uint8Array): ChainEntry => ({ id, member, state: EMPTY_CHAIN, edge: EMPTY_EDGE })
+export const emptyEntry = (id: number, member: Uint8Array): ChainEntry => ({
+  id,
+  member,
+  state: EMPTY_CHAIN,
+  edge: EMPTY_EDGE,
+  branch: 0,
+})
 
 /**
  * Loads a chain at start-up and checks it against its head: checksum, the blocks from `checkFrom` (never more than the last
@@ -103,7 +109,7 @@ async function intactChain(
   const checkpoint = checkpointOf(head, member, last)
   const { sealedAt, registrarSize } = last.header
   const base = { size, root: head.root, lastHash: head.lastHash.slice(), sealedAt, registrarSize, checkpoint }
-  const bare: ChainEntry = { id, member, state: { ...base, range: CompactRange.empty() }, edge }
+  const bare: ChainEntry = { id, member, state: { ...base, range: CompactRange.empty() }, edge, branch: 0 }
   const tree = new TreeReader(kv, (_entry, level, index) => {
     throw damaged(member, index * TILE_WIDTH ** (level + 1), `tile ${level}/${index} of the tree is damaged`)
   })
@@ -115,7 +121,7 @@ async function intactChain(
   if (checkpoint !== undefined && !context.verifySigned(checkpoint)) {
     throw damaged(member, size - 1, "head's signature is not the member's")
   }
-  return { id, member, state: { ...base, range, root: range.root() }, edge }
+  return { id, member, state: { ...base, range, root: range.root() }, edge, branch: 0 }
 }
 
 function checkpointOf(head: HeadRecord, member: Uint8Array, last: StoredBlock): SignedCheckpoint | undefined {
@@ -242,7 +248,7 @@ async function walk(
     }
   }
   if (operations.length > 0) await context.write(operations, false)
-  return { entry: { id, member, state: { ...state, range, root: range.root() }, edge }, signatures }
+  return { entry: { id, member, state: { ...state, range, root: range.root() }, edge, branch: 0 }, signatures }
 }
 
 function readWhole(value: Uint8Array, member: Uint8Array, height: number): StoredBlock | undefined {

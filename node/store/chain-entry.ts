@@ -9,10 +9,27 @@ export interface ChainEntry {
   readonly member: Uint8Array
   readonly state: ChainState
   readonly edge: TileEdge
+  /** How often the chain's tail was replaced since it was loaded: reads that span such a moment are of neither branch. */
+  readonly branch: number
 }
 
-/** Records beside the chains, and `own`: fewer of this node's own blocks are held than it has signed. */
-export type DamageKind = 'spool' | 'frame' | 'evidence' | 'label' | 'invitation' | 'query' | 'own'
+/**
+ * Records beside the chains; `own`: fewer of this node's own blocks are held than it has signed; `owed`: fewer blocks of a
+ * chain than this node signed as a witness, or knows to be final.
+ */
+export type DamageKind =
+  | 'spool'
+  | 'frame'
+  | 'evidence'
+  | 'label'
+  | 'invitation'
+  | 'query'
+  | 'own'
+  | 'owed'
+  | 'witness'
+  | 'final'
+  | 'attestation'
+  | 'closing'
 
 /** What was found damaged or lost, and from where on a chain must be fetched again. */
 export interface Damage {

@@ -1,3 +1,4 @@
+import type { Header } from '../../protocol/block.ts'
 import { equalBytes } from '../../protocol/bytes.ts'
 import type { SignedCheckpoint } from '../../protocol/checkpoint.ts'
 import { type ChainEntry, damaged } from './chain-entry.ts'
@@ -98,16 +99,16 @@ export class ChainReader {
     return undefined
   }
 
-  /** First height whose block was sealed at `timeMs` or later; the chain's size where none was. Sealed-at never decreases. */
-  async findByTime(entry: ChainEntry, timeMs: number): Promise<number> {
+  /** First height whose header passes a test that, once passed, every later one passes; the chain's size where none does. */
+  async findFirst(entry: ChainEntry, test: (header: Header) => boolean): Promise<number> {
     let low = 0
     let high = entry.state.size
     while (low < high) {
       const middle = Math.floor((low + high) / 2)
       const value = await this.#kv.get(blockKey(entry.id, middle))
       if (value === undefined) throw damaged(entry.member, middle, 'missing')
-      if (checkStored(value, entry.member, middle).header.sealedAt < timeMs) low = middle + 1
-      else high = middle
+      if (test(checkStored(value, entry.member, middle).header)) high = middle
+      else low = middle + 1
     }
     return low
   }

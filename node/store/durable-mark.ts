@@ -18,10 +18,14 @@ export type ChainSizes = ReadonlyMap<number, number>
 
 export class DurableMark {
   #atBytes = 0
+  /** What the record says. */
+  #written: ChainSizes
+  /** What it will say next: these sizes become safe meanwhile. */
   #sizes: ChainSizes
 
   /** `sizes` are those found at start-up: opening writes the whole log into synced tables. */
   constructor(sizes: ChainSizes) {
+    this.#written = sizes
     this.#sizes = sizes
   }
 
@@ -37,16 +41,27 @@ export class DurableMark {
 
   operation(): KvOperation {
     const writer = new Writer(1024)
-    for (const [id, size] of this.#sizes) writer.varint(id).varint(size)
+    for (const [id, size] of this.#written) writer.varint(id).varint(size)
     return put(KEY, sealRecord(KEY, writer.finish()))
   }
 
   /** The mark to be written along, if it is time for one; from then on it waits for `sizes` to become safe. */
   next(bytesWritten: number, sizes: () => ChainSizes): KvOperation | undefined {
     if (bytesWritten - this.#atBytes < MARK_EVERY_BYTES) return undefined
-    const operation = this.operation()
+    this.#written = this.#sizes
     this.#atBytes = bytesWritten
     this.#sizes = sizes()
-    return operation
+    return this.operation()
   }
+
+  /** For a chain that was shortened to `size`, to be written along: what grows above it is not safe yet. */
+  lowered(id: number, size: number): KvOperation {
+    this.#written = withAtMost(this.#written, id, size)
+    this.#sizes = withAtMost(this.#sizes, id, size)
+    return this.operation()
+  }
+}
+
+function withAtMost(sizes: ChainSizes, id: number, size: number): ChainSizes {
+  return new Map(sizes).set(id, Math.min(sizes.get(id) ?? 0, size))
 }

@@ -1,6 +1,7 @@
 /** The door of the room: the ledger on the disk. */
 
 export type { Acceptance, AcceptOptions } from './acceptance.ts'
+export { AttestationTable, MAX_ATTESTATIONS, type StoredAttestation } from './attestation-table.ts'
 export {
   auditRecords,
   auditStore,
@@ -50,3 +51,6 @@ export { type Appended, type Peeked, SPOOL_LIMITS, Spool, type SpoolLimits, type
 export { type SpoolEvent, type SpoolItem, type SpoolReading } from './spool-entry.ts'
 export type { StoredBlock } from './stored-block.ts'
 export { TILE_WIDTH } from './tiles.ts'
+export { type RootMark, witnessDamage } from './witness-audit.ts'
+export { type FinalLeaf, MAX_STATE_BYTES, type SignedLeaf, type WitnessRecord } from './witness-records.ts'
+export { type LeafChange, type LeafFault, type OwedLeaf, WitnessStore, type WitnessWrite } from './witness-store.ts'

@@ -21,6 +21,12 @@ import { WattnessError } from '../../protocol/errors.ts'
  * | QUERY   ‖ chain id u16                               | * how far the chain is in query chunks (query-index.ts) |
  * | QUERY   ‖ chain id u16 ‖ 1 ‖ register 8 ‖ day u32 ‖ height u48 | * query chunk (query-chunk.ts)               |
  * | QUERY   ‖ chain id u16 ‖ 2 ‖ height u48              | * times of a block that no chunk holds                 |
+ * | SIGNED_LEAF ‖ member key 32                          | * what this node signed last of a chain, as a witness  |
+ * | FINAL   ‖ member key 32                              | * how far a chain is final (witness-records.ts)        |
+ * | ATTESTATION ‖ epoch u32 ‖ witness key 32             | * a witness's attestation (attestation-table.ts)       |
+ * | CLOSING ‖ epoch u32 ‖ witness key 32                 | * its closing attestation of that epoch, the same      |
+ *
+ * SIGNED_LEAF and FINAL name the member, not the chain's id: they outlive the blocks and the record that gave the id.
  */
 export const META = 0x01
 export const CHAIN = 0x02
@@ -35,6 +41,12 @@ export const EVIDENCE = 0x0a
 export const LABEL = 0x0b
 export const INVITATION = 0x0c
 export const QUERY = 0x0d
+export const SIGNED_LEAF = 0x0e
+export const FINAL = 0x0f
+export const ATTESTATION = 0x10
+export const CLOSING = 0x11
+/** The last of them. */
+export const LAST_PREFIX = CLOSING
 
 export const MAX_U48 = 2 ** 48 - 1
 export const MAX_CHAIN_ID = 0xffff
@@ -87,6 +99,32 @@ export const headKey = (chainId: number): Uint8Array => chainedKey(3, HEAD, chai
 export const evidenceKey = (member: Uint8Array): Uint8Array => namedKey(EVIDENCE, member)
 export const labelKey = (member: Uint8Array): Uint8Array => namedKey(LABEL, member)
 export const invitationKey = (invitation: Uint8Array): Uint8Array => namedKey(INVITATION, invitation)
+export const signedLeafKey = (member: Uint8Array): Uint8Array => namedKey(SIGNED_LEAF, member)
+export const finalKey = (member: Uint8Array): Uint8Array => namedKey(FINAL, member)
+
+export const MAX_EPOCH = 0xffff_ffff
+
+/** All attestations, or closings, of an epoch. */
+export function epochPrefix(prefix: number, epoch: number): Uint8Array {
+  if (!(Number.isInteger(epoch) && epoch >= 0 && epoch <= MAX_EPOCH)) {
+    throw new WattnessError('OUT_OF_RANGE', `store key: expected an epoch of 0 to 2^32-1, found ${epoch}`, { epoch })
+  }
+  const key = startKey(EPOCH_BYTES, prefix)
+  writeU32(key, 1, epoch)
+  return key
+}
+
+const EPOCH_BYTES = 5
+
+export function epochKey(prefix: number, epoch: number, witness: Uint8Array): Uint8Array {
+  const key = startKey(EPOCH_BYTES + witness.length, prefix)
+  key.set(epochPrefix(prefix, epoch))
+  key.set(witness, EPOCH_BYTES)
+  return key
+}
+
+export const epochOfKey = (key: Uint8Array): number => new DataView(key.buffer, key.byteOffset, key.byteLength).getUint32(1)
+export const witnessOfKey = (key: Uint8Array): Uint8Array => key.slice(EPOCH_BYTES)
 
 export function blockKey(chainId: number, height: number): Uint8Array {
   const key = chainedKey(9, BLOCK, chainId)

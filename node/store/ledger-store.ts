@@ -1,27 +1,24 @@
 import { equalBytes } from '../../protocol/bytes.ts'
 import type { ChainState } from '../../protocol/chain-state.ts'
-import type { SignedCheckpoint } from '../../protocol/checkpoint.ts'
-import type { Register } from '../../protocol/reading.ts'
-import type { NodeReader } from '../../protocol/tree.ts'
+import { WattnessError } from '../../protocol/errors.ts'
 import { type Acceptance, type AcceptOptions, assertFits, newChain, pushBlocks } from './acceptance.ts'
-import { type CheckContext, emptyEntry, loadChain, salvageChain, type VerifySigned } from './chain-check.ts'
+import { type CheckContext, loadChain, salvageChain, type VerifySigned } from './chain-check.ts'
 import { type ChainEntry, type Damage, memberText } from './chain-entry.ts'
 import { loadChainIds } from './chain-ids.ts'
-import { ChainReader } from './chain-reader.ts'
 import { DurableMark } from './durable-mark.ts'
 import { encodeHead } from './head-record.ts'
 import { headKey } from './keys.ts'
-import { type Kv, type KvOperation, type KvReader, type KvView, put } from './kv.ts'
+import { type Kv, type KvOperation, put } from './kv.ts'
+import { LedgerReads } from './ledger-reads.ts'
 import { bindNetwork } from './network-record.ts'
-import type { ValueColumns } from './query-chunk.ts'
-import { QueryIndex, type QueryTail, type ValueQuery } from './query-index.ts'
+import { assertReplaces, cutBlocks, cutTiles, replacementConflict, stump } from './replacement.ts'
 import { migrate } from './schema.ts'
 import { EVIDENCE_KIND, INVITATION_KIND, LABEL_KIND, SideTable } from './side-records.ts'
 import { readSigned, type SignedRecord, signedAfter, signedOperation } from './signed-record.ts'
 import { Spool, type SpoolLimits } from './spool.ts'
-import type { StoredBlock } from './stored-block.ts'
 import { extendTiles } from './tiles.ts'
-import { TreeReader } from './tree-reader.ts'
+import { signedLeafOperation } from './witness-records.ts'
+import { WitnessStore } from './witness-store.ts'
 import { StoreWriter } from './writer.ts'
 
 export interface LedgerStoreInit {
@@ -39,33 +36,28 @@ export interface LedgerStoreInit {
 }
 
 /** Everything that a node keeps: chains, spool, and the records beside them, behind one atomic writer. */
-export class LedgerStore {
+export class LedgerStore extends LedgerReads {
   readonly networkId: Uint8Array
   readonly spool: Spool
   readonly evidence: SideTable
   readonly labels: SideTable
   readonly invitations: SideTable
-  /** What was found damaged since the store was opened, newest last. Bounded: see MAX_DAMAGE. */
-  readonly damage: Damage[] = []
-  readonly #kv: Kv
+  readonly witness: WitnessStore
   readonly #writer: StoreWriter
   readonly #context: CheckContext
   readonly #ownKey: Uint8Array | undefined
-  readonly #tree: TreeReader
-  readonly #reader: ChainReader
-  readonly #query: QueryIndex
-  readonly #chains = new Map<string, ChainEntry>()
   #nextChainId = 0
+  /** Counts whatever makes a chain another one than it was. */
+  #branches = 0
   #signed: SignedRecord | undefined
   #mark = new DurableMark(new Map())
-  #turn: Promise<unknown> = Promise.resolve()
   readonly #onClose: () => Promise<void>
   #closing: Promise<void> | undefined
 
   private constructor(init: LedgerStoreInit) {
     const { kv } = init
+    super(kv)
     this.networkId = init.networkId
-    this.#kv = kv
     this.#ownKey = init.ownKey
     this.#onClose = init.onClose ?? (() => Promise.resolve())
     this.damage.push(...(init.damage ?? []))
@@ -75,16 +67,19 @@ export class LedgerStore {
       verifySigned: init.verifySigned ?? (() => true),
       write: (operations, sync) => kv.batch(operations, { sync }),
     }
-    this.#tree = new TreeReader(kv, (entry, level, index) =>
-      this.#note({ what: `tile ${level}/${index} damaged, made again from below`, member: entry.member }),
-    )
-    this.#reader = new ChainReader(kv, this.#tree)
-    this.#query = new QueryIndex(kv, this.#reader, ({ member }, what) => this.#note({ what, member }))
     this.evidence = new SideTable(kv, this.#writer, EVIDENCE_KIND)
     this.labels = new SideTable(kv, this.#writer, LABEL_KIND)
     this.invitations = new SideTable(kv, this.#writer, INVITATION_KIND)
+    this.witness = new WitnessStore(kv, this.#writer, {
+      sizeOf: (member) => this.entry(member).state.size,
+      rootAt: async (member, size) => {
+        const entry = this.entry(member)
+        return size > entry.state.size ? undefined : this.tree.rootAt(entry, size)
+      },
+      inTurn: (act) => this.inTurn(act),
+    })
     this.spool = new Spool(kv, this.#writer, init.spool)
-    this.spool.onDamage = (damage) => this.#note(damage)
+    this.spool.onDamage = (damage) => this.note(damage)
     this.#writer.onSettled(() => this.#load())
   }
 
@@ -104,26 +99,29 @@ export class LedgerStore {
 
   async #load(): Promise<void> {
     const damage: Damage[] = []
-    const marks = await DurableMark.read(this.#kv)
-    const { members, mending } = await loadChainIds(this.#kv, damage)
-    if (mending.length > 0) await this.#kv.batch(mending, { sync: true })
+    const marks = await DurableMark.read(this.kv)
+    const { members, mending } = await loadChainIds(this.kv, damage)
+    if (mending.length > 0) await this.kv.batch(mending, { sync: true })
     const loaded = new Map<string, ChainEntry>()
+    const branch = ++this.#branches
     for (const [id, member] of members) {
-      loaded.set(memberText(member), await loadChain(this.#context, id, member, marks.get(id) ?? 0, damage))
+      const entry = await loadChain(this.#context, id, member, marks.get(id) ?? 0, damage)
+      loaded.set(memberText(member), { ...entry, branch })
     }
-    const signed = (await readSigned(this.#kv, damage)) ?? (await this.#signAgain(loaded))
+    const signed = (await readSigned(this.kv, damage)) ?? (await this.#signAgain(loaded))
     await this.evidence.load(damage)
     await this.labels.load(damage)
     await this.invitations.load(damage)
     await this.spool.load(damage)
-    this.#tree.forget()
-    await this.#query.load([...loaded.values()], this.#context.write)
-    this.#chains.clear()
-    for (const [text, entry] of loaded) this.#chains.set(text, entry)
+    this.tree.forget()
+    await this.query.load([...loaded.values()], this.#context.write)
+    this.entries.clear()
+    for (const [text, entry] of loaded) this.entries.set(text, entry)
     this.#nextChainId = Math.max(-1, ...members.keys()) + 1
     this.#signed = signed
     this.#mark = new DurableMark(this.#sizes())
-    for (const each of damage) this.#note(each)
+    await this.witness.load(damage)
+    for (const each of damage) this.note(each)
   }
 
   /** Where the record of what this node signed last is lost, its own chain still says it. */
@@ -131,29 +129,14 @@ export class LedgerStore {
     const checkpoint = this.#ownKey === undefined ? undefined : chains.get(memberText(this.#ownKey))?.state.checkpoint
     if (checkpoint === undefined) return undefined
     const { size, root, signature } = checkpoint
-    await this.#kv.batch([signedOperation(checkpoint)], { sync: true })
+    await this.kv.batch([signedOperation(checkpoint)], { sync: true })
     return { size, root, signature }
   }
 
   #sizes(): Map<number, number> {
     const sizes = new Map<number, number>()
-    for (const { id, state } of this.#chains.values()) sizes.set(id, state.size)
+    for (const { id, state } of this.entries.values()) sizes.set(id, state.size)
     return sizes
-  }
-
-  #note(damage: Damage): void {
-    this.damage.push(damage)
-    if (this.damage.length > MAX_DAMAGE) this.damage.shift()
-  }
-
-  /** The chain as it stands, from memory; undefined where no block is held. */
-  head(member: Uint8Array): ChainState | undefined {
-    const state = this.#chains.get(memberText(member))?.state
-    return state === undefined || state.size === 0 ? undefined : state
-  }
-
-  *chains(): Iterable<{ readonly member: Uint8Array; readonly state: ChainState }> {
-    for (const { member, state } of this.#chains.values()) if (state.size > 0) yield { member, state }
   }
 
   quarantined(member: Uint8Array): boolean {
@@ -164,25 +147,30 @@ export class LedgerStore {
     return this.#signed
   }
 
+  #isOwn(member: Uint8Array): boolean {
+    return this.#ownKey !== undefined && equalBytes(member, this.#ownKey)
+  }
+
   /**
    * Stores validated runs: blocks, end signatures, heads, tiles, query chunks and `extra` in one atomic write. Memory
    * follows only after it succeeded. Calls take their turns. Throws STORE_CONFLICT where a run does not begin at the
-   * chain's end, OWN_CHAIN_CONFLICT where it would end this node's chain elsewhere than it once signed, DISK_FULL.
+   * chain's end, OWN_CHAIN_CONFLICT where it would end this node's chain elsewhere than it once signed, SIGNED_LEAF_CONFLICT
+   * and FINAL_CONFLICT where it leads elsewhere than to what `witness.owed` says, DISK_FULL.
    */
   accept(batch: readonly Acceptance[], options: AcceptOptions = {}): Promise<void> {
-    const turn = this.#turn.then(() => this.#accept(batch, options))
-    this.#turn = turn.catch(() => undefined)
-    return turn
+    return this.#change(() => this.#write(batch, options))
   }
 
-  async #accept(batch: readonly Acceptance[], options: AcceptOptions): Promise<void> {
-    if (this.#writer.unsettled) await this.#writer.ready()
-    try {
-      await this.#write(batch, options)
-    } catch (error) {
-      this.#query.forget()
-      throw error
-    }
+  #change(act: () => Promise<void>): Promise<void> {
+    return this.inTurn(async () => {
+      if (this.#writer.unsettled) await this.#writer.ready()
+      try {
+        await act()
+      } catch (error) {
+        this.query.forget()
+        throw error
+      }
+    })
   }
 
   async #write(batch: readonly Acceptance[], options: AcceptOptions): Promise<void> {
@@ -194,18 +182,19 @@ export class LedgerStore {
     for (const acceptance of batch) {
       const { member, state } = acceptance
       const text = memberText(member)
-      let entry = changed.get(text) ?? this.#chains.get(text)
+      let entry = changed.get(text) ?? this.entries.get(text)
       if (entry === undefined) {
         entry = newChain(nextChainId++, member, operations)
       }
       assertFits(entry, acceptance)
+      this.witness.assertLeads(entry.state, acceptance)
       pushBlocks(entry.id, acceptance, operations)
-      const reading = this.#query.extend(entry, acceptance.blocks, operations)
+      const reading = this.query.extend(entry, acceptance.blocks, operations)
       if (reading !== undefined) await reading
       const edge = extendTiles(entry.edge, entry.id, entry.state.range, acceptance.hashes, operations)
-      changed.set(text, { id: entry.id, member: entry.member, state, edge })
-      if (this.#ownKey !== undefined && equalBytes(member, this.#ownKey)) {
-        signed = signedAfter(signed, state, operations)
+      changed.set(text, { ...entry, state, edge })
+      if (this.#isOwn(member)) {
+        signed = signedAfter(signed, entry.state, acceptance, operations)
         sync = true
       }
     }
@@ -213,132 +202,123 @@ export class LedgerStore {
       const key = headKey(id)
       operations.push(put(key, encodeHead(key, state)))
     }
-    this.#query.finish(operations)
+    this.query.finish(operations)
     const { spoolTaken, extra } = options
     if (spoolTaken !== undefined) operations.push(...this.spool.removal(spoolTaken))
     if (extra !== undefined) operations.push(...extra)
     const mark = this.#mark.next(this.#writer.bytesWritten, () => this.#sizes())
     if (mark !== undefined) operations.push(mark)
     await this.#writer.write(operations, sync)
-    for (const [text, entry] of changed) this.#chains.set(text, entry)
-    this.#query.commit()
+    for (const [text, entry] of changed) {
+      const before = this.entries.get(text)
+      if (before !== undefined) this.tree.remember(before)
+      this.entries.set(text, entry)
+    }
+    this.query.commit()
     this.#nextChainId = nextChainId
     this.#signed = signed
     if (spoolTaken !== undefined) this.spool.removed(spoolTaken)
   }
 
-  /** Every record as of now, for whoever checks them all while the node goes on. To be closed. */
-  view(): KvView {
-    const kv = this.#kv
-    return kv.view?.() ?? { ...readerOf(kv), close: () => Promise.resolve() }
-  }
-
-  #entry(member: Uint8Array): ChainEntry {
-    return this.#chains.get(memberText(member)) ?? emptyEntry(-1, member)
-  }
-
-  /** See ChainReader.readBlocks. */
-  readBlocks(member: Uint8Array, from: number, maxBlocks: number, maxBytes?: number): Promise<StoredBlock[]> {
-    return this.#reader.readBlocks(this.#entry(member), from, maxBlocks, maxBytes)
-  }
-
-  readBlock(member: Uint8Array, height: number): Promise<StoredBlock | undefined> {
-    return this.#reader.readBlock(this.#entry(member), height)
-  }
-
-  signatureAtOrBelow(member: Uint8Array, height: number): Promise<SignedCheckpoint | undefined> {
-    return this.#reader.signatureAtOrBelow(this.#entry(member), height)
-  }
-
-  signatureAtOrAbove(member: Uint8Array, height: number): Promise<SignedCheckpoint | undefined> {
-    return this.#reader.signatureAtOrAbove(this.#entry(member), height)
-  }
-
-  findByTime(member: Uint8Array, timeMs: number): Promise<number> {
-    return this.#reader.findByTime(this.#entry(member), timeMs)
-  }
-
-  /** Root of the chain's first `size` blocks; undefined where fewer are held. */
-  async rootAt(member: Uint8Array, size: number): Promise<Uint8Array | undefined> {
-    const entry = this.#entry(member)
-    return size > entry.state.size ? undefined : this.#tree.rootAt(entry, size)
-  }
-
-  /** Root and last block hash of the chain's first `size` blocks, 1 or more; undefined where fewer are held. */
-  async known(
-    member: Uint8Array,
-    size: number,
-  ): Promise<{ readonly root: Uint8Array; readonly lastHash: Uint8Array } | undefined> {
-    const entry = this.#entry(member)
-    if (size < 1 || size > entry.state.size) return undefined
-    return { root: await this.#tree.rootAt(entry, size), lastHash: await this.#tree.leafAt(entry, size - 1) }
-  }
-
-  nodeReader(member: Uint8Array): NodeReader {
-    return this.#tree.nodeReader(this.#entry(member))
-  }
-
-  /** A C2SP tile: 1 to 256 hashes, as many as the chain has by now. Throws RangeError for a tile it does not have. */
-  tile(member: Uint8Array, level: number, index: number): Promise<Uint8Array> {
-    return this.#tree.tile(this.#entry(member), level, index)
-  }
-
-  inclusionProof(member: Uint8Array, height: number, size: number): Promise<Uint8Array[]> {
-    return this.#tree.inclusionProof(this.#entry(member), height, size)
-  }
-
-  consistencyProof(member: Uint8Array, size1: number, size2: number): Promise<Uint8Array[]> {
-    return this.#tree.consistencyProof(this.#entry(member), size1, size2)
-  }
-
   /**
-   * Everything that a member's stored blocks say about one register from `fromMs` up to but not including `toMs` (UTC), by
-   * column, as of now. Rows come day by day, within a day in the order of their blocks; the newest blocks' and those of
-   * blocks with very many registers or days come last. Whoever needs them by time sorts them. Throws STORE_DAMAGED where a
-   * block that must be looked into is damaged.
+   * Puts another branch in the place of a chain's blocks from height `from` on: for the branch that became final elsewhere.
+   * The acceptance is its first validated run, from the very block where the two part; the rest is accepted behind it. One
+   * atomic, synced write of blocks, head, tiles, query chunks and the mark on the leaf that was signed of the old branch.
+   * Throws FINAL_CONFLICT for a change below what is final or away from it, OWN_CHAIN_CONFLICT where this node signed its
+   * chain's old branch, STORE_CONFLICT where the acceptance does not fit.
    */
-  async *values(member: Uint8Array, register: Register, fromMs: number, toMs: number): AsyncGenerator<ValueColumns> {
-    const query = { register, fromMs, toMs }
-    const entry = this.#entry(member)
-    if (entry.id >= 0) yield* this.#query.values(entry, query, await this.#queryTail(entry, query))
-  }
-
-  /** Registers that a member's blocks name, 4,096 unless `limit` says other. */
-  async registersOf(member: Uint8Array, limit?: number): Promise<Register[]> {
-    const entry = this.#entry(member)
-    return entry.id < 0 ? [] : this.#query.registersOf(entry, await this.#queryTail(entry), limit)
-  }
-
-  async #queryTail({ id, member }: ChainEntry, query?: ValueQuery): Promise<QueryTail> {
-    if (this.#query.holds(id)) return this.#query.tail(id, query)
-    const turn = this.#turn.then(async () => {
-      await this.#query.hold(this.#entry(member))
-      return this.#query.tail(id, query)
+  replaceTail(member: Uint8Array, from: number, acceptance: Acceptance): Promise<void> {
+    const text = memberText(member)
+    return this.#change(async () => {
+      const end = Promise.withResolvers<void>()
+      this.replacing.set(text, end.promise)
+      try {
+        await this.#replace(text, from, acceptance)
+      } finally {
+        this.replacing.delete(text)
+        end.resolve()
+      }
     })
-    this.#turn = turn.catch(() => undefined)
-    return turn
+  }
+
+  async #replace(text: string, from: number, acceptance: Acceptance): Promise<void> {
+    const entry = this.entries.get(text)
+    const held = entry?.state.size ?? 0
+    if (entry === undefined || !Number.isInteger(from) || from < 0 || from > held) {
+      throw replacementConflict(acceptance.member, from, `${held} held`)
+    }
+    const { id, member } = entry
+    this.#assertNotFinal(entry, from)
+    const below = await stump(this.tree, entry, from)
+    assertReplaces(entry, below.state, from, acceptance)
+    this.witness.assertLeadsToFinal(below.state, acceptance)
+    const { state, hashes, blocks } = acceptance
+    const operations: KvOperation[] = []
+    const signed = this.#isOwn(member) ? signedAfter(this.#signed, below.state, acceptance, operations) : this.#signed
+    const rootBefore = (size: number): Promise<Uint8Array> => this.tree.rootAt(entry, size)
+    const leaf = await this.witness.replaced(entry.state, below.state, acceptance, rootBefore)
+    if (leaf !== undefined) operations.push(signedLeafOperation(leaf))
+    cutTiles(entry, below, operations)
+    await this.query.truncate(entry, from, operations)
+    await this.query.extend(below, blocks, operations)
+    pushBlocks(id, acceptance, operations)
+    const edge = extendTiles(below.edge, id, below.state.range, hashes, operations)
+    const rest = cutBlocks(id, state.size, held, operations)
+    const key = headKey(id)
+    operations.push(put(key, encodeHead(key, state)))
+    this.query.finish(operations)
+    operations.push(this.#mark.lowered(id, from))
+    await this.#writer.write(operations, true)
+    this.entries.set(text, { id, member, state, edge, branch: ++this.#branches })
+    this.tree.forget()
+    this.query.commit()
+    this.#signed = signed
+    if (leaf !== undefined) this.witness.setLeaf(leaf)
+    await this.#removeBlocks(id, rest, held)
+  }
+
+  #assertNotFinal({ member, state }: ChainEntry, from: number): void {
+    const final = this.witness.final(member)
+    if (final === undefined || from >= final.size || state.size < final.size) return
+    throw new WattnessError('FINAL_CONFLICT', `${final.size} blocks are final: not to be replaced from ${from}`, {
+      from,
+      finalSize: final.size,
+    })
+  }
+
+  /** Above a head nothing is read: where this breaks off, blocks are left behind that no chain knows of. */
+  async #removeBlocks(id: number, from: number, to: number): Promise<void> {
+    for (let at = from; at < to; ) {
+      const operations: KvOperation[] = []
+      at = cutBlocks(id, at, to, operations)
+      // The tail is replaced, whatever becomes of this: who writes next settles it.
+      const isWritten = await this.#writer.write(operations, false).then(
+        () => true,
+        () => false,
+      )
+      if (!isWritten) return
+    }
   }
 
   /** Takes a chain back to its longest intact prefix of at most `size` blocks, so that the rest is fetched again. */
   cutBack(member: Uint8Array, size: number, what: string): Promise<ChainState | undefined> {
-    const turn = this.#turn.then(async () => {
+    return this.inTurn(async () => {
       await this.#writer.ready()
       await this.#writer.drained()
-      const entry = this.#chains.get(memberText(member))
+      const entry = this.entries.get(memberText(member))
       if (entry === undefined || entry.state.size === 0) return undefined
       const { checkpoint } = entry.state
       const kept = await salvageChain(this.#context, entry.id, entry.member, {
         limit: Math.min(size, entry.state.size),
         covering: checkpoint,
       })
-      this.#tree.forget()
-      this.#chains.set(memberText(member), kept)
-      await this.#query.reload(kept, this.#context.write)
-      this.#note({ what, member: entry.member, height: kept.state.size, lost: entry.state.size - kept.state.size })
+      await this.#context.write([this.#mark.lowered(entry.id, kept.state.size)], true)
+      this.tree.forget()
+      this.entries.set(memberText(member), { ...kept, branch: ++this.#branches })
+      await this.query.reload(kept, this.#context.write)
+      this.note({ what, member: entry.member, height: kept.state.size, lost: entry.state.size - kept.state.size })
       return this.head(member)
     })
-    this.#turn = turn.catch(() => undefined)
-    return turn
   }
 
   /** Waits for what is in flight, then closes. */
@@ -348,17 +328,10 @@ export class LedgerStore {
   }
 
   async #close(): Promise<void> {
-    await this.#turn
+    await this.settled()
     await this.spool.close()
     await this.#writer.drained()
-    await this.#kv.close()
+    await this.kv.close()
     await this.#onClose()
   }
-}
-
-/** Damage kept for reports; one per chain and some tiles. */
-export const MAX_DAMAGE = 1_024
-
-function readerOf(kv: Kv): KvReader {
-  return { get: (key) => kv.get(key), getMany: (keys) => kv.getMany(keys), iterate: (range) => kv.iterate(range) }
 }

@@ -7,7 +7,6 @@ import type { ChainEntry } from './chain-entry.ts'
 import type { ChainReader } from './chain-reader.ts'
 import {
   blockKey,
-  heightOfBlockKey,
   heightOfQueryWholeKey,
   keysUnder,
   type QueryChunkName,
@@ -21,7 +20,6 @@ import { dayOf, decodeChunk, Gathered, registerOfWords, registerWords, type Valu
 import { QueryDraft, STRETCH_BLOCKS, type WholeBlock } from './query-draft.ts'
 import {
   clearChain,
-  draftOperations,
   firstOf,
   fitsSize,
   progressOperation,
@@ -30,8 +28,8 @@ import {
   readAllProgress,
   readWhole,
 } from './query-records.ts'
+import { addStored, closeStretch, type Extension, sureStart, truncated } from './query-stretch.ts'
 import { checkRecord } from './record.ts'
-import { checkStored } from './stored-block.ts'
 
 /**
  * What the chains say, by register and day: made from blocks in the write that stores them, and made again from them.
@@ -68,13 +66,6 @@ class ChainIndex {
     this.id = id
     this.progress = progress
   }
-}
-
-interface Extension {
-  progress: QueryProgress
-  draft: QueryDraft
-  /** The progress record is to be written. */
-  moved: boolean
 }
 
 /** What the open stretch of a chain has to say, as of one moment. */
@@ -191,6 +182,21 @@ export class QueryIndex {
     return undefined
   }
 
+  /** Before `extend` takes blocks that replace those from `from` on. Memory follows as it does there. */
+  async truncate(entry: ChainEntry, from: number, operations: KvOperation[]): Promise<void> {
+    const chain = this.#chain(entry.id)
+    const start = sureStart(entry.member, from)
+    const next = await truncated(this.#kv, entry, start, chain.progress ?? NOTHING, operations)
+    for await (const entries of this.#blocks(entry, start, from)) {
+      for (const each of entries) {
+        addStored(next.draft, each, entry)
+        if (next.draft.isFull) closeStretch(entry, next, operations)
+      }
+    }
+    chain.next = next
+    this.#extended.push(chain)
+  }
+
   #chain(id: number): ChainIndex {
     let chain = this.#chains.get(id)
     if (chain === undefined) {
@@ -249,8 +255,8 @@ export class QueryIndex {
     return draft
   }
 
-  #blocks({ id, state }: ChainEntry, from: number): AsyncIterable<KvEntry[]> {
-    return this.#kv.iterate({ gte: blockKey(id, from), lt: blockKey(id, state.size) })
+  #blocks({ id, state }: ChainEntry, from: number, to = state.size): AsyncIterable<KvEntry[]> {
+    return this.#kv.iterate({ gte: blockKey(id, from), lt: blockKey(id, to) })
   }
 
   /** What is known of an open stretch that is held. */
@@ -366,24 +372,3 @@ const REGISTER_END = 12
 /** One less than what a key holds, so that a range can end behind it. */
 const MAX_DAY = 2 ** 32 - 2
 const ALWAYS = { firstMs: 0, lastMs: Number.POSITIVE_INFINITY }
-
-function closeStretch({ id, member }: ChainEntry, changed: Extension, operations: KvOperation[], writer?: Writer): void {
-  const { draft, progress } = changed
-  draftOperations(id, draft, operations)
-  changed.progress = { start: draft.height, wholes: progress.wholes + draft.whole.length }
-  changed.draft = new QueryDraft(member, draft.height, writer)
-  changed.moved = true
-}
-
-/** A block that is damaged or missing has no rows until it is mended: then the chain was cut back, and this is made again. */
-function addStored(draft: QueryDraft, [key, value]: KvEntry, { member }: ChainEntry): void {
-  const height = heightOfBlockKey(key)
-  while (draft.height < height) draft.skip()
-  try {
-    checkStored(value, member, height)
-  } catch {
-    draft.skip()
-    return
-  }
-  draft.add(value)
-}

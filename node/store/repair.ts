@@ -10,11 +10,14 @@ import { checkFiles } from './files.ts'
 import { decodeHead } from './head-record.ts'
 import {
   ASIDE,
+  ATTESTATION,
   allOf,
   asideKey,
   BLOCK,
   CHAIN,
+  CLOSING,
   EVIDENCE,
+  FINAL,
   FRAME,
   HEAD,
   headKey,
@@ -23,6 +26,7 @@ import {
   META,
   metaKey,
   SEEN,
+  SIGNED_LEAF,
   SPOOL,
   sequenceOfKey,
   TILE,
@@ -36,6 +40,8 @@ import { exists, finishRepair, syncDirectory } from './open-ledger.ts'
 import { checkRecord } from './record.ts'
 import { migrate, readSchemaVersion, SCHEMA_VERSION, schemaOperation } from './schema.ts'
 import { tolerantKv } from './tolerant-kv.ts'
+import { readWitness } from './witness-memory.ts'
+import { witnessOperation } from './witness-records.ts'
 
 export interface RepairInit {
   /** The node's directory. */
@@ -71,7 +77,7 @@ const REPORT_FILE = 'repair.json'
 const OPERATIONS_PER_WRITE = 256
 
 /** Records copied where their checksum holds. Query chunks are left out: they are made again from blocks. */
-const CHECKED = [META, CHAIN, HEAD, TILE, EVIDENCE, LABEL, INVITATION, FRAME]
+const CHECKED = [META, CHAIN, HEAD, TILE, EVIDENCE, LABEL, INVITATION, FRAME, SIGNED_LEAF, FINAL, ATTESTATION, CLOSING]
 const SELF_VERIFYING = [BLOCK, SEEN, ASIDE]
 const LEFT_OUT = [metaKey('schema'), metaKey('durable')]
 
@@ -174,10 +180,11 @@ async function copyRecords(
   for (const prefix of CHECKED) await copyChecked(source, copier, prefix, records)
   for (const prefix of SELF_VERIFYING) await copyAll(source, copier, prefix)
   const spool = await copySpool(source, copier)
+  const damage: Damage[] = []
+  await copyWitness(source, copier, damage)
   await copier.flush()
   onStep('records copied')
   await bindNetwork(target, init.networkId)
-  const damage: Damage[] = []
   const chains = await checkChains(target, init, damage)
   onStep('chains checked')
   return {
@@ -236,6 +243,15 @@ async function copySpool(source: Kv, copier: Copier): Promise<{ kept: number; se
     }
   }
   return { kept, setAside }
+}
+
+/** Where it cannot be told any more what was signed, the new store says so for ever: else it would look as if nothing was. */
+async function copyWitness(source: Kv, copier: Copier, damage: Damage[]): Promise<void> {
+  const found: Damage[] = []
+  const { leaves, witness } = await readWitness(source, found)
+  damage.push(...found)
+  if (!found.some(({ kind }) => kind === 'witness')) return
+  await copier.add([witnessOperation({ ...witness, leaves: leaves.size })])
 }
 
 /** Every chain from its first block on: what is not whole is cut off in the new store. */

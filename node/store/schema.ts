@@ -5,7 +5,7 @@ import { type Kv, type KvOperation, type KvReader, put } from './kv.ts'
 import { openRecord, sealRecord } from './record.ts'
 
 /** What this program writes. A change of any key or record of keys.ts adds one, and a step to MIGRATIONS. */
-export const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 2
 
 /**
  * One step forward, from version `from` to `from + 1`. It yields batches; each must leave a store that the step can be run
@@ -18,7 +18,16 @@ export interface Migration {
 }
 
 /** Every step since version 1, oldest first. */
-export const MIGRATIONS: readonly Migration[] = []
+export const MIGRATIONS: readonly Migration[] = [
+  {
+    from: 1,
+    what: 'records of witnessing and of what is final: there are none yet',
+    // A program of version 1 would take blocks that contradict them: from here on it refuses the store.
+    async *steps() {
+      yield []
+    },
+  },
+]
 
 const SCHEMA_KEY = metaKey('schema')
 

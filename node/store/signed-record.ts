@@ -2,6 +2,7 @@ import { equalBytes, Reader, toHex, Writer } from '../../protocol/bytes.ts'
 import type { ChainState } from '../../protocol/chain-state.ts'
 import { WattnessError } from '../../protocol/errors.ts'
 import { HASH_BYTES } from '../../protocol/hash.ts'
+import { type Acceptance, rootWithin } from './acceptance.ts'
 import type { Damage } from './chain-entry.ts'
 import { SIGNATURE_BYTES } from './head-record.ts'
 import { metaKey } from './keys.ts'
@@ -17,26 +18,34 @@ export interface SignedRecord {
   readonly signature: Uint8Array
 }
 
-/** After a loss the own chain may only be taken back along the history that was signed; then it goes on from there. */
+/**
+ * After a loss the own chain may only be taken back along the history that was signed; then it goes on from there. Throws
+ * OWN_CHAIN_CONFLICT.
+ */
 export function signedAfter(
-  before: SignedRecord | undefined,
-  state: ChainState,
+  signed: SignedRecord | undefined,
+  before: ChainState,
+  acceptance: Acceptance,
   operations: KvOperation[],
 ): SignedRecord | undefined {
-  const { checkpoint, size, root } = state
-  if (before !== undefined && size <= before.size) {
-    const leads = checkpoint !== undefined && checkpoint.size >= before.size
-    if (size === before.size ? equalBytes(root, before.root) : leads) return before
-    throw new WattnessError('OWN_CHAIN_CONFLICT', `own chain: ${size} blocks do not lead to the ${before.size} signed before`, {
-      size,
-      signedSize: before.size,
-      root: toHex(root),
-      signedRoot: toHex(before.root),
-    })
+  const { checkpoint, size } = acceptance.state
+  if (signed !== undefined && signed.size > before.size) {
+    const root = rootWithin(before, acceptance, signed.size)
+    const leads = root === undefined ? (checkpoint?.size ?? 0) > signed.size : equalBytes(root, signed.root)
+    if (!leads) throw ownConflict(signed, size)
   }
-  if (checkpoint === undefined || checkpoint.size !== size) return before
+  if (signed !== undefined && size <= signed.size) return signed
+  if (checkpoint === undefined || checkpoint.size !== size) return signed
   operations.push(signedOperation(checkpoint))
   return { size, root: checkpoint.root, signature: checkpoint.signature }
+}
+
+export function ownConflict(signed: SignedRecord, size: number): WattnessError {
+  return new WattnessError('OWN_CHAIN_CONFLICT', `own chain: ${size} blocks do not lead to the ${signed.size} signed before`, {
+    size,
+    signedSize: signed.size,
+    signedRoot: toHex(signed.root),
+  })
 }
 
 export function signedOperation(record: SignedRecord): KvOperation {

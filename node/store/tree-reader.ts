@@ -11,8 +11,12 @@ import { hashAt, subtreeRoot, TILE_BYTES, TILE_HEIGHT, TILE_WIDTH, tilesAt } fro
 
 /** 128 tiles of 8 KiB: the upper tiles of every chain of a neighbourhood that is in use. */
 const CACHED_TILES = 128
-/** Roots asked for again: each peer's last announcement of each chain. */
-const CACHED_ROOTS = 2_048
+/** Roots asked for again: each peer's last announcement of each chain, and what witnesses say of it. */
+const CACHED_ROOTS = 4_096
+/** Nodes inside of tiles: what a root of any size is made of, for each chain of a neighbourhood. */
+const CACHED_NODES = 4_096
+/** Leaves under a node from which on reading it again is cheaper than hashing. */
+const CACHED_WIDTH = 8
 
 export type OnTileDamage = (entry: ChainEntry, level: number, index: number) => void
 
@@ -22,6 +26,9 @@ export class TreeReader {
   readonly #onDamage: OnTileDamage
   readonly #tiles = new LruMap<string, Uint8Array>(CACHED_TILES)
   readonly #roots = new LruMap<string, Uint8Array>(CACHED_ROOTS)
+  readonly #nodes = new LruMap<string, Uint8Array>(CACHED_NODES)
+  /** What was read before a chain was changed must not be kept after it. */
+  #generation = 0
 
   constructor(kv: Kv, onDamage: OnTileDamage) {
     this.#kv = kv
@@ -30,8 +37,20 @@ export class TreeReader {
 
   /** After a chain was shortened or replaced. */
   forget(): void {
+    this.#generation++
     this.#tiles.clear()
     this.#roots.clear()
+    this.#nodes.clear()
+  }
+
+  /** A head's root, when the chain is about to grow: the newest sizes are those that are asked for. */
+  remember({ id, state }: ChainEntry): void {
+    this.#roots.set(`${id}/${state.size}`, state.root)
+  }
+
+  /** A root below the head's that was asked for or remembered. */
+  knownRoot({ id }: ChainEntry, size: number): Uint8Array | undefined {
+    return this.#roots.get(`${id}/${size}`)
   }
 
   nodeReader(entry: ChainEntry): NodeReader {
@@ -41,9 +60,16 @@ export class TreeReader {
   async #node(entry: ChainEntry, level: number, index: number): Promise<Uint8Array> {
     const tileLevel = Math.floor(level / TILE_HEIGHT)
     const count = 2 ** (level % TILE_HEIGHT)
+    const isCached = count >= CACHED_WIDTH
+    const name = isCached ? `${entry.id}/${level}/${index}` : ''
+    const cached = isCached ? this.#nodes.get(name) : undefined
+    if (cached !== undefined) return cached
+    const generation = this.#generation
     const first = index * count
     const tile = await this.tile(entry, tileLevel, Math.floor(first / TILE_WIDTH))
-    return subtreeRoot(tile, first % TILE_WIDTH, count)
+    const node = subtreeRoot(tile, first % TILE_WIDTH, count)
+    if (isCached && generation === this.#generation) this.#nodes.set(name, node)
+    return node
   }
 
   /** The hashes of one tile, as many as the chain has by now. Throws STORE_DAMAGED where blocks below it are. */
@@ -54,6 +80,7 @@ export class TreeReader {
     const name = `${entry.id}/${level}/${index}`
     const cached = this.#tiles.get(name)
     if (cached !== undefined) return cached
+    const generation = this.#generation
     const key = tileKey(entry.id, level, index)
     const record = await this.#kv.get(key)
     let tile = record === undefined ? undefined : checkRecord(key, record)
@@ -61,7 +88,7 @@ export class TreeReader {
       this.#onDamage(entry, level, index)
       tile = level === 0 ? await this.#leavesFromBlocks(entry, index) : await this.#hashesFromBelow(entry, level, index)
     }
-    this.#tiles.set(name, tile)
+    if (generation === this.#generation) this.#tiles.set(name, tile)
     return tile
   }
 
@@ -89,8 +116,9 @@ export class TreeReader {
     const name = `${entry.id}/${size}`
     const cached = this.#roots.get(name)
     if (cached !== undefined) return cached
+    const generation = this.#generation
     const root = await rootAt(this.nodeReader(entry), size)
-    this.#roots.set(name, root)
+    if (generation === this.#generation) this.#roots.set(name, root)
     return root
   }
 

@@ -27,11 +27,14 @@ export class ChainMaker {
   readonly blocks: Block[] = []
   readonly roots: Uint8Array[] = []
   readonly #salt: string
+  /** What each block names, by height. */
+  readonly #registrarSize: (height: number) => number
   state: ChainState
 
-  constructor(number: number, salt = 'salt') {
+  constructor(number: number, salt = 'salt', registrarSize: (height: number) => number = () => 1) {
     this.member = memberKey(number)
     this.#salt = salt
+    this.#registrarSize = registrarSize
     this.state = EMPTY_CHAIN
   }
 
@@ -64,7 +67,7 @@ export class ChainMaker {
         height,
         previous: lastHash,
         sealedAt: 1_700_000_000_000 + height * 900_000,
-        registrarSize: 1,
+        registrarSize: this.#registrarSize(height),
         salt,
         content: contents[height - from] ?? new Uint8Array(0),
       })
@@ -79,7 +82,8 @@ export class ChainMaker {
     const root = range.root()
     const own = { member: this.member, size, root, signature: fakeSignature(this.member, size, root) }
     const sealedAt = 1_700_000_000_000 + (size - 1) * 900_000
-    this.state = { size, range, root, lastHash, sealedAt, registrarSize: 1, checkpoint: checkpoint ?? own }
+    const registrarSize = this.#registrarSize(size - 1)
+    this.state = { size, range, root, lastHash, sealedAt, registrarSize, checkpoint: checkpoint ?? own }
     return { member: this.member, from, blocks, hashes, state: this.state }
   }
 }

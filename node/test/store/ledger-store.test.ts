@@ -126,6 +126,25 @@ describe('ledger store', () => {
     expect(await store.findByTime(maker.member, Number.MAX_SAFE_INTEGER)).to.equal(8)
   })
 
+  it('finds the first block that names a registrar size', async () => {
+    const maker = new ChainMaker(1, 'salt', (height) => [1, 1, 2, 2, 2, 7, 7, 9][height] as number)
+    await store.accept([maker.next(8)])
+    const found = await Promise.all([0, 1, 2, 3, 7, 8, 9, 10].map((size) => store.firstNaming(maker.member, size)))
+    expect(found).to.deep.equal([0, 0, 2, 5, 5, 7, 7, 8])
+    expect(await store.firstNaming(memberKey(9), 1)).to.equal(0)
+  })
+
+  it('has the roots of the newest sizes in memory', async () => {
+    const maker = new ChainMaker(1)
+    for (let i = 0; i < 4; i++) await store.accept([maker.next(3)])
+    const inMemory = [3, 4, 6, 9, 12, 15].map((size) => store.rootInMemory(maker.member, size))
+    const root = (size: number): Uint8Array | undefined => maker.roots[size - 1]
+    expect(inMemory).to.deep.equal([root(3), undefined, root(6), root(9), root(12), undefined])
+    expect(store.rootInMemory(memberKey(9), 1)).to.equal(undefined)
+    expect(await store.rootAt(maker.member, 4)).to.deep.equal(root(4))
+    expect(store.rootInMemory(maker.member, 4)).to.deep.equal(root(4))
+  })
+
   it('has the right root and proofs at every size, over full and partial tiles, also when opened again', async () => {
     const maker = new ChainMaker(1)
     await fc.assert(
@@ -325,6 +344,10 @@ describe('ledger store', () => {
       const fork = new ChainMaker(1)
       fork.next(2)
       expect(await refusalCode(own.accept([fork.next(1)]))).to.equal('OWN_CHAIN_CONFLICT')
+      // Through what was signed and beyond it.
+      const past = new ChainMaker(1)
+      past.next(2)
+      expect(await refusalCode(own.accept([past.next(9, 41)]))).to.equal('OWN_CHAIN_CONFLICT')
       const wrong = { ...second, state: { ...second.state, root: memberKey(3) } }
       expect(await refusalCode(own.accept([wrong]))).to.equal('OWN_CHAIN_CONFLICT')
       await own.accept([second])

@@ -89,7 +89,7 @@ describe('store schema', () => {
     const kv = await openMemoryKv()
     await kv.batch([schemaOperation(7)])
     const refused = await LedgerStore.open({ kv, networkId: NETWORK_ID }).catch((error: unknown) => error)
-    expect(isWattnessError(refused, 'STORE_NEWER') && refused.message).to.match(/version 7.*up to 1/)
+    expect(isWattnessError(refused, 'STORE_NEWER') && refused.message).to.match(/version 7.*up to 2/)
   })
 
   it('STORE_TOO_OLD: a version that no step leads from', async () => {
@@ -141,6 +141,13 @@ describe('data files of every released version', () => {
       expect(await store.labels.get(own)).to.deep.equal(Uint8Array.of(4, 5))
       expect(await store.invitations.get(memberKey(8))).to.deep.equal(Uint8Array.of(6))
       expect(store.quarantined(memberKey(9))).to.equal(true)
+      const { witness } = fixture
+      const long = fromHex(fixture.chains[1]?.member ?? '')
+      expect(store.witness.signedLeaf(long)?.size).to.equal(witness?.signed)
+      expect(store.witness.final(long)?.size).to.equal(witness?.final)
+      expect(store.witness.record.sequence).to.equal(witness?.sequence ?? 0)
+      const kept = [...(await store.witness.attestations.list(1)), ...(await store.witness.closings.list(1))]
+      expect(kept.map(({ leaves }) => leaves?.length ?? 0)).to.deep.equal(witness === undefined ? [] : [0, 1])
       await store.close()
 
       const kv = await openLevelKv(ledger)

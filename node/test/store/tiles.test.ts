@@ -36,7 +36,7 @@ describe('tiles', () => {
       at += length
       roots.set(at, range.root())
     }
-    entry = { id: 3, member: memberKey(1), state: { ...EMPTY_CHAIN, size: SIZE, range, root: range.root() }, edge }
+    entry = { id: 3, member: memberKey(1), state: { ...EMPTY_CHAIN, size: SIZE, range, root: range.root() }, edge, branch: 0 }
   }).timeout(20_000)
 
   it('three levels hold every root and every proof', async () => {
