@@ -25,7 +25,8 @@ export function explainProof(report: ProofReport): string {
     `      It existed by ${formatUtc(existedByS * 1000)}: the witnesses' word.`,
     `Order: block ${height} of its chain, after ${count(height, 'block')} that the same signatures fix.`,
     `       The witnesses saw ${count(size, 'block')} of it.`,
-    `Witnesses: ${cosignatures.length} of ${epoch.witnesses.length} signed that they hold exactly this chain, ${epoch.quorum} are needed:`,
+    `Witnesses: ${cosignatures.length} of ${epoch.witnesses.length} signed that they hold exactly this chain;`,
+    `           ${epoch.quorum} are needed.`,
     ...cosignatures.map(({ witness, timeS }) => `  ${nameOf(witness)} at ${formatUtc(timeS * 1000)}`),
     trustLine(epoch.tolerated, epoch.witnesses.length),
     'Not proven: that the meter measured right, and that its node passed on what it said.',
@@ -41,7 +42,8 @@ function nameOf({ index, label, keyHex }: Member): string {
 function trustLine(tolerated: number, witnesses: number): string {
   if (tolerated === 0)
     return `This holds while none of the ${count(witnesses, 'witness', 'witnesses')} lies: fewer than four tolerate no liar.`
-  return `This holds while no more than ${tolerated} of the ${witnesses} witnesses lie, and as many of each set of witnesses before them.`
+  const most = `no more than ${tolerated} of the ${witnesses} witnesses lie`
+  return `This holds while ${most}, and less than a third of each set of witnesses before them.`
 }
 
 function whatLines({ header, body, readings }: ProvenBlock): string[] {

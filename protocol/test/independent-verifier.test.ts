@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { type Policy, verifyTlogProof } from './independent/tlog-proof-verifier.ts'
+import { proofFileVectors } from './vectors/make-proof-file.ts'
 import { tlogProofVectors } from './vectors/make-tlog-proof.ts'
 
 const found = tlogProofVectors.cases.find(({ name }) => name === 'three of four witnesses')
@@ -36,6 +37,14 @@ describe('a verifier written from the C2SP texts alone', () => {
 
   for (const { name, text } of tlogProofVectors.malformed) {
     it(`P7: refuses ${name}`, () => expect(() => verifyTlogProof(Buffer.from(text), entry, policy)).to.throw())
+  }
+
+  for (const { name, file, proves } of proofFileVectors.cases) {
+    it(`P18: needs nothing of a proof file but header, proof and keys: ${name}`, () => {
+      const form = JSON.parse(file) as Policy & { readonly header: string; readonly proof: string }
+      const { index, size } = verifyTlogProof(Buffer.from(form.proof), Buffer.from(form.header, 'base64'), form)
+      expect([Number(index), Number(size)]).to.deep.equal([proves.height, proves.size])
+    })
   }
 
   it('P8: refuses a proof in which any one byte is another, missing or too many', () => {

@@ -244,7 +244,7 @@ describe('proof check', () => {
       'sealed this at 2026-01-01T01:00:00Z',
       'It existed by 2026-01-01T00:01:10Z',
       'block 4 of its chain, after 4 blocks',
-      '4 of 5 signed that they hold exactly this chain, 4 are needed',
+      '4 of 5 signed that they hold exactly this chain',
       'member 5, key',
       'no more than 1 of the 5 witnesses',
     ]) {

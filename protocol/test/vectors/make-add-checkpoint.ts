@@ -65,8 +65,10 @@ const OTHER_ORIGIN = SIGSUM.replace('e562', 'e563')
 
 const MONKEYS = 'monkeys+db4d9f7e+AULaJMvTtDLHPUcUrjdDad9vDlh/PTfC2VV60JUtCfWT'
 const MONKEYS_5 = '41smjBUiAU70EtKlT6lIOIYtRTYxYXsDB+XHfcvu/BE='
-const MONKEYS_8 =
-  'monkeys\n8\nV8K9aklZ4EPB+RMOk1/8VsJUdFZR77GDtZUQq84vSbo=\n\n\u2014 monkeys 202ffoUEboiQYpHzICeaFmoy3RNviHTpAxYrq/eO4QQVQMvu9UebKBMX2MJC76NLthZaKsnKbCA8GxrjePZhvDCH7Ag=\n'
+const MONKEYS_8 = [
+  'monkeys\n8\nV8K9aklZ4EPB+RMOk1/8VsJUdFZR77GDtZUQq84vSbo=\n\n\u2014 monkeys ',
+  '202ffoUEboiQYpHzICeaFmoy3RNviHTpAxYrq/eO4QQVQMvu9UebKBMX2MJC76NLthZaKsnKbCA8GxrjePZhvDCH7Ag=\n',
+].join('')
 const MONKEYS_PROOF = [
   'b9e1d62618f7fee8034e4c5010f727ab24d8e4705cb296c374bf2025a87a10d2',
   'aac66cd7a79ce4012d80762fe8eec3a77f22d1ca4145c3f4cee022e7efcd599d',
@@ -193,7 +195,7 @@ const cases: Case[] = [
 
 export const addCheckpointVectors = {
   comment:
-    'Requests of C2SP tlog-witness, what the witness has recorded, and the status and, where it is fixed, the body of its answer. Made by make-add-checkpoint.ts.',
+    'Requests of C2SP tlog-witness, what is recorded, and status and body of the answer. Made by make-add-checkpoint.ts.',
   cases,
 }
 

@@ -28,16 +28,25 @@ const WITNESS_KEYS = [
   'witness.stagemole.eu+67f7aea0+BEqSG3yu9YrmcM3BHvQYTxwFj3uSWakQepafafpUqklv',
 ]
 const ARCHE_TEXT = `${ARCHE}\n1432088532\nU7WM79jrzyhGZ5/GUBTpM7NzwdyfFx61t3RovgcC4Ro=\n`
-const ARCHE_LINES = [
+const ARCHE_LINES: readonly (readonly [string, string])[] = [
   // Of a type (0x05) that is none of ours, by a key of the log's name: unknown, and passed over.
-  `${ARCHE} zTM8sQAAAZ5W0WdjBAMARjBEAiBjW5IQf9pvsYLfQFX6hoGREPMHbdQ3urbllzalApkptQIgIpwtEroeW2BXaHAI4kJXFbon5Ch9MNL5zRNZ55lvGt0=`,
-  `${ARCHE} ui8GwCF1+kWqZrxGdhj4aX3gcw7XUlXQQabg/27lefwhUkzbC3NygNI75MdhL1bfTW9g8Ei59RA23oHP7Ry1k3ZFWwQ=`,
-  'transparency.dev/DEV:witness-little-garden 2AQqhwAAAABqEiEgzgFIqqhbUoDwjMWE6UP8nd8/KYTzwZ2rhIgcqoXHAwVkjZr4AscylP3v7sEodkRAErumC2q44vdgJY096st5BQ==',
-  'witness1.smartit.nu/witness1 pIyCDwAAAABqEiEghIp82KWebrw7/oHQwlTAm3g2RKS4+eebl8eO0WH+/iEcxZ75W3u5hNI7TOQtmJbqmNWVuE0tgh0XwzdZsDsUAQ==',
-  'remora.n621.de 2net5wAAAABqEiEgPlfF3V06o0Y+fHM+J5J9s27wgxxcOVSpZ/2g/KSiXCg9DEZI+aVCIobWX9sXTynk5XeU/zZ0WBxtqB0DrAWfBw==',
-  'witness.stagemole.eu Z/euoAAAAABqEiEgw0i+7g2ENfDAWHmtRzCfKTHSDwYDJA2NmKeGi9Y8FtEyOUvVr+AJmIY/2TUFucgKi7lI7cUiOvKFYe/TmN9DAg==',
+  [ARCHE, 'zTM8sQAAAZ5W0WdjBAMARjBEAiBjW5IQf9pvsYLfQFX6hoGREPMHbdQ3urbllzalApkptQIgIpwtEroeW2BXaHAI4kJXFbon5Ch9MNL5zRNZ55lvGt0='],
+  [ARCHE, 'ui8GwCF1+kWqZrxGdhj4aX3gcw7XUlXQQabg/27lefwhUkzbC3NygNI75MdhL1bfTW9g8Ei59RA23oHP7Ry1k3ZFWwQ='],
+  [
+    'transparency.dev/DEV:witness-little-garden',
+    '2AQqhwAAAABqEiEgzgFIqqhbUoDwjMWE6UP8nd8/KYTzwZ2rhIgcqoXHAwVkjZr4AscylP3v7sEodkRAErumC2q44vdgJY096st5BQ==',
+  ],
+  [
+    'witness1.smartit.nu/witness1',
+    'pIyCDwAAAABqEiEghIp82KWebrw7/oHQwlTAm3g2RKS4+eebl8eO0WH+/iEcxZ75W3u5hNI7TOQtmJbqmNWVuE0tgh0XwzdZsDsUAQ==',
+  ],
+  ['remora.n621.de', '2net5wAAAABqEiEgPlfF3V06o0Y+fHM+J5J9s27wgxxcOVSpZ/2g/KSiXCg9DEZI+aVCIobWX9sXTynk5XeU/zZ0WBxtqB0DrAWfBw=='],
+  [
+    'witness.stagemole.eu',
+    'Z/euoAAAAABqEiEgw0i+7g2ENfDAWHmtRzCfKTHSDwYDJA2NmKeGi9Y8FtEyOUvVr+AJmIY/2TUFucgKi7lI7cUiOvKFYe/TmN9DAg==',
+  ],
 ]
-const lines = (list: readonly string[]): string => list.map((line) => `\u2014 ${line}\n`).join('')
+const lines = (list: typeof ARCHE_LINES): string => list.map(([name, line]) => `\u2014 ${name} ${line}\n`).join('')
 const arche = `${ARCHE_TEXT}\n${lines(ARCHE_LINES)}`
 const archeCosigned = WITNESS_KEYS.map((key) => ({ name: key.slice(0, key.indexOf('+')), timeS: 1779573024 }))
 
@@ -187,7 +196,7 @@ const cases: Case[] = [
 
 export const cosignatureVectors = {
   comment:
-    'Cosigned checkpoints. result: an error code, or who cosigned and how many lines are of unknown keys. Made by make-cosignature.ts.',
+    'Cosigned checkpoints. result: a code, or who cosigned and how many lines are of unknown keys. Made by make-cosignature.ts.',
   /** The example of C2SP tlog-cosignature: its message, and the time in its line. */
   example: {
     text: 'example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n',

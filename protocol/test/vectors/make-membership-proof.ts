@@ -54,7 +54,7 @@ const cases: Case[] = [
 
 export const membershipProofVectors = {
   comment:
-    'Membership proofs. result: MEMBERSHIP_UNPROVEN, or what is proven (epochs: from registrar size, quorum, member indices). Made by make-membership-proof.ts.',
+    'Membership proofs. result: a code, or what is proven (epochs: size, quorum, members). Made by make-membership-proof.ts.',
   cases,
 }
 

@@ -201,8 +201,7 @@ const cases: Case[] = [
 ]
 
 export const tlogProofVectors = {
-  comment:
-    'C2SP tlog-proof files. entry: the logged bytes. result: an error code, or what is proven (times in seconds). Made by make-tlog-proof.ts.',
+  comment: 'C2SP tlog-proof files. entry: the logged bytes. result: a code, or what is proven. Made by make-tlog-proof.ts.',
   wellFormed,
   malformed,
   cases,
