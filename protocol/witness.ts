@@ -161,6 +161,6 @@ function takeOver(leaves: Map<number, Leaf>, chains: HeldChains, closing: readon
 }
 
 /** Rule W9: a witness that meets a newer attestation of its own key than its record has lost its record, or is a copy. */
-export function isAheadOfRecord(record: WitnessRecord, { sequence }: Pick<Attestation, 'sequence'>): boolean {
+export function isAheadOfRecord(record: Pick<WitnessRecord, 'sequence'>, { sequence }: Pick<Attestation, 'sequence'>): boolean {
   return sequence > record.sequence
 }

@@ -1,0 +1,328 @@
+import {
+  type AttestationContext,
+  assertAttestation,
+  attestationLeaves,
+  type Bytes,
+  type ChainSize,
+  decodeSignedAttestation,
+  EMPTY_ROOT,
+  type Epochs,
+  equalBytes,
+  type Genesis,
+  isClosing,
+  type Leaf,
+  lackingChains,
+  leavesMatch,
+  type Membership,
+  type OwnLeaves,
+  type SignedAttestation,
+  toHex,
+  type VerifySignature,
+  type Vote,
+  verdictOf,
+  votesOf,
+} from '../../protocol/index.ts'
+import type { Clock, Timer, Timers } from '../platform.ts'
+import type { LedgerStore } from '../store/index.ts'
+import { WitnessAllowance } from './allowance.ts'
+import type { FinalityKeeper } from './finality-keeper.ts'
+import type { OwnChains } from './own-chains.ts'
+
+/** What became of an attestation that was handed in. */
+export type AttestationOutcome = 'accept' | 'ignore' | 'reject'
+
+/** Blocks behind an attestation come on their own; after so long its leaves are asked for instead (rule A7). */
+export const LACKING_MS = 5_000
+
+/** Attestations of one witness and epoch that may wait for blocks: the newest. */
+export const MAX_WAITING = 4
+
+/** Attestations remembered as looked at, so that copies cost nothing. */
+export const MAX_SEEN = 4_096
+
+/** Chains that grew within this time make one look at what waits for them. */
+const GATHER_MS = 20
+
+export interface AttestationDeskInit {
+  readonly store: LedgerStore
+  readonly genesis: Genesis
+  readonly verify: VerifySignature
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly selfKey: Bytes
+  readonly chains: OwnChains
+  readonly keeper: FinalityKeeper
+  readonly epochs: () => Epochs
+  /** After every block held of the registrar's chain (rule A5). */
+  readonly held: () => Membership
+  readonly own: () => OwnLeaves
+  /** Blocks that are wanted first; the neighbour that showed the attestation holds them. */
+  readonly onLacking: (chains: readonly ChainSize[], sourceHex: string) => void
+  readonly askLeaves: (
+    attestation: SignedAttestation,
+    sourceHex: string,
+  ) => Promise<{ readonly leaves: readonly Leaf[]; readonly refuse: (detail: string) => void } | undefined>
+  /** A witness has said something new, checked and stored. */
+  readonly onNew: (attestation: SignedAttestation, bytes: Bytes, sourceHex: string) => void
+  readonly onClosing: (attestation: SignedAttestation) => void
+  /** Somebody signed under this node's key what this node has no record of. */
+  readonly onOwnAhead: (attestation: SignedAttestation) => void
+  /** A leaf that is not of the chain held here (rule A8). */
+  readonly onDiffering: (index: number, leaf: Leaf, sourceHex: string) => void
+  readonly onError: (error: Error) => void
+}
+
+interface Shown {
+  readonly attestation: SignedAttestation
+  readonly bytes: Bytes
+  readonly sourceHex: string
+  readonly witness: number
+}
+
+/** The door for attestations (rules A5–A8): checked, held against one's own chains, counted, stored, told on. */
+export class AttestationDesk {
+  readonly #init: AttestationDeskInit
+  readonly #seen = new Set<string>()
+  readonly #allowance: WitnessAllowance
+  /** By witness and epoch: the newest that was accepted, and what of it is counted already. */
+  readonly #newest = new Map<string, { readonly sequence: number; readonly bytes: Bytes }>()
+  readonly #counted = new Map<string, readonly number[]>()
+  #waiting = new Map<string, Shown[]>()
+  #lookTimer: Timer | undefined
+  #askTimer: Timer | undefined
+  #stopped = false
+
+  constructor(init: AttestationDeskInit) {
+    this.#init = init
+    this.#allowance = new WitnessAllowance(init.clock)
+  }
+
+  /** Counts again what was stored before the restart. */
+  async restore(): Promise<void> {
+    const { attestations, closings } = this.#init.store.witness
+    for (const table of [closings, attestations]) {
+      for (const epoch of table.epochs()) {
+        for (const { bytes, leaves } of await table.list(epoch)) {
+          const shown = this.#read(bytes, 'own')
+          if (shown === undefined) continue
+          this.#remember(shown)
+          if (leaves === undefined) await this.#evaluate(shown)
+          else await this.#place(shown, leaves)
+        }
+      }
+    }
+  }
+
+  #read(bytes: Bytes, sourceHex: string): Shown | undefined {
+    try {
+      const attestation = decodeSignedAttestation(bytes)
+      const witness = this.#init.held().member(attestation.witness)?.index
+      return witness === undefined ? undefined : { attestation, bytes, sourceHex, witness }
+    } catch {
+      return undefined
+    }
+  }
+
+  /** Never rejects. 'accept' for what is new and in order, whether its leaves can be counted yet or not. */
+  async take(bytes: Bytes, sourceHex: string): Promise<AttestationOutcome> {
+    if (this.#stopped) return 'ignore'
+    try {
+      const attestation = decodeSignedAttestation(bytes)
+      const id = toHex(attestation.signature.subarray(0, 16))
+      if (this.#seen.has(id)) return 'ignore'
+      const isOwn = sourceHex === 'own'
+      const { verify } = this.#init
+      const member = isOwn
+        ? this.#init.held().member(attestation.witness)
+        : assertAttestation(verify, this.#context(), attestation)
+      // Only what the witness has signed itself counts against it.
+      if (member === undefined || (!isOwn && !this.#allowance.take(member.keyHex))) return 'ignore'
+      this.#see(id)
+      if (!isOwn && equalBytes(attestation.witness, this.#init.selfKey)) this.#init.onOwnAhead(attestation)
+      const shown = { attestation, bytes, sourceHex, witness: member.index }
+      if (this.#remember(shown)) await this.#keep(shown)
+      // Rule W10: one that comes late brings what it brings.
+      await this.#evaluate(shown)
+      return 'accept'
+    } catch (error) {
+      const { verdict, code } = verdictOf(error)
+      if (code === 'UNEXPECTED') this.#init.onError(error as Error)
+      return verdict
+    }
+  }
+
+  #context(): AttestationContext {
+    const { genesis, clock, held, epochs } = this.#init
+    const known = epochs()
+    return {
+      networkId: genesis.networkId,
+      now: clock.now(),
+      maxClockDriftMs: genesis.limits.maxClockDriftMs,
+      membership: held(),
+      witnessesOf: (epoch) => known.get(epoch)?.witnesses,
+    }
+  }
+
+  #see(id: string): void {
+    if (this.#seen.size >= MAX_SEEN) this.#seen.delete(this.#seen.values().next().value as string)
+    this.#seen.add(id)
+  }
+
+  /** True where nothing newer of this witness and epoch is known. */
+  #remember(shown: Shown): boolean {
+    const { sequence } = shown.attestation
+    const before = this.#newest.get(nameOf(shown))
+    if (before !== undefined && before.sequence >= sequence) return false
+    this.#newest.set(nameOf(shown), { sequence, bytes: shown.bytes })
+    return true
+  }
+
+  async #keep({ attestation, bytes, sourceHex }: Shown, leaves?: readonly Leaf[]): Promise<void> {
+    const { store, epochs, onNew, onClosing } = this.#init
+    const { epoch, witness } = attestation
+    const record = { epoch, witness, bytes, leaves }
+    await store.witness.attestations.put([record])
+    if (isClosing(epochs(), attestation)) {
+      await store.witness.closings.put([record])
+      onClosing(attestation)
+    }
+    if (leaves === undefined) onNew(attestation, bytes, sourceHex)
+  }
+
+  async #evaluate(shown: Shown): Promise<void> {
+    const { attestation, sourceHex } = shown
+    // What is said of more of the registrar's chain than is held here waits for it: it may be a closing one.
+    const answer = await attestationLeaves(attestation, this.#init.own())
+    if (answer.type === 'equal') return this.#placeEqual(shown)
+    if (answer.type === 'different') return void this.#ask(shown).catch(this.#init.onError)
+    this.#wait(shown)
+    this.#init.onLacking(answer.chains, sourceHex)
+  }
+
+  /** Every leaf that is not named is this node's own: only what has grown since is placed. */
+  async #placeEqual(shown: Shown): Promise<void> {
+    const { attestation } = shown
+    const { epochs, keeper, chains } = this.#init
+    const before = this.#counted.get(nameOf(shown)) ?? []
+    const named = new Map(attestation.named.map((leaf) => [leaf.index, leaf]))
+    const votes: Vote[] = []
+    const counting = isClosing(epochs(), attestation) ? 1 : attestation.frontier.length
+    for (let index = 0; index < counting; index++) {
+      const size = attestation.frontier[index] as number
+      const leaf = named.get(index)
+      if (leaf === undefined && size <= (before[index] ?? 0)) continue
+      const root = leaf?.root ?? (size === 0 ? EMPTY_ROOT : await chains.rootAt(index, size))
+      if (root === undefined) continue
+      votes.push({ epoch: attestation.epoch, witness: shown.witness, member: index, size, root })
+    }
+    if (counting > 1) this.#counted.set(nameOf(shown), attestation.frontier)
+    await keeper.place(votes)
+    await this.#tellDiffering(shown, votes)
+  }
+
+  /** Leaves that were supplied, and fit the signed root. */
+  async #place(shown: Shown, leaves: readonly Leaf[]): Promise<void> {
+    const { epochs, keeper } = this.#init
+    const votes = votesOf(epochs(), shown.witness, shown.attestation, leaves)
+    await keeper.place(votes)
+    await this.#tellDiffering(
+      shown,
+      leaves.map((leaf, member) => ({ ...leaf, member })),
+    )
+  }
+
+  async #tellDiffering({ sourceHex }: Shown, leaves: readonly (Leaf & { readonly member: number })[]): Promise<void> {
+    const { chains, onDiffering } = this.#init
+    for (const { member, size, root } of leaves) {
+      if (size > 0 && (await chains.isOn(member, { size, root })) === false) onDiffering(member, { size, root }, sourceHex)
+    }
+  }
+
+  async #ask(shown: Shown): Promise<void> {
+    const { askLeaves, held } = this.#init
+    const answer = await askLeaves(shown.attestation, shown.sourceHex)
+    if (answer === undefined || this.#stopped) return
+    const keys = held().members.map(({ key }) => key)
+    if (!leavesMatch(shown.attestation, keys, answer.leaves)) {
+      answer.refuse('leaves that are not those of the attestation')
+      return
+    }
+    if (this.#newest.get(nameOf(shown))?.bytes === shown.bytes) await this.#keep(shown, answer.leaves)
+    await this.#place(shown, answer.leaves)
+  }
+
+  #wait(shown: Shown): void {
+    const name = nameOf(shown)
+    const waiting = (this.#waiting.get(name) ?? []).filter((each) => each.attestation !== shown.attestation)
+    waiting.push(shown)
+    waiting.sort((a, b) => a.attestation.sequence - b.attestation.sequence)
+    this.#waiting.set(name, waiting.slice(-MAX_WAITING))
+    this.#askTimer ??= this.#init.timers.set(LACKING_MS, () => this.#askForWaiting())
+  }
+
+  /** Blocks that did not come may be of a member that does not count yet, or of a branch that nobody gives by itself. */
+  #askForWaiting(): void {
+    this.#askTimer = undefined
+    for (const waiting of this.#waiting.values()) {
+      const shown = waiting.at(-1)
+      if (shown === undefined || (shown.attestation.frontier[0] as number) > this.#init.chains.size(0)) continue
+      void this.#ask(shown).catch(this.#init.onError)
+    }
+    if (this.#waiting.size > 0 && !this.#stopped) {
+      this.#askTimer = this.#init.timers.set(LACKING_MS, () => this.#askForWaiting())
+    }
+  }
+
+  /** Chains have grown. */
+  onGrew(): void {
+    if (this.#waiting.size === 0 || this.#stopped) return
+    this.#lookTimer ??= this.#init.timers.set(GATHER_MS, () => {
+      this.#lookTimer = undefined
+      void this.#lookAgain().catch(this.#init.onError)
+    })
+  }
+
+  async #lookAgain(): Promise<void> {
+    const own = this.#init.own()
+    const ready: Shown[] = []
+    for (const [name, waiting] of this.#waiting) {
+      const left: Shown[] = []
+      for (const shown of waiting) (lackingChains(shown.attestation, own).length === 0 ? ready : left).push(shown)
+      if (left.length === 0) this.#waiting.delete(name)
+      else this.#waiting.set(name, left)
+    }
+    for (const shown of ready) await this.#evaluate(shown)
+  }
+
+  /** Leaves of an attestation that is stored here, for a neighbour that asks (rule A7). */
+  async leavesOf(witness: Bytes, epoch: number, sequence: number): Promise<readonly Leaf[] | undefined> {
+    const stored = await this.#init.store.witness.attestations.get(epoch, witness)
+    if (stored === undefined) return undefined
+    const attestation = decodeSignedAttestation(stored.bytes)
+    return attestation.sequence === sequence ? (stored.leaves ?? this.ownLeavesOf(attestation)) : undefined
+  }
+
+  /** The leaves of an attestation by this node's own chains: undefined where they are not those that the witness signed. */
+  async ownLeavesOf(attestation: SignedAttestation): Promise<readonly Leaf[] | undefined> {
+    const { chains, held } = this.#init
+    const named = new Map(attestation.named.map((leaf) => [leaf.index, leaf]))
+    const leaves: Leaf[] = []
+    for (const [index, size] of attestation.frontier.entries()) {
+      const root = named.get(index)?.root ?? (await chains.rootAt(index, size))
+      if (root === undefined) return undefined
+      leaves.push({ size, root })
+    }
+    const keys = held().members.map(({ key }) => key)
+    return leavesMatch(attestation, keys, leaves) ? leaves : undefined
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const timer of [this.#lookTimer, this.#askTimer]) if (timer !== undefined) this.#init.timers.clear(timer)
+    this.#waiting.clear()
+  }
+}
+
+function nameOf({ attestation: { epoch }, witness }: Shown): string {
+  return `${epoch}/${witness}`
+}

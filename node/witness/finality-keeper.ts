@@ -1,0 +1,129 @@
+import { type Bytes, type Epochs, type Final, Finality, type LeafStanding, type Vote } from '../../protocol/index.ts'
+import type { LedgerStore } from '../store/index.ts'
+import type { OwnChains } from './own-chains.ts'
+
+/** A chain of which more is final than before. */
+export interface FinalChange extends Final {
+  readonly index: number
+  readonly member: Bytes
+}
+
+export interface FinalityKeeperInit {
+  readonly store: LedgerStore
+  readonly chains: OwnChains
+  readonly epochs: () => Epochs
+  /** On the disk by now. */
+  readonly onFinal: (changes: readonly FinalChange[]) => void
+  /** What is final could not be written down: it is tried again with the next. */
+  readonly onError: (error: Error) => void
+}
+
+/** Puts votes where they belong by the chains as held, and writes down what becomes final before it is shown. */
+export class FinalityKeeper {
+  readonly #init: FinalityKeeperInit
+  readonly #finality: Finality
+  #changes = new Map<number, Final>()
+  #writing: Promise<void> | undefined
+
+  constructor(init: FinalityKeeperInit) {
+    this.#init = init
+    this.#finality = new Finality(init.epochs())
+  }
+
+  /** What was final before the restart. */
+  restore(indexOf: (member: Bytes) => number | undefined): void {
+    for (const { member, size, root, epoch } of this.#init.store.witness.finals()) {
+      const index = indexOf(member)
+      if (index !== undefined) this.#finality.restore(index, { size, root, epoch })
+    }
+  }
+
+  /** Written down, not only counted. */
+  finalSize(index: number): number {
+    const key = this.#init.chains.key(index)
+    return key === undefined ? 0 : (this.#init.store.witness.final(key)?.size ?? 0)
+  }
+
+  async place(votes: readonly Vote[]): Promise<void> {
+    this.#finality.setEpochs(this.#init.epochs())
+    for (const vote of votes) await this.#place(vote)
+  }
+
+  async #place(vote: Vote): Promise<void> {
+    if (vote.size === 0) return
+    const { chains } = this.#init
+    const { member, size } = vote
+    const isOn = await chains.isOn(member, vote)
+    const standing: LeafStanding = isOn === undefined ? 'ahead' : isOn ? 'own' : 'other'
+    const epoch = standing === 'own' ? await chains.epochOf(member, size) : 0
+    const final = this.#finality.note(vote, standing, () => epoch)
+    if (final !== undefined) this.#changed(member, final)
+    // It may have grown while its root was looked up.
+    if (standing === 'ahead' && chains.size(member) >= size) await this.grew(member)
+  }
+
+  /** More of a chain is held: leaves that waited for it are placed. */
+  async grew(index: number): Promise<void> {
+    await this.place(this.#finality.takeReached(index, this.#init.chains.size(index)))
+  }
+
+  /** Another branch of a chain is held from height `from` on. */
+  async replaced(index: number, from: number): Promise<void> {
+    this.#init.chains.forget(index)
+    await this.place(this.#finality.replaced(index, from))
+    await this.grew(index)
+  }
+
+  /** Leaves of other branches that a quorum may have made final. */
+  candidates(index: number): Final[] {
+    return this.#finality.candidates(index)
+  }
+
+  /** The largest leaf above what is held that a witness has attested; 0 for none. */
+  wantedSize(index: number): number {
+    return this.#finality.ahead(index)[0]?.size ?? 0
+  }
+
+  finalOn(
+    index: number,
+    on: (leaf: { readonly size: number; readonly root: Bytes }) => boolean,
+    epochOf: (size: number) => number,
+  ): Final | undefined {
+    return this.#finality.finalOn(index, on, (_, size) => epochOf(size))
+  }
+
+  #changed(index: number, final: Final): void {
+    this.#changes.set(index, final)
+    this.flush()
+  }
+
+  /** Writes what has become final and is not written yet; many chains in one write. */
+  flush(): void {
+    if (this.#changes.size > 0) this.#writing ??= this.#write()
+  }
+
+  async #write(): Promise<void> {
+    // What comes in this turn goes along.
+    await Promise.resolve()
+    while (this.#changes.size > 0) {
+      const batch = this.#changes
+      this.#changes = new Map()
+      const changes = [...batch].map(([index, final]) => ({ ...final, index, member: this.#init.chains.key(index) as Bytes }))
+      try {
+        // Rule W13: a crash before this line leaves it to the attestations, which are counted again; after it, it stays final.
+        await this.#init.store.witness.setFinal(changes)
+      } catch (error) {
+        for (const [index, final] of batch) if (!this.#changes.has(index)) this.#changes.set(index, final)
+        this.#init.onError(error as Error)
+        break
+      }
+      this.#init.onFinal(changes)
+    }
+    this.#writing = undefined
+  }
+
+  /** Waits for what is being written. */
+  async stop(): Promise<void> {
+    await this.#writing
+  }
+}

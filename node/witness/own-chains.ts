@@ -1,0 +1,67 @@
+import { type Bytes, EMPTY_CHAIN, EMPTY_ROOT, type Epochs, equalBytes, type Leaf, type Membership } from '../../protocol/index.ts'
+import type { LedgerStore } from '../store/index.ts'
+
+/** Chains and their epochs as this node holds them, by member index, for whoever places leaves against them. */
+export class OwnChains {
+  readonly #store: LedgerStore
+  readonly #held: () => Membership
+  readonly #epochs: () => Epochs
+  /** By member index and epoch: the first height that names the epoch's first registrar size or a later one. */
+  readonly #starts = new Map<number, Map<number, number>>()
+
+  constructor(store: LedgerStore, held: () => Membership, epochs: () => Epochs) {
+    this.#store = store
+    this.#held = held
+    this.#epochs = epochs
+  }
+
+  key(index: number): Bytes | undefined {
+    return this.#held().at(index)?.key
+  }
+
+  size(index: number): number {
+    const key = this.key(index)
+    return key === undefined ? 0 : (this.#store.head(key)?.size ?? 0)
+  }
+
+  /** Undefined where fewer blocks are held. */
+  async rootAt(index: number, size: number): Promise<Bytes | undefined> {
+    if (size === 0) return EMPTY_ROOT
+    const key = this.key(index)
+    return key === undefined ? undefined : (this.#store.rootInMemory(key, size) ?? (await this.#store.rootAt(key, size)))
+  }
+
+  /** Whether the first `leaf.size` blocks held are those of the leaf; undefined where fewer are held. */
+  async isOn(index: number, { size, root }: Leaf): Promise<boolean | undefined> {
+    const held = await this.rootAt(index, size)
+    return held === undefined ? undefined : equalBytes(held, root)
+  }
+
+  /** Rule W3, for a size of 1 or more that is held. */
+  async epochOf(index: number, size: number): Promise<number> {
+    const epochs = this.#epochs()
+    if (index === 0) return epochs.at(size - 1).number
+    const key = this.key(index) as Bytes
+    const head = this.#store.head(key) ?? EMPTY_CHAIN
+    if (head.size === size) return epochs.at(head.registrarSize).number
+    for (let number = epochs.at(head.registrarSize).number; number > 0; number--) {
+      if ((await this.#startOf(index, key, number)) < size) return number
+    }
+    return 0
+  }
+
+  async #startOf(index: number, key: Bytes, epoch: number): Promise<number> {
+    const starts = this.#starts.get(index) ?? new Map<number, number>()
+    const known = starts.get(epoch)
+    if (known !== undefined) return known
+    const start = await this.#store.firstNaming(key, this.#epochs().get(epoch)?.fromSize ?? 0)
+    if (start < this.size(index)) this.#starts.set(index, starts.set(epoch, start))
+    return start
+  }
+
+  /** Blocks of a chain were replaced: another branch may name other sizes. The registrar's makes other epochs. */
+  forget(index: number): void {
+    if (index === 0) this.#starts.clear()
+    else this.#starts.delete(index)
+  }
+}

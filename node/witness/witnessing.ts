@@ -1,0 +1,191 @@
+import {
+  type Bytes,
+  type ChainSize,
+  type Epochs,
+  encodeSignedAttestation,
+  equalBytes,
+  type Final,
+  type Genesis,
+  isAheadOfRecord,
+  type Leaf,
+  type Membership,
+  type OwnLeaves,
+  type Resolution,
+  type SignedAttestation,
+  type Signer,
+  type VerifySignature,
+} from '../../protocol/index.ts'
+import type { Clock, Timers } from '../platform.ts'
+import type { LedgerStore } from '../store/index.ts'
+import { AttestationDesk, type AttestationOutcome } from './attestation-desk.ts'
+import { Attester } from './attester.ts'
+import { type FinalChange, FinalityKeeper } from './finality-keeper.ts'
+import { OwnChains } from './own-chains.ts'
+
+export interface WitnessingInit {
+  readonly store: LedgerStore
+  readonly genesis: Genesis
+  readonly signer: Signer
+  readonly verify: VerifySignature
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly attestDelayMs: number
+  /** Members that count, and those that all held blocks of the registrar's chain name. */
+  readonly membership: () => Membership
+  readonly held: () => Membership
+  readonly epochs: () => Epochs
+  /** What attestations are held against (rule A6): keys of all held members, sizes and tree of the view. */
+  readonly own: () => OwnLeaves
+  readonly heldBack: () => string | undefined
+  readonly onLacking: (chains: readonly ChainSize[], sourceHex: string) => void
+  readonly askLeaves: (
+    attestation: SignedAttestation,
+    sourceHex: string,
+  ) => Promise<{ readonly leaves: readonly Leaf[]; readonly refuse: (detail: string) => void } | undefined>
+  readonly askClosings: (epoch: number) => void
+  /** A leaf of another branch than the held one: the checkpoint behind it is evidence, or nobody has it. */
+  readonly onDiffering: (index: number, leaf: Leaf, sourceHex: string | undefined) => void
+  /** An attestation that neighbours may not have. `sourceHex`: who showed it, or 'own'. */
+  readonly onAttestation: (attestation: SignedAttestation, bytes: Bytes, sourceHex: string) => void
+  /** On the disk. */
+  readonly onFinal: (changes: readonly FinalChange[]) => void
+  readonly onEpoch: (epoch: number) => void
+  /** For good: this key has signed what this node has no record of. */
+  readonly onHalted: (reason: string) => void
+  readonly onError: (error: Error) => void
+}
+
+/** Witnessing as the node sees it: attestations in and out, and what is final. */
+export class Witnessing {
+  readonly #init: WitnessingInit
+  readonly #chains: OwnChains
+  readonly #keeper: FinalityKeeper
+  readonly #desk: AttestationDesk
+  readonly #attester: Attester
+
+  constructor(init: WitnessingInit) {
+    const { store, genesis, signer, verify, clock, timers, attestDelayMs, membership, held, epochs, onError } = init
+    this.#init = init
+    this.#chains = new OwnChains(store, held, epochs)
+    this.#keeper = new FinalityKeeper({
+      store,
+      chains: this.#chains,
+      epochs,
+      onFinal: (changes) => {
+        init.onFinal(changes)
+        this.#attester.poke()
+      },
+      onError,
+    })
+    this.#desk = new AttestationDesk({
+      store,
+      genesis,
+      verify,
+      clock,
+      timers,
+      selfKey: signer.publicKey,
+      chains: this.#chains,
+      keeper: this.#keeper,
+      epochs,
+      held,
+      own: init.own,
+      onLacking: init.onLacking,
+      askLeaves: init.askLeaves,
+      onNew: init.onAttestation,
+      onClosing: () => this.#attester.poke(),
+      onOwnAhead: (attestation) => this.#onOwn(attestation),
+      onDiffering: init.onDiffering,
+      onError,
+    })
+    this.#attester = new Attester({
+      store,
+      genesis,
+      signer,
+      clock,
+      timers,
+      attestDelayMs,
+      chains: this.#chains,
+      epochs,
+      membership,
+      heldBack: init.heldBack,
+      ownLeavesOf: (attestation) => this.#desk.ownLeavesOf(attestation),
+      onSigned: (_attestation, bytes) => void this.#desk.take(bytes, 'own'),
+      onEpoch: init.onEpoch,
+      onClosingsWanted: init.askClosings,
+      onUnresolved: (index, leaf, resolution) => this.#onUnresolved(index, leaf, resolution),
+      onError,
+    })
+  }
+
+  /** Counts what was stored before; nothing is signed yet. */
+  async restore(): Promise<void> {
+    this.#keeper.restore((member) => this.#init.held().member(member)?.index)
+    await this.#desk.restore()
+  }
+
+  start(): void {
+    this.#attester.start()
+  }
+
+  async stop(): Promise<void> {
+    this.#desk.stop()
+    await this.#attester.stop()
+    await this.#keeper.stop()
+  }
+
+  get keeper(): FinalityKeeper {
+    return this.#keeper
+  }
+
+  /** An attestation from anywhere: see AttestationDesk. */
+  take(bytes: Bytes, sourceHex: string): Promise<AttestationOutcome> {
+    return this.#desk.take(bytes, sourceHex)
+  }
+
+  /** What is final of a chain, and on the disk. */
+  final(member: Bytes): Final | undefined {
+    return this.#init.store.witness.final(member)
+  }
+
+  leavesOf(witness: Bytes, epoch: number, sequence: number): Promise<readonly Leaf[] | undefined> {
+    return this.#desk.leavesOf(witness, epoch, sequence)
+  }
+
+  /** More of a chain is held. */
+  onStored(member: Bytes): void {
+    const index = this.#init.held().member(member)?.index
+    if (index === undefined) return
+    this.#keeper.grew(index).catch(this.#init.onError)
+    this.#desk.onGrew()
+    this.#attester.poke()
+  }
+
+  /** Another branch of a chain is held from height `from` on. */
+  async onReplaced(index: number, from: number): Promise<void> {
+    await this.#keeper.replaced(index, from)
+    this.#desk.onGrew()
+    this.#attester.poke()
+  }
+
+  /** Members or epochs changed, a chain was quarantined, a neighbour's word came. */
+  poke(): void {
+    this.#desk.onGrew()
+    this.#attester.poke()
+  }
+
+  #onOwn(attestation: SignedAttestation): void {
+    const { store, onHalted, onError } = this.#init
+    const { record, halted } = store.witness
+    const isOther =
+      attestation.sequence === record.sequence && !equalBytes(encodeSignedAttestation(attestation), record.attestation)
+    if (halted !== undefined || !(isOther || isAheadOfRecord(record, attestation))) return
+    const { sequence } = attestation
+    const reason = `this key has attested up to sequence ${sequence}, which the record of this node (${record.sequence}) does not know`
+    store.witness.halt(reason).then(() => onHalted(reason), onError)
+  }
+
+  #onUnresolved(index: number, leaf: Leaf, resolution: Exclude<Resolution, 'resolved'>): void {
+    if (resolution === 'conflict') this.#init.onDiffering(index, leaf, undefined)
+    else this.#init.onLacking([{ index, size: leaf.size }], 'own')
+  }
+}
