@@ -230,7 +230,7 @@ describe('proof check', () => {
     const verify = () => {
       throw new TypeError('no library')
     }
-    expect(() => checkProofFile(earlyText, { verify })).to.throw(TypeError)
+    expect(() => checkProofFile(earlyText, { verify })).to.throw(TypeError, 'no library')
   })
 
   it('says in plain words what is proven', () => {

@@ -21,6 +21,7 @@ import {
 } from '../witness-protocol.ts'
 import { codeOf } from './codes.ts'
 import { signerOf } from './numbered-keys.ts'
+import { expectRefusal } from './refusal.ts'
 import { testVerify } from './signing.ts'
 import { addCheckpointVectors } from './vectors/make-add-checkpoint.ts'
 
@@ -73,7 +74,9 @@ describe('witness protocol', () => {
 
   it('P10, MALFORMED_REQUEST: bytes that are not UTF-8, too many, and what nobody would read', () => {
     expect(codeOf(() => parseAddCheckpointRequest(Uint8Array.of(0xff)))).to.equal('MALFORMED_REQUEST')
-    expect(codeOf(() => parseAddCheckpointRequest('x'.repeat(MAX_REQUEST_BYTES + 1)))).to.equal('MALFORMED_REQUEST')
+    const long = expectRefusal('MALFORMED_REQUEST', () => parseAddCheckpointRequest('x'.repeat(MAX_REQUEST_BYTES + 1)))
+    expect(long.message).to.include(`at most ${MAX_REQUEST_BYTES} bytes`)
+    expect(expectRefusal('MALFORMED_REQUEST', () => parseAddCheckpointRequest('old 0\n')).message).to.include('no empty line')
     expect(codeOf(() => formatAddCheckpointRequest(-1, [], ''))).to.equal('MALFORMED_REQUEST')
     const hashes = Array.from({ length: MAX_REQUEST_HASHES + 1 }, () => new Uint8Array(32))
     expect(codeOf(() => formatAddCheckpointRequest(1, hashes, ''))).to.equal('MALFORMED_REQUEST')

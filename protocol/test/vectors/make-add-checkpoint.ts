@@ -194,8 +194,7 @@ const cases: Case[] = [
 ]
 
 export const addCheckpointVectors = {
-  comment:
-    'Requests of C2SP tlog-witness, what is recorded, and status and body of the answer. Made by make-add-checkpoint.ts.',
+  comment: 'Requests of C2SP tlog-witness, what is recorded, and status and body of the answer. Made by make-add-checkpoint.ts.',
   cases,
 }
 
