@@ -12,6 +12,7 @@ import { checkRecord, openRecord } from './record.ts'
 import { checkStored, decodeStored, type StoredBlock } from './stored-block.ts'
 import { EMPTY_EDGE, extendTiles, TILE_BYTES, TILE_WIDTH, type TileEdge, tilesAt } from './tiles.ts'
 import { TreeReader } from './tree-reader.ts'
+import { type ChainEnd, vouchedBeginning } from './vouching.ts'
 
 export type VerifySigned = (checkpoint: SignedCheckpoint) => boolean
 
@@ -23,8 +24,6 @@ export interface CheckContext {
   readonly write: (operations: readonly KvOperation[], sync: boolean) => Promise<void>
 }
 
-/** Signatures remembered on the way up a chain, to fall back on when its top is lost. */
-const REMEMBERED_SIGNATURES = 64
 const OPERATIONS_PER_WRITE = 512
 
 export const emptyEntry = (id: number, member: Uint8Array): ChainEntry => ({
@@ -38,7 +37,7 @@ export const emptyEntry = (id: number, member: Uint8Array): ChainEntry => ({
 /**
  * Loads a chain at start-up and checks it against its head: checksum, the blocks from `checkFrom` (never more than the last
  * full tile is skipped) up to the head linked and whole, root, signature. A chain that fails is shortened to its longest
- * intact prefix, which is written and reported.
+ * beginning that is vouched for, which is written and reported.
  */
 export async function loadChain(
   context: CheckContext,
@@ -60,7 +59,7 @@ export async function loadChain(
   } catch (error) {
     const what = reasonOf(error)
     const covering = await coveringCheckpoint(context, id, member, head)
-    const entry = await salvageChain(context, id, member, { limit: head?.size, covering })
+    const entry = await salvageChain(context, id, member, { covering, end: head })
     const { size } = entry.state
     damage.push({ what, member, height: size, ...(head === undefined ? {} : { lost: Math.max(0, head.size - size) }) })
     return entry
@@ -157,34 +156,29 @@ async function readEdge(kv: Kv, id: number, member: Uint8Array, size: number): P
 export interface SalvageOptions {
   /** Blocks kept at most. */
   readonly limit?: number | undefined
-  /** A checkpoint known to be the member's own and of this history. */
+  /** A checkpoint known to be the member's own and of this history, not below `end`. */
   readonly covering?: SignedCheckpoint | undefined
+  /** What the chain was up to now. */
+  readonly end?: ChainEnd | undefined
 }
 
-/**
- * Walks a chain from its first block, keeps what is whole, makes its tiles again and writes the new head. What is kept
- * must be covered by a checked signature: by the one given, or else the chain ends at the newest signed block below the
- * damage.
- */
+/** Keeps of a damaged chain what is vouched for (vouching.ts), makes its tiles again and writes the new head. */
 export async function salvageChain(
   context: CheckContext,
   id: number,
   member: Uint8Array,
   options: SalvageOptions = {},
 ): Promise<ChainEntry> {
-  const { covering } = options
-  const { entry, signatures } = await walk(context, id, member, options.limit ?? Number.POSITIVE_INFINITY)
-  const { size } = entry.state
-  const checkpoint = covering !== undefined && covering.size >= size ? covering : undefined
-  const newest = checkpoint === undefined ? await newestAuthentic(context, entry, signatures) : undefined
-  if (newest !== undefined && newest.size < size) return salvageChain(context, id, member, { limit: newest.size })
-  const covered = checkpoint ?? newest
-  if (size === 0 || covered === undefined) {
+  const { kv, verifySigned } = context
+  const { covering, end } = options
+  const vouched = await vouchedBeginning({ kv, verifySigned, id, member, covering, end })
+  const entry = await rewrite(context, id, member, Math.min(options.limit ?? Number.POSITIVE_INFINITY, vouched?.size ?? 0))
+  if (vouched === undefined || entry.state.size === 0) {
     // Without its first block what is left of the chain is no chain, and is not looked at again.
     await context.write([del(headKey(id)), del(blockKey(id, 0))], true)
     return emptyEntry(id, member)
   }
-  const kept: ChainEntry = { ...entry, state: { ...entry.state, checkpoint: covered } }
+  const kept: ChainEntry = { ...entry, state: { ...entry.state, checkpoint: vouched.checkpoint } }
   const key = headKey(id)
   await context.write([put(key, encodeHead(key, kept.state))], true)
   return kept
@@ -215,19 +209,13 @@ async function coveringCheckpoint(
   return context.verifySigned(checkpoint) ? checkpoint : undefined
 }
 
-async function walk(
-  context: CheckContext,
-  id: number,
-  member: Uint8Array,
-  limit: number,
-): Promise<{ entry: ChainEntry; signatures: SignedCheckpoint[] }> {
+/** The chain's first `size` blocks, or as many as are whole, with its tiles made from them. */
+async function rewrite(context: CheckContext, id: number, member: Uint8Array, size: number): Promise<ChainEntry> {
   const range = CompactRange.empty()
-  const signatures: SignedCheckpoint[] = []
   let operations: KvOperation[] = []
   let edge: TileEdge = EMPTY_EDGE
   let state: ChainState = EMPTY_CHAIN
-  const end = Math.min(limit, 2 ** 48 - 1)
-  scan: for await (const entries of context.kv.iterate({ gte: blockKey(id, 0), lt: blockKey(id, end) })) {
+  scan: for await (const entries of context.kv.iterate({ gte: blockKey(id, 0), lt: blockKey(id, size) })) {
     for (const [key, value] of entries) {
       const height = state.size
       const block = heightOfBlockKey(key) === height ? readWhole(value, member, height) : undefined
@@ -236,11 +224,6 @@ async function walk(
       range.append(block.hash)
       const { sealedAt, registrarSize } = block.header
       state = { ...state, size: height + 1, lastHash: block.hash, sealedAt, registrarSize }
-      if (block.signed !== undefined) {
-        const { root, signature } = block.signed
-        signatures.push({ member, size: state.size, root: root.slice(), signature: signature.slice() })
-        if (signatures.length > REMEMBERED_SIGNATURES) signatures.shift()
-      }
     }
     if (operations.length >= OPERATIONS_PER_WRITE) {
       await context.write(operations, false)
@@ -248,7 +231,7 @@ async function walk(
     }
   }
   if (operations.length > 0) await context.write(operations, false)
-  return { entry: { id, member, state: { ...state, range, root: range.root() }, edge, branch: 0 }, signatures }
+  return { id, member, state: { ...state, range, root: range.root() }, edge, branch: 0 }
 }
 
 function readWhole(value: Uint8Array, member: Uint8Array, height: number): StoredBlock | undefined {
@@ -257,17 +240,4 @@ function readWhole(value: Uint8Array, member: Uint8Array, height: number): Store
   } catch {
     return undefined
   }
-}
-
-async function newestAuthentic(
-  context: CheckContext,
-  entry: ChainEntry,
-  signatures: readonly SignedCheckpoint[],
-): Promise<SignedCheckpoint | undefined> {
-  const tree = new TreeReader(context.kv, () => undefined)
-  for (const signed of signatures.toReversed()) {
-    const root = await tree.rootAt(entry, signed.size)
-    if (equalBytes(root, signed.root) && context.verifySigned(signed)) return signed
-  }
-  return undefined
 }

@@ -311,6 +311,7 @@ export class LedgerStore extends LedgerReads {
       const kept = await salvageChain(this.#context, entry.id, entry.member, {
         limit: Math.min(size, entry.state.size),
         covering: checkpoint,
+        end: entry.state,
       })
       await this.#context.write([this.#mark.lowered(entry.id, kept.state.size)], true)
       this.tree.forget()

@@ -257,8 +257,8 @@ describe('ledger store', () => {
 
     it('a hole, as LevelDB leaves it when it loses an earlier write and keeps a later one', async () => {
       for (let height = 290; height < 305; height++) await kv.batch([{ type: 'del', key: blockKey(0, height) }])
-      await kv.batch([{ type: 'del', key: tileKey(0, 0, 0) }])
-      await afterDamage(290)
+      // Of the blocks above the last whole tile nothing tells any more whether they are the author's.
+      await afterDamage(256)
     })
 
     it('a damaged last block takes its signature with it: the chain ends at the newest signature before', async () => {
