@@ -22,6 +22,7 @@ import {
   QUERY,
   SEEN,
   SPOOL,
+  WITNESS_EVIDENCE,
   witnessOfKey,
 } from './keys.ts'
 import type { KvReader } from './kv.ts'
@@ -35,6 +36,7 @@ export interface RecordAuditInit {
   readonly kv: KvReader
   /** What is wrong with an evidence, or a label, that is stored under this key; undefined: nothing. */
   readonly evidenceFault?: (member: Uint8Array, evidence: Uint8Array) => string | undefined
+  readonly witnessEvidenceFault?: (witness: Uint8Array, evidence: Uint8Array) => string | undefined
   readonly labelFault?: (member: Uint8Array, record: Uint8Array) => string | undefined
   /** The same of an attestation. */
   readonly attestationFault?: (attestation: StoredAttestation) => string | undefined
@@ -123,6 +125,12 @@ export async function auditRecords(init: RecordAuditInit): Promise<RecordAudit> 
     { prefix: SPOOL, what: 'spool entry', kind: 'spool', judge: unreadable((_, value) => decodeEntry(value)) },
     { prefix: FRAME, what: 'frame', kind: 'frame' },
     { prefix: EVIDENCE, what: 'evidence', kind: 'evidence', judge: init.evidenceFault },
+    {
+      prefix: WITNESS_EVIDENCE,
+      what: 'evidence against a witness',
+      kind: 'witness-evidence',
+      judge: init.witnessEvidenceFault,
+    },
     { prefix: LABEL, what: 'label', kind: 'label', judge: init.labelFault },
     { prefix: INVITATION, what: 'invitation', kind: 'invitation' },
     { prefix: QUERY, what: 'query chunk', kind: 'query' },
@@ -189,7 +197,7 @@ export function queryDamage(
 }
 
 /** Records named by a member's key. */
-const OF_MEMBER = [EVIDENCE, LABEL]
+const OF_MEMBER = [EVIDENCE, WITNESS_EVIDENCE, LABEL]
 
 /** Prefix, source 8, time 6, content 8. */
 const SEEN_KEY_BYTES = 23

@@ -21,6 +21,7 @@ export type DamageKind =
   | 'spool'
   | 'frame'
   | 'evidence'
+  | 'witness-evidence'
   | 'label'
   | 'invitation'
   | 'query'

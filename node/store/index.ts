@@ -52,5 +52,5 @@ export { type SpoolEvent, type SpoolItem, type SpoolReading } from './spool-entr
 export type { StoredBlock } from './stored-block.ts'
 export { TILE_WIDTH } from './tiles.ts'
 export { type RootMark, witnessDamage } from './witness-audit.ts'
-export { type FinalLeaf, MAX_STATE_BYTES, type SignedLeaf, type WitnessRecord } from './witness-records.ts'
+export { type FinalLeaf, type SignedLeaf, type WitnessRecord } from './witness-records.ts'
 export { type LeafChange, type LeafFault, type OwedLeaf, WitnessStore, type WitnessWrite } from './witness-store.ts'

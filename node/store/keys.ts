@@ -25,6 +25,7 @@ import { WattnessError } from '../../protocol/errors.ts'
  * | FINAL   ‖ member key 32                              | * how far a chain is final (witness-records.ts)        |
  * | ATTESTATION ‖ epoch u32 ‖ witness key 32             | * a witness's attestation (attestation-table.ts)       |
  * | CLOSING ‖ epoch u32 ‖ witness key 32                 | * its closing attestation of that epoch, the same      |
+ * | WITNESS_EVIDENCE ‖ member key 32                     | * evidence against a witness, which stops no chain     |
  *
  * SIGNED_LEAF and FINAL name the member, not the chain's id: they outlive the blocks and the record that gave the id.
  */
@@ -45,8 +46,9 @@ export const SIGNED_LEAF = 0x0e
 export const FINAL = 0x0f
 export const ATTESTATION = 0x10
 export const CLOSING = 0x11
+export const WITNESS_EVIDENCE = 0x12
 /** The last of them. */
-export const LAST_PREFIX = CLOSING
+export const LAST_PREFIX = WITNESS_EVIDENCE
 
 export const MAX_U48 = 2 ** 48 - 1
 export const MAX_CHAIN_ID = 0xffff
@@ -97,6 +99,7 @@ export const metaKey = (name: string): Uint8Array => namedKey(META, text.encode(
 export const chainKey = (member: Uint8Array): Uint8Array => namedKey(CHAIN, member)
 export const headKey = (chainId: number): Uint8Array => chainedKey(3, HEAD, chainId)
 export const evidenceKey = (member: Uint8Array): Uint8Array => namedKey(EVIDENCE, member)
+export const witnessEvidenceKey = (witness: Uint8Array): Uint8Array => namedKey(WITNESS_EVIDENCE, witness)
 export const labelKey = (member: Uint8Array): Uint8Array => namedKey(LABEL, member)
 export const invitationKey = (invitation: Uint8Array): Uint8Array => namedKey(INVITATION, invitation)
 export const signedLeafKey = (member: Uint8Array): Uint8Array => namedKey(SIGNED_LEAF, member)

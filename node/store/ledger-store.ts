@@ -13,7 +13,7 @@ import { LedgerReads } from './ledger-reads.ts'
 import { bindNetwork } from './network-record.ts'
 import { assertReplaces, cutBlocks, cutTiles, replacementConflict, stump } from './replacement.ts'
 import { migrate } from './schema.ts'
-import { EVIDENCE_KIND, INVITATION_KIND, LABEL_KIND, SideTable } from './side-records.ts'
+import { EVIDENCE_KIND, INVITATION_KIND, LABEL_KIND, SideTable, WITNESS_EVIDENCE_KIND } from './side-records.ts'
 import { readSigned, type SignedRecord, signedAfter, signedOperation } from './signed-record.ts'
 import { Spool, type SpoolLimits } from './spool.ts'
 import { extendTiles } from './tiles.ts'
@@ -39,7 +39,10 @@ export interface LedgerStoreInit {
 export class LedgerStore extends LedgerReads {
   readonly networkId: Uint8Array
   readonly spool: Spool
+  /** Against authors: it quarantines their chains. */
   readonly evidence: SideTable
+  /** Against witnesses: it stops no chain. */
+  readonly witnessEvidence: SideTable
   readonly labels: SideTable
   readonly invitations: SideTable
   readonly witness: WitnessStore
@@ -68,6 +71,7 @@ export class LedgerStore extends LedgerReads {
       write: (operations, sync) => kv.batch(operations, { sync }),
     }
     this.evidence = new SideTable(kv, this.#writer, EVIDENCE_KIND)
+    this.witnessEvidence = new SideTable(kv, this.#writer, WITNESS_EVIDENCE_KIND)
     this.labels = new SideTable(kv, this.#writer, LABEL_KIND)
     this.invitations = new SideTable(kv, this.#writer, INVITATION_KIND)
     this.witness = new WitnessStore(kv, this.#writer, {
@@ -110,6 +114,7 @@ export class LedgerStore extends LedgerReads {
     }
     const signed = (await readSigned(this.kv, damage)) ?? (await this.#signAgain(loaded))
     await this.evidence.load(damage)
+    await this.witnessEvidence.load(damage)
     await this.labels.load(damage)
     await this.invitations.load(damage)
     await this.spool.load(damage)

@@ -30,6 +30,7 @@ import {
   SPOOL,
   sequenceOfKey,
   TILE,
+  WITNESS_EVIDENCE,
 } from './keys.ts'
 import { type Kv, type KvOperation, put, storageError } from './kv.ts'
 import { ledgerDirectory, rebuildingDirectory, rebuiltDirectory, salvageDirectory } from './layout.ts'
@@ -77,7 +78,21 @@ const REPORT_FILE = 'repair.json'
 const OPERATIONS_PER_WRITE = 256
 
 /** Records copied where their checksum holds. Query chunks are left out: they are made again from blocks. */
-const CHECKED = [META, CHAIN, HEAD, TILE, EVIDENCE, LABEL, INVITATION, FRAME, SIGNED_LEAF, FINAL, ATTESTATION, CLOSING]
+const CHECKED = [
+  META,
+  CHAIN,
+  HEAD,
+  TILE,
+  EVIDENCE,
+  LABEL,
+  INVITATION,
+  FRAME,
+  SIGNED_LEAF,
+  FINAL,
+  ATTESTATION,
+  CLOSING,
+  WITNESS_EVIDENCE,
+]
 const SELF_VERIFYING = [BLOCK, SEEN, ASIDE]
 const LEFT_OUT = [metaKey('schema'), metaKey('durable')]
 

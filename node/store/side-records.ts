@@ -1,7 +1,17 @@
 import { toHex } from '../../protocol/bytes.ts'
 import { WattnessError } from '../../protocol/errors.ts'
 import { type Damage, memberText } from './chain-entry.ts'
-import { allOf, EVIDENCE, evidenceKey, INVITATION, invitationKey, LABEL, labelKey } from './keys.ts'
+import {
+  allOf,
+  EVIDENCE,
+  evidenceKey,
+  INVITATION,
+  invitationKey,
+  LABEL,
+  labelKey,
+  WITNESS_EVIDENCE,
+  witnessEvidenceKey,
+} from './keys.ts'
 import { del, type Kv, put } from './kv.ts'
 import { checkRecord, openRecord, sealRecord } from './record.ts'
 import type { StoreWriter } from './writer.ts'
@@ -85,5 +95,10 @@ export class SideTable {
 }
 
 export const EVIDENCE_KIND = { prefix: EVIDENCE, keyOf: evidenceKey, what: 'evidence' }
+export const WITNESS_EVIDENCE_KIND = {
+  prefix: WITNESS_EVIDENCE,
+  keyOf: witnessEvidenceKey,
+  what: 'evidence against a witness',
+}
 export const LABEL_KIND = { prefix: LABEL, keyOf: labelKey, what: 'label' }
 export const INVITATION_KIND = { prefix: INVITATION, keyOf: invitationKey, what: 'invitation' }

@@ -1,3 +1,4 @@
+import { MAX_ATTESTATION_BYTES } from '../../protocol/attestation.ts'
 import { fromUtf8, Reader, toUtf8, Writer } from '../../protocol/bytes.ts'
 import { WattnessError } from '../../protocol/errors.ts'
 import type { Leaf } from '../../protocol/frames.ts'
@@ -30,8 +31,6 @@ export interface WitnessRecord {
   readonly closing: boolean
   /** The newest attestation as it was sent, with its signature; empty before the first. */
   readonly attestation: Uint8Array
-  /** Whatever else the rules must remember, as protocol/ encodes it. */
-  readonly state: Uint8Array
 }
 
 /** The record as it is stored. */
@@ -44,7 +43,6 @@ export interface StoredWitness extends WitnessRecord {
 
 export const WITNESS_KEY = metaKey('witness')
 
-export const MAX_STATE_BYTES = 65_536
 /** Of the reason's text. */
 const MAX_HALTED_LENGTH = 200
 
@@ -58,7 +56,6 @@ export const NO_WITNESS: StoredWitness = {
   sequence: 0,
   closing: false,
   attestation: new Uint8Array(0),
-  state: new Uint8Array(0),
   leaves: 0,
   halted: '',
 }
@@ -103,9 +100,10 @@ export function decodeFinal(member: Uint8Array, value: Uint8Array): FinalLeaf {
 
 /** Throws LIMIT_EXCEEDED. */
 export function witnessOperation(record: StoredWitness): KvOperation {
-  const { epoch, sequence, closing, leaves, halted, attestation, state } = record
-  if (attestation.length + state.length > MAX_STATE_BYTES) {
-    throw new WattnessError('LIMIT_EXCEEDED', `witness record: at most ${MAX_STATE_BYTES} bytes`, { limit: MAX_STATE_BYTES })
+  const { epoch, sequence, closing, leaves, halted, attestation } = record
+  if (attestation.length > MAX_ATTESTATION_BYTES) {
+    const limit = MAX_ATTESTATION_BYTES
+    throw new WattnessError('LIMIT_EXCEEDED', `witness record: an attestation of at most ${limit} bytes`, { limit })
   }
   const writer = new Writer(1_024)
     .u8(FORMAT)
@@ -114,7 +112,7 @@ export function witnessOperation(record: StoredWitness): KvOperation {
     .varint(sequence)
     .varint(leaves)
   const reason = toUtf8(halted.slice(0, MAX_HALTED_LENGTH))
-  for (const part of [attestation, state, reason]) writer.varint(part.length).bytes(part)
+  for (const part of [attestation, reason]) writer.varint(part.length).bytes(part)
   return put(WITNESS_KEY, sealRecord(WITNESS_KEY, writer.finish()))
 }
 
@@ -128,9 +126,9 @@ export function decodeWitness(value: Uint8Array): StoredWitness {
   const sequence = reader.varint()
   const leaves = reader.varint()
   const part = (): Uint8Array => reader.bytes(reader.varint()).slice()
-  const [attestation, state] = [part(), part()]
+  const attestation = part()
   const halted = fromUtf8(part(), 'reason of a halt')
-  const record = { epoch, sequence, closing: flags === CLOSING_FLAG, attestation, state, leaves, halted }
+  const record = { epoch, sequence, closing: flags === CLOSING_FLAG, attestation, leaves, halted }
   reader.done()
   return record
 }

@@ -156,8 +156,8 @@ export class WitnessStore {
       const leaves = this.#leaves.size + [...changed.keys()].filter((text) => !this.#leaves.has(text)).length
       if (leaves > MAX_LEAVES)
         throw new WattnessError('LIMIT_EXCEEDED', `signed leaves: at most ${MAX_LEAVES}`, { limit: MAX_LEAVES })
-      const { epoch, sequence, closing, attestation, state } = record
-      const witness = { epoch, sequence, closing, attestation, state, leaves, halted: '' }
+      const { epoch, sequence, closing, attestation } = record
+      const witness = { epoch, sequence, closing, attestation, leaves, halted: '' }
       const operations = [...changed.values()].map(signedLeafOperation)
       operations.push(witnessOperation(witness))
       operations.push(...this.attestations.operations(attestations), ...this.closings.operations(closings))

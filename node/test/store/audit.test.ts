@@ -1,8 +1,23 @@
 import { expect } from 'chai'
 import { equalBytes } from '../../../protocol/bytes.ts'
-import { auditStore, type Kv, LedgerStore, openMemoryKv, put, type StoreAudit } from '../../store/index.ts'
-import { blockKey, headKey, labelKey, spoolKey, tileKey } from '../../store/keys.ts'
-import { ChainMaker, NETWORK_ID, verifyFake } from './chain-maker.ts'
+import { auditStore, del, type Kv, LedgerStore, openMemoryKv, put, type StoreAudit } from '../../store/index.ts'
+import {
+  ATTESTATION,
+  blockKey,
+  CLOSING,
+  epochKey,
+  finalKey,
+  headKey,
+  labelKey,
+  metaKey,
+  signedLeafKey,
+  spoolKey,
+  tileKey,
+  witnessEvidenceKey,
+} from '../../store/keys.ts'
+import { sealRecord } from '../../store/record.ts'
+import { finalOperation, signedLeafOperation } from '../../store/witness-records.ts'
+import { ChainMaker, memberKey, NETWORK_ID, verifyFake } from './chain-maker.ts'
 import { sampleItem } from './sample-readings.ts'
 
 describe('audit', () => {
@@ -91,6 +106,73 @@ describe('audit', () => {
     await flip(labelKey(maker.member), 0)
     const { damage } = await audit()
     expect(damage.map(({ what }) => what.split(' damaged')[0])).to.deep.equal(['spool entry', 'label'])
+  })
+
+  describe('records of witnessing', () => {
+    let store: LedgerStore
+    const leaf = (size: number) => ({ member: maker.member, size, root: maker.roots[size - 1] as Uint8Array, epoch: 0 })
+    const found = async (): Promise<string[]> => (await audit()).damage.map(({ kind, what }) => `${kind}: ${what}`)
+
+    beforeEach(async () => {
+      store = await LedgerStore.open({ kv, networkId: NETWORK_ID, verifySigned: verifyFake })
+      const record = { epoch: 0, sequence: 1, closing: false, attestation: Uint8Array.of(1) }
+      const attestations = [{ epoch: 0, witness: memberKey(9), bytes: Uint8Array.of(1) }]
+      await store.witness.sign({ leaves: [leaf(270)], record, attestations, closings: attestations })
+      await store.witness.setFinal([leaf(250)])
+      await store.witnessEvidence.put(memberKey(9), Uint8Array.of(3))
+    })
+
+    it('finds nothing where they are whole and of the chain that is held', async () => {
+      const { damage, records } = await auditStore({ kv, verifySigned: verifyFake })
+      expect(damage).to.deep.equal([])
+      expect(records).to.be.at.least(7)
+    })
+
+    it('says what is owed, the larger of what was signed and what is final', async () => {
+      await store.cutBack(maker.member, 260, 'lost')
+      expect(await found()).to.deep.equal(['owed: 270 blocks were signed as a witness, 260 are held'])
+      await store.cutBack(maker.member, 200, 'lost')
+      expect(await found()).to.deep.equal(['owed: 270 blocks were signed as a witness, 200 are held'])
+      const { member, height, lost } = (await audit()).damage[0] ?? {}
+      expect([member, height, lost]).to.deep.equal([maker.member, 200, 70])
+      await kv.batch([put(signedLeafKey(maker.member), (await kv.get(finalKey(maker.member))) as Uint8Array)])
+      expect(await found()).to.include('owed: 250 blocks are final, 200 are held')
+    })
+
+    it('finds a chain that is not the one that was signed or is final; one that was left may be another', async () => {
+      const otherLeaf = { member: maker.member, size: 200, root: memberKey(5), left: false, epoch: 0 }
+      const operations = [signedLeafOperation(otherLeaf), finalOperation(otherLeaf)]
+      await kv.batch(operations)
+      expect(await found()).to.deep.equal([
+        'witness: the first 200 blocks are not those that this node signed as a witness',
+        'final: the first 200 blocks are not those that are final',
+      ])
+      await kv.batch([signedLeafOperation({ ...otherLeaf, left: true }), finalOperation({ ...otherLeaf, ...leaf(200) })])
+      expect(await found()).to.deep.equal([])
+    })
+
+    it('finds each that is damaged or missing, and attestations that are none', async () => {
+      await flip(finalKey(maker.member), 5)
+      await flip(epochKey(CLOSING, 0, memberKey(9)), 1)
+      await flip(witnessEvidenceKey(memberKey(9)), 0)
+      await kv.batch([del(signedLeafKey(maker.member))])
+      expect(await found()).to.have.members([
+        'final: final record damaged',
+        'closing: closing attestation of epoch 0 damaged: checksum does not match',
+        'witness-evidence: evidence against a witness damaged: checksum does not match',
+        'witness: records of signed leaves: 1 missing',
+      ])
+      await flip(metaKey('witness'), 2)
+      expect(await found()).to.include('witness: record of the witness damaged')
+      const { damage } = await auditStore({ kv, verifySigned: verifyFake, attestationFault: ({ epoch }) => `none of ${epoch}` })
+      expect(damage.map(({ what }) => what)).to.include('attestation of epoch 0 damaged: none of 0')
+    })
+
+    it('finds a record whose checksum holds and that cannot be read', async () => {
+      const key = epochKey(ATTESTATION, 3, memberKey(9))
+      await kv.batch([put(key, sealRecord(key, Uint8Array.of(200)))])
+      expect((await found()).join()).to.match(/^attestation: attestation of epoch 3 damaged: stored attestation: /)
+    })
   })
 
   it('says which rule a block breaks', async () => {

@@ -61,7 +61,7 @@ async function act(store: LedgerStore, chain: Chain, choose: Choose, sequence: n
     // Between a replacement by a shorter branch and its rest, what was signed is not held.
     if (size > chain.size) return
     const leaf = { member, size, root: chain.root(size) }
-    const record = { epoch: 0, sequence, closing: false, attestation: Uint8Array.of(sequence), state: new Uint8Array(0) }
+    const record = { epoch: 0, sequence, closing: false, attestation: Uint8Array.of(sequence) }
     await witness.sign({ leaves: [leaf], record })
     chain.signed = { size, root: leaf.root, left: false }
   } else if (kind === 1 && chain.size > final) {

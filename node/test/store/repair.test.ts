@@ -3,7 +3,7 @@ import path from 'node:path'
 import { expect } from 'chai'
 import { toHex } from '../../../protocol/bytes.ts'
 import { auditStore, checkFiles, type LedgerStore, openLedger, openLevelKv, put, repairLedger } from '../../store/index.ts'
-import { blockKey, evidenceKey, spoolKey } from '../../store/keys.ts'
+import { blockKey, evidenceKey, signedLeafKey, spoolKey } from '../../store/keys.ts'
 import { ledgerDirectory } from '../../store/layout.ts'
 import { ChainMaker, memberKey, NETWORK_ID, verifyFake } from './chain-maker.ts'
 import { sampleItem } from './sample-readings.ts'
@@ -114,6 +114,35 @@ describe('repair', () => {
     const store = await openIn(directory)
     expect(store.signedRecord()?.size).to.equal(300)
     expect([store.spool.size, store.spool.setAside]).to.deep.equal([3, 1])
+    await store.close()
+  })
+
+  it('keeps what was signed as a witness and what is final; a record of that which is lost is remembered as lost', async () => {
+    const directory = await copyOf()
+    const [, maker] = pristine.makers as [ChainMaker, ChainMaker]
+    const leaf = { member: maker.member, size: 30, root: maker.roots[29] as Uint8Array, epoch: 2 }
+    let store = await openIn(directory)
+    const attestations = [{ epoch: 2, witness: memberKey(0), bytes: Uint8Array.of(1) }]
+    const record = { epoch: 2, sequence: 7, closing: false, attestation: Uint8Array.of(1) }
+    await store.witness.sign({ leaves: [leaf], record, attestations, closings: attestations })
+    await store.witness.setFinal([leaf])
+    await store.close()
+    expect((await repairIn(directory)).damage).to.deep.equal([])
+    store = await openIn(directory)
+    expect(store.witness.signedLeaf(maker.member)?.size).to.equal(30)
+    expect(store.witness.final(maker.member)?.size).to.equal(30)
+    expect(store.witness.record).to.deep.include(record)
+    expect([store.witness.attestations.size, store.witness.closings.size]).to.deep.equal([1, 1])
+    await store.close()
+
+    const kv = await openLevelKv(ledgerDirectory(directory))
+    await kv.batch([put(signedLeafKey(maker.member), Uint8Array.of(1, 2, 3, 4, 5))])
+    await kv.close()
+    expect((await repairIn(directory)).damage).to.deep.equal([`${toHex(maker.member)}: record of a signed leaf damaged`])
+    store = await openIn(directory)
+    expect(store.damage).to.deep.equal([])
+    expect(store.witness.halted).to.match(/cannot be told/)
+    expect(store.witness.record.sequence).to.equal(7)
     await store.close()
   })
 

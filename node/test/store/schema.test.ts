@@ -142,6 +142,8 @@ describe('data files of every released version', () => {
       expect(await store.invitations.get(memberKey(8))).to.deep.equal(Uint8Array.of(6))
       expect(store.quarantined(memberKey(9))).to.equal(true)
       const { witness } = fixture
+      expect(store.witnessEvidence.has(memberKey(7))).to.equal(witness !== undefined)
+      expect(store.quarantined(memberKey(7))).to.equal(false)
       const long = fromHex(fixture.chains[1]?.member ?? '')
       expect(store.witness.signedLeaf(long)?.size).to.equal(witness?.signed)
       expect(store.witness.final(long)?.size).to.equal(witness?.final)

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { MAX_ATTESTATION_BYTES } from '../../../protocol/attestation.ts'
 import { isWattnessError } from '../../../protocol/errors.ts'
 import { EMPTY_ROOT } from '../../../protocol/hash.ts'
 import {
@@ -7,7 +8,6 @@ import {
   type Kv,
   type LeafChange,
   LedgerStore,
-  MAX_STATE_BYTES,
   openMemoryKv,
   put,
   type WitnessRecord,
@@ -23,7 +23,6 @@ const record = (sequence: number, fields: Partial<WitnessRecord> = {}): WitnessR
   sequence,
   closing: false,
   attestation: Uint8Array.of(sequence),
-  state: Uint8Array.of(0xaa),
   ...fields,
 })
 
@@ -147,7 +146,7 @@ describe('records of a witness', () => {
 
   it('LIMIT_EXCEEDED: a record that is too large, and leaves of more chains than there can be', async () => {
     const { witness } = store
-    const large = record(1, { state: new Uint8Array(MAX_STATE_BYTES) })
+    const large = record(1, { attestation: new Uint8Array(MAX_ATTESTATION_BYTES + 1) })
     expect(await refusalCode(witness.sign({ leaves: [], record: large }))).to.equal('LIMIT_EXCEEDED')
     const leaves = Array.from({ length: 1_025 }, (_, i) => ({ member: memberKey(i), size: 0, root: EMPTY_ROOT }))
     expect(await refusalCode(witness.sign({ leaves }))).to.equal('LIMIT_EXCEEDED')
