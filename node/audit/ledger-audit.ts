@@ -1,8 +1,10 @@
 import {
+  type Accusation,
+  accusedOf,
   applyMembership,
-  assertEvidence,
+  assertAccusation,
   bodyContent,
-  decodeEvidence,
+  decodeAccusation,
   decodeMembershipBody,
   equalBytes,
   type Genesis,
@@ -27,7 +29,9 @@ import {
   readSigned,
   type SignedRecord,
   type StoredChain,
+  witnessDamage,
 } from '../store/index.ts'
+import { attestationFault, ownAttestationDamage } from './attestation-fault.ts'
 import type { Crew } from './crew.ts'
 import { ledgerRules } from './rules.ts'
 
@@ -104,9 +108,12 @@ export async function auditLedger(init: LedgerAuditInit): Promise<LedgerAudit> {
       records,
       damage: beside,
       queryRecords,
+      witness,
     } = await auditRecords({
       kv,
-      evidenceFault: (member, bytes) => evidenceFault(verify, genesis, member, bytes),
+      evidenceFault: (member, bytes) => evidenceFault(verify, genesis, 'author', member, bytes),
+      witnessEvidenceFault: (member, bytes) => evidenceFault(verify, genesis, 'witness', member, bytes),
+      attestationFault: (attestation) => attestationFault(verify, genesis.networkId, attestation),
       labelFault: (member, record) => labels.take(member, record),
       ...(turn === undefined ? {} : { turn }),
     })
@@ -116,6 +123,8 @@ export async function auditLedger(init: LedgerAuditInit): Promise<LedgerAudit> {
         chains.map((audit) => ({ id: idOf(listed, audit), audit })),
         queryRecords,
       ),
+      ...witnessDamage(witness, chains),
+      ...(ownKey === undefined ? [] : ownAttestationDamage(verify, genesis.networkId, ownKey, witness.witness)),
     )
     const unreadable: Damage[] = []
     const signed = ownKey === undefined ? undefined : await readSigned(kv, unreadable)
@@ -215,11 +224,18 @@ async function auditChains(init: ChainAuditInit, chains: readonly StoredChain[],
   return chains.flatMap(({ id }) => audits.get(id) ?? [])
 }
 
-function evidenceFault(verify: VerifySignature, genesis: Genesis, member: Uint8Array, bytes: Uint8Array): string | undefined {
+function evidenceFault(
+  verify: VerifySignature,
+  { networkId }: Genesis,
+  kind: Accusation['kind'],
+  member: Uint8Array,
+  bytes: Uint8Array,
+): string | undefined {
   try {
-    const evidence = decodeEvidence(bytes)
-    if (!equalBytes(evidence.a.member, member)) return 'it is against another member'
-    assertEvidence(verify, genesis.networkId, evidence)
+    const accusation = decodeAccusation(bytes)
+    if (accusation.kind !== kind) return 'it is of another kind'
+    if (!equalBytes(accusedOf(accusation), member)) return 'it is against another member'
+    assertAccusation(verify, networkId, accusation)
     return undefined
   } catch (error) {
     if (isWattnessError(error)) return `${error.code}: ${error.message}`

@@ -1,5 +1,14 @@
 import { fromHex, verifyCheckpoint } from '../../protocol/index.ts'
-import { type LedgerStore, moveAside, openLedger, type RepairReport, repairLedger, type VerifySigned } from '../store/index.ts'
+import {
+  type LedgerStore,
+  moveAside,
+  openLedger,
+  type RepairReport,
+  repairLedger,
+  type StoredAttestation,
+  type VerifySigned,
+} from '../store/index.ts'
+import { attestationFault } from './attestation-fault.ts'
 import { type VerifyDirectoryInit, verifyDirectory } from './directory-audit.ts'
 import type { VerifyReport } from './report.ts'
 
@@ -21,7 +30,8 @@ export interface Mended {
 
 /**
  * Moves a damaged store aside and puts everything of it that is whole in its place; then takes out what is whole and not
- * true: chains above the block that breaks a rule, evidence and labels that prove to be none. Throws as verifyDirectory does.
+ * true: chains above the block that breaks a rule, or that are not what is final; evidence, attestations and labels that prove
+ * to be none. Throws as verifyDirectory does.
  */
 export async function mendDirectory(init: MendInit): Promise<Mended> {
   const { directory, genesis, verify, onStep = () => undefined } = init
@@ -47,7 +57,7 @@ export async function mendDirectory(init: MendInit): Promise<Mended> {
     ...(ownKey === undefined ? {} : { ownKey }),
   })
   try {
-    await takeOut(store, found)
+    await takeOut(store, found, (each) => attestationFault(verify, genesis.networkId, each) !== undefined)
   } finally {
     await store.close()
   }
@@ -56,10 +66,14 @@ export async function mendDirectory(init: MendInit): Promise<Mended> {
 
 function isWholeButShort({ files, chains, damage }: VerifyReport): boolean {
   const isSound = files?.faults.length === 0 && chains.every(({ fault }) => fault === null)
-  return isSound && damage.every(({ kind }) => kind === 'own')
+  return isSound && damage.every(({ kind }) => kind === 'own' || kind === 'owed')
 }
 
-async function takeOut(store: LedgerStore, { chains, damage }: VerifyReport): Promise<void> {
+async function takeOut(
+  store: LedgerStore,
+  { chains, damage }: VerifyReport,
+  isFalse: (attestation: StoredAttestation) => boolean,
+): Promise<void> {
   for (const { key, fault } of chains) {
     // Another history than the one that counts: where it branches off is not known here.
     if (fault !== null) await store.cutBack(fromHex(key), fault.rule === 'V19' ? 0 : fault.height, fault.what)
@@ -67,6 +81,14 @@ async function takeOut(store: LedgerStore, { chains, damage }: VerifyReport): Pr
   for (const { kind, member } of damage) {
     if (member === null) continue
     if (kind === 'evidence') await store.evidence.delete(fromHex(member.key))
+    if (kind === 'witness-evidence') await store.witnessEvidence.delete(fromHex(member.key))
     if (kind === 'label') await store.labels.delete(fromHex(member.key))
+    // What is final is not doubted, but the blocks: where they part from it is not known here.
+    if (kind === 'final') await store.cutBack(fromHex(member.key), 0, 'another history than the final one')
+  }
+  for (const table of [store.witness.attestations, store.witness.closings]) {
+    for (const epoch of table.epochs()) {
+      for (const each of await table.list(epoch)) if (isFalse(each)) await table.delete(epoch, each.witness)
+    }
   }
 }
