@@ -192,12 +192,12 @@ export class LedgerStore extends LedgerReads {
         entry = newChain(nextChainId++, member, operations)
       }
       assertFits(entry, acceptance)
-      this.witness.assertLeads(entry.state, acceptance)
+      this.witness.assertLeads(text, entry.state, acceptance)
       pushBlocks(entry.id, acceptance, operations)
       const reading = this.query.extend(entry, acceptance.blocks, operations)
       if (reading !== undefined) await reading
       const edge = extendTiles(entry.edge, entry.id, entry.state.range, acceptance.hashes, operations)
-      changed.set(text, { ...entry, state, edge })
+      changed.set(text, { id: entry.id, member: entry.member, state, edge, branch: entry.branch })
       if (this.#isOwn(member)) {
         signed = signedAfter(signed, entry.state, acceptance, operations)
         sync = true
@@ -256,7 +256,7 @@ export class LedgerStore extends LedgerReads {
     this.#assertNotFinal(entry, from)
     const below = await stump(this.tree, entry, from)
     assertReplaces(entry, below.state, from, acceptance)
-    this.witness.assertLeadsToFinal(below.state, acceptance)
+    this.witness.assertLeadsToFinal(text, below.state, acceptance)
     const { state, hashes, blocks } = acceptance
     const operations: KvOperation[] = []
     const signed = this.#isOwn(member) ? signedAfter(this.#signed, below.state, acceptance, operations) : this.#signed

@@ -5,14 +5,15 @@ import { type ChainEntry, damaged } from './chain-entry.ts'
 import { blockKey, heightOfBlockKey, tileKey } from './keys.ts'
 import type { Kv } from './kv.ts'
 import { LruMap } from './lru-map.ts'
+import { RecentRoots } from './recent-roots.ts'
 import { checkRecord } from './record.ts'
 import { checkStored } from './stored-block.ts'
 import { hashAt, subtreeRoot, TILE_BYTES, TILE_HEIGHT, TILE_WIDTH, tilesAt } from './tiles.ts'
 
 /** 128 tiles of 8 KiB: the upper tiles of every chain of a neighbourhood that is in use. */
 const CACHED_TILES = 128
-/** Roots asked for again: each peer's last announcement of each chain, and what witnesses say of it. */
-const CACHED_ROOTS = 4_096
+/** Roots asked for again: each peer's last announcement of each chain. */
+const CACHED_ROOTS = 2_048
 /** Nodes inside of tiles: what a root of any size is made of, for each chain of a neighbourhood. */
 const CACHED_NODES = 4_096
 /** Leaves under a node from which on reading it again is cheaper than hashing. */
@@ -26,6 +27,8 @@ export class TreeReader {
   readonly #onDamage: OnTileDamage
   readonly #tiles = new LruMap<string, Uint8Array>(CACHED_TILES)
   readonly #roots = new LruMap<string, Uint8Array>(CACHED_ROOTS)
+  /** By chain id. */
+  readonly #recent = new Map<number, RecentRoots>()
   readonly #nodes = new LruMap<string, Uint8Array>(CACHED_NODES)
   /** What was read before a chain was changed must not be kept after it. */
   #generation = 0
@@ -40,17 +43,23 @@ export class TreeReader {
     this.#generation++
     this.#tiles.clear()
     this.#roots.clear()
+    this.#recent.clear()
     this.#nodes.clear()
   }
 
   /** A head's root, when the chain is about to grow: the newest sizes are those that are asked for. */
   remember({ id, state }: ChainEntry): void {
-    this.#roots.set(`${id}/${state.size}`, state.root)
+    let recent = this.#recent.get(id)
+    if (recent === undefined) {
+      recent = new RecentRoots()
+      this.#recent.set(id, recent)
+    }
+    recent.add(state.size, state.root)
   }
 
   /** A root below the head's that was asked for or remembered. */
   knownRoot({ id }: ChainEntry, size: number): Uint8Array | undefined {
-    return this.#roots.get(`${id}/${size}`)
+    return this.#recent.get(id)?.get(size) ?? this.#roots.get(`${id}/${size}`)
   }
 
   nodeReader(entry: ChainEntry): NodeReader {
@@ -113,12 +122,11 @@ export class TreeReader {
 
   async rootAt(entry: ChainEntry, size: number): Promise<Uint8Array> {
     if (size === entry.state.size) return entry.state.root
-    const name = `${entry.id}/${size}`
-    const cached = this.#roots.get(name)
+    const cached = this.knownRoot(entry, size)
     if (cached !== undefined) return cached
     const generation = this.#generation
     const root = await rootAt(this.nodeReader(entry), size)
-    if (generation === this.#generation) this.#roots.set(name, root)
+    if (generation === this.#generation) this.#roots.set(`${entry.id}/${size}`, root)
     return root
   }
 

@@ -236,19 +236,19 @@ export class WitnessStore {
   }
 
   /**
-   * For new blocks at a chain's end. Throws SIGNED_LEAF_CONFLICT or FINAL_CONFLICT where they lead elsewhere than to what is
-   * owed.
+   * For new blocks at a chain's end; `text`: the member as memberText, which whoever stores a block has at hand. Throws
+   * SIGNED_LEAF_CONFLICT or FINAL_CONFLICT where they lead elsewhere than to what is owed.
    */
-  assertLeads(before: ChainState, acceptance: Acceptance): void {
-    const leaf = this.signedLeaf(acceptance.member)
+  assertLeads(text: string, before: ChainState, acceptance: Acceptance): void {
+    const leaf = this.#leaves.get(text)
     if (leaf !== undefined && !leaf.left && leaf.size > before.size && leadsElsewhere(before, acceptance, leaf)) {
       throw owedError('SIGNED_LEAF_CONFLICT', acceptance, leaf, 'signed before')
     }
-    this.assertLeadsToFinal(before, acceptance)
+    this.assertLeadsToFinal(text, before, acceptance)
   }
 
-  assertLeadsToFinal(before: ChainState, acceptance: Acceptance): void {
-    const final = this.final(acceptance.member)
+  assertLeadsToFinal(text: string, before: ChainState, acceptance: Acceptance): void {
+    const final = this.#finals.get(text)
     if (final !== undefined && final.size > before.size && leadsElsewhere(before, acceptance, final)) {
       throw owedError('FINAL_CONFLICT', acceptance, final, 'that are final')
     }

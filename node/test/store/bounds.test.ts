@@ -4,6 +4,7 @@ import { type Kv, LedgerStore, openMemoryKv, put } from '../../store/index.ts'
 import { allOf, keysUnder, MAX_U48, readU48, spoolKey } from '../../store/keys.ts'
 import { WRITE_BUFFER_BYTES } from '../../store/level-kv.ts'
 import { LruMap } from '../../store/lru-map.ts'
+import { RECENT_ROOTS, RecentRoots } from '../../store/recent-roots.ts'
 import { StoreWriter } from '../../store/writer.ts'
 import { ChainMaker, NETWORK_ID } from './chain-maker.ts'
 import { refusalCode } from './temporary-directories.ts'
@@ -18,6 +19,14 @@ describe('bounds of the store', () => {
     expect([map.get(1), map.get(2), map.get(3), map.size]).to.deep.equal(['a', undefined, 'c', 2])
     map.clear()
     expect(map.size).to.equal(0)
+  })
+
+  it('the newest roots of a chain, and no more of them', () => {
+    const roots = new RecentRoots()
+    for (let size = 1; size <= RECENT_ROOTS + 2; size++) roots.add(size, Uint8Array.of(size))
+    expect([1, 2, 3, RECENT_ROOTS + 2].map((size) => roots.get(size)?.[0])).to.deep.equal([undefined, undefined, 3, 10])
+    roots.add(3, Uint8Array.of(30))
+    expect(roots.get(99)).to.equal(undefined)
   })
 
   it('OUT_OF_RANGE: a number that no key holds', async () => {
