@@ -11,6 +11,7 @@ import {
   toHex,
 } from '../protocol/index.ts'
 import { NodeEmitter, type NodeEventName, type NodeEvents } from './events.ts'
+import { Healer } from './healing.ts'
 import { admission, Roster } from './membership/index.ts'
 import type { Link, Network } from './net/index.ts'
 import type { NodeInit } from './node-init.ts'
@@ -46,6 +47,15 @@ export class LedgerNode {
     this.#events = new NodeEmitter((error) => logger.error({ err: error }, 'an event listener failed'))
     this.#parts = createParts(init, roster, this.#events)
     this.sync = this.#parts.sync
+    const healer = new Healer({
+      store,
+      clock: init.platform.clock,
+      membership: () => this.membership,
+      isHeldElsewhere: (index, size) => [...this.sync.sessions].some((session) => session.remoteSize(index) >= size),
+      onCut: () => this.sync.crossCheck(),
+      onError: (error) => this.#events.emit('damage', { error }),
+    })
+    this.on('damage', ({ error }) => healer.onDamage(error))
   }
 
   /** Loads the membership from the store; the node is not started yet. */

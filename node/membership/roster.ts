@@ -100,7 +100,8 @@ export class Roster {
    */
   onStored(member: Bytes, blocks: readonly Bytes[]): readonly VoidOperation[] | undefined {
     if (!equalBytes(member, this.#genesis.registrar)) return undefined
-    for (const bytes of blocks) this.#hold(bytes)
+    // Blocks that were known before come again where the chain was damaged and cut back.
+    for (const bytes of blocks) if (decodeBlock(bytes).header.height >= this.#held.size) this.#hold(bytes)
     const voided = this.#count()
     // Of a key that the operator named, the label was kept before the block that admits it.
     if (this.#lackingLabels().length > 0) void this.#loadLabels()

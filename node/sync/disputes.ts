@@ -9,9 +9,11 @@ import {
   type Genesis,
   type MissReason,
   type SignedCheckpoint,
+  toHex,
   type VerifySignature,
   verifyCheckpoint,
   verifyConsistency,
+  WattnessError,
 } from '../../protocol/index.ts'
 import type { Timer, Timers } from '../platform.ts'
 import type { LedgerStore } from '../store/index.ts'
@@ -147,7 +149,7 @@ export class Disputes {
       return
     }
     const held = await this.#heldCheckpoint(key, size)
-    if (held === undefined) return
+    if (held === undefined) throw unsignedTail(key, size)
     const other = { checkpoint, root: frame.oldRoot, proof: frame.proof }
     await this.#prove(() => buildEvidence(store.nodeReader(key), held, other, size))
   }
@@ -170,4 +172,14 @@ export class Disputes {
     const evidence = await build()
     if (evidence !== undefined) await this.#init.onProven(encodeEvidence(evidence))
   }
+}
+
+/**
+ * The chain's newest blocks here stand under no signature, as in a catch-up, and are of another history than one that the author
+ * did sign: nobody's fault but this store's.
+ */
+function unsignedTail(key: Bytes, size: number): WattnessError {
+  const member = toHex(key)
+  const what = `${member.slice(0, 16)}…: its first ${size} blocks, under no signature, contradict the history that its author signed`
+  return new WattnessError('STORE_DAMAGED', what, { member, height: size - 1, isUnsigned: true })
 }

@@ -7,6 +7,7 @@ import {
   EMPTY_ROOT,
   type Holdings,
   type SignedCheckpoint,
+  toHex,
   verifyEvidence,
   type WantFrame,
   WattnessError,
@@ -90,7 +91,13 @@ describe('disputes', () => {
       .fork(1)
       .append({ salt: new Uint8Array(16) })
       .grow(5)
-    await disputes.onCheckpoint(session, await answer(third, questions()[2]?.id ?? 0, 2, 4))
+    const settled = disputes.onCheckpoint(session, await answer(third, questions()[2]?.id ?? 0, 2, 4))
+    // What stands here under no signature is this store's own affair: see healing.ts.
+    const { code, data } = await settled.then(
+      () => expect.fail('nothing was said'),
+      (error: unknown) => error as WattnessError,
+    )
+    expect([code, data]).to.deep.equal(['STORE_DAMAGED', { member: toHex(covered.signer.publicKey), height: 3, isUnsigned: true }])
     expect([proven.length, faults.length, disputes.size]).to.deep.equal([1, 1, 0])
   })
 
