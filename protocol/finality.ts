@@ -1,9 +1,8 @@
 import type { Attestation } from './attestation.ts'
 import type { LeafStanding } from './attestation-leaves.ts'
 import { equalBytes } from './bytes.ts'
-import type { Epochs } from './epochs.ts'
+import type { Epoch, Epochs } from './epochs.ts'
 import type { Leaf } from './frames.ts'
-import { isClosing } from './witness.ts'
 
 /** One leaf that a witness of an epoch has attested (rule W10). */
 export interface Vote {
@@ -17,18 +16,12 @@ export interface Vote {
 }
 
 /**
- * The leaves of an attestation that count (rules W7 and W10): all of them, and of a closing one the registrar's alone. `leaves`:
- * in member order, recomputed from own chains (rule A6) or supplied (rule A7).
+ * The leaves of an attestation (rule W10), a closing one's too. `leaves`: in member order, recomputed from own chains (rule A6)
+ * or supplied (rule A7). None where its witness is not in the set of its epoch.
  */
-export function votesOf(
-  epochs: Epochs,
-  witness: number,
-  attestation: Pick<Attestation, 'epoch' | 'frontier'>,
-  leaves: readonly Leaf[],
-): Vote[] {
-  const { epoch } = attestation
-  const counting = isClosing(epochs, attestation) ? leaves.slice(0, 1) : leaves
-  return counting.map(({ size, root }, member) => ({ epoch, witness, member, size, root }))
+export function votesOf(epochs: Epochs, witness: number, { epoch }: Pick<Attestation, 'epoch'>, leaves: readonly Leaf[]): Vote[] {
+  if (epochs.get(epoch)?.witnesses.includes(witness) !== true) return []
+  return leaves.map(({ size, root }, member) => ({ epoch, witness, member, size, root }))
 }
 
 /** A (size, root) of one chain that a quorum of one epoch has attested, and with it everything below (rule W12). */
@@ -36,15 +29,20 @@ export interface Final extends Leaf {
   readonly epoch: number
 }
 
-/** Leaves kept of one witness, epoch and chain that are not on the branch held here: an honest one has one branch. */
+/**
+ * Leaves kept of one witness, epoch and chain that are off the branch held here, and as many beyond it: the largest, which is
+ * all that an honest one needs, and those shown last. What a liar's others push out comes in again when it is shown again.
+ */
 export const MAX_OTHER_LEAVES = 4
 
 /** What the witnesses of one epoch have attested of one chain. */
 interface Tally {
   /** By witness: its largest leaf on the branch held here. */
   readonly own: Map<number, Leaf>
-  /** By witness: leaves of other branches, the largest first. */
-  readonly other: Map<number, Leaf[]>
+  /** By witness: leaves of other branches, as `keptLeaves` keeps them. */
+  readonly other: Map<number, readonly Leaf[]>
+  /** By witness: leaves larger than the chain as held, in the same way. */
+  readonly ahead: Map<number, readonly Leaf[]>
 }
 
 /**
@@ -55,16 +53,20 @@ export class Finality {
   #epochs: Epochs
   /** By member index, then epoch. */
   readonly #tallies = new Map<number, Map<number, Tally>>()
-  readonly #ahead = new Map<number, Vote[]>()
   readonly #finals = new Map<number, Final>()
+  /** Number of the latest epoch whose beginning counts (rule W4). */
+  #begun: number
 
   constructor(epochs: Epochs) {
     this.#epochs = epochs
+    this.#begun = this.#latestBegun()
   }
 
   /** More of the registrar's chain is held, or another branch of what was not final of it. */
   setEpochs(epochs: Epochs): void {
+    if (epochs === this.#epochs) return
     this.#epochs = epochs
+    this.#begun = this.#latestBegun()
   }
 
   /** What was final before a restart; never less than it was. */
@@ -81,27 +83,36 @@ export class Finality {
    * branch. Answers with what is final now where this has moved it.
    */
   note(vote: Vote, standing: LeafStanding, leafEpoch: (member: number, size: number) => number): Final | undefined {
-    if (vote.size === 0 || this.#epochs.get(vote.epoch)?.witnesses.includes(vote.witness) !== true) return undefined
-    if (standing === 'ahead') this.#keepAhead(vote)
-    else if (standing === 'other') keepLargest(this.#tally(vote).other, vote)
-    // Rule W11.
-    else if (leafEpoch(vote.member, vote.size) === vote.epoch) return this.#count(vote)
+    if (vote.size === 0 || !this.#isWitness(vote.epoch, vote.witness)) return undefined
+    if (standing !== 'own') {
+      const kept = this.#tally(vote)[standing]
+      kept.set(vote.witness, keptLeaves(kept.get(vote.witness) ?? [], vote))
+    } else if (leafEpoch(vote.member, vote.size) === vote.epoch) return this.#count(vote)
     return undefined
   }
 
   /** Leaves that the chain as held has reached: to be placed and put in again. */
   takeReached(member: number, size: number): Vote[] {
-    const ahead = this.#ahead.get(member)
-    if (ahead === undefined) return []
-    const left = ahead.filter((vote) => vote.size > size)
-    if (left.length === 0) this.#ahead.delete(member)
-    else this.#ahead.set(member, left)
-    return ahead.filter((vote) => vote.size <= size)
+    const reached: Vote[] = []
+    for (const [epoch, { ahead }] of this.#tallies.get(member) ?? []) {
+      for (const [witness, leaves] of ahead) {
+        const left = leaves.filter((leaf) => leaf.size > size)
+        if (left.length === leaves.length) continue
+        if (left.length === 0) ahead.delete(witness)
+        else ahead.set(witness, left)
+        for (const leaf of leaves) if (leaf.size <= size) reached.push({ epoch, witness, member, ...leaf })
+      }
+    }
+    return reached
   }
 
   /** Leaves larger than the chain as held, largest first: how far it must be fetched. */
-  ahead(member: number): readonly Vote[] {
-    return this.#ahead.get(member) ?? []
+  ahead(member: number): Vote[] {
+    const votes: Vote[] = []
+    for (const [epoch, { ahead }] of this.#tallies.get(member) ?? []) {
+      for (const [witness, leaves] of ahead) for (const leaf of leaves) votes.push({ epoch, witness, member, ...leaf })
+    }
+    return votes.sort((a, b) => b.size - a.size)
   }
 
   /**
@@ -125,19 +136,19 @@ export class Finality {
   }
 
   /**
-   * Rule W14: leaves of other branches that may be final there, largest first: at least a quorum of one epoch has leaves
-   * off this branch that are no smaller, and they lie above what is final here.
+   * Rule W14: leaves off the branch held here or beyond it that may be final where they lie, largest first: at least a quorum
+   * of one epoch has such leaves that are no smaller, and they lie above what is final here.
    */
   candidates(member: number): Final[] {
     const found: Final[] = []
     const floor = this.#finals.get(member)?.size ?? 0
-    for (const [epoch, { other }] of this.#tallies.get(member) ?? []) {
-      const quorum = this.#epochs.get(epoch)?.quorum ?? Number.POSITIVE_INFINITY
-      const leaves = [...other.values()].flat()
-      for (const leaf of leaves) {
-        const support = [...other.values()].filter((each) => each.some(({ size }) => size >= leaf.size)).length
-        const isNew = !found.some(({ size, root }) => size === leaf.size && equalBytes(root, leaf.root))
-        if (leaf.size > floor && support >= quorum && isNew) found.push({ ...leaf, epoch })
+    for (const [epoch, tally] of this.#begunTallies(member)) {
+      const { quorum, witnesses } = this.#epochs.get(epoch) as Epoch
+      const byWitness = witnesses.map((witness) => [...(tally.other.get(witness) ?? []), ...(tally.ahead.get(witness) ?? [])])
+      for (const leaf of byWitness.flat()) {
+        const support = byWitness.filter((leaves) => leaves.some(({ size }) => size >= leaf.size)).length
+        const isNew = !found.some((each) => isSameLeaf(each, leaf))
+        if (leaf.size > floor && quorum !== undefined && support >= quorum && isNew) found.push({ ...leaf, epoch })
       }
     }
     return found.sort((a, b) => b.size - a.size)
@@ -145,67 +156,91 @@ export class Finality {
 
   /**
    * Rule W14: what is final on another branch, of which `on` says whether a leaf lies on it and `leafEpoch` what its last
-   * block names. Undefined where that is not above what is final here.
+   * block names: of the registrar's chain, by the epochs of that branch. Undefined where that is not above what is final here.
    */
   finalOn(member: number, on: (leaf: Leaf) => boolean, leafEpoch: (member: number, size: number) => number): Final | undefined {
     let best: Final | undefined
-    for (const [epoch, { other, own }] of this.#tallies.get(member) ?? []) {
+    for (const [epoch, { own, other, ahead }] of this.#begunTallies(member)) {
       const largest = new Map<number, Leaf>()
       const consider = (witness: number, leaf: Leaf): void => {
         if (leaf.size <= (largest.get(witness)?.size ?? 0) || !on(leaf) || leafEpoch(member, leaf.size) !== epoch) return
         largest.set(witness, leaf)
       }
       for (const [witness, leaf] of own) consider(witness, leaf)
-      for (const [witness, leaves] of other) for (const leaf of leaves) consider(witness, leaf)
+      for (const kept of [other, ahead]) for (const [witness, leaves] of kept) for (const leaf of leaves) consider(witness, leaf)
       const final = this.#quorumLeaf(epoch, largest)
       if (final !== undefined && final.size > (best?.size ?? this.#finals.get(member)?.size ?? 0)) best = final
     }
     return best
   }
 
+  #isWitness(epoch: number, witness: number): boolean {
+    return this.#epochs.get(epoch)?.witnesses.includes(witness) === true
+  }
+
+  #latestBegun(): number {
+    return this.#epochs.at(this.#epochs.counted(this.#epochs.size, this.#finals.get(0)?.size ?? 0)).number
+  }
+
+  /** Epochs that have begun stand on what is final, the same on every branch. */
+  #begunTallies(member: number): [number, Tally][] {
+    return [...(this.#tallies.get(member) ?? [])].filter(([epoch]) => epoch <= this.#begun)
+  }
+
   #tally({ member, epoch }: Vote): Tally {
     const epochs = this.#tallies.get(member) ?? new Map<number, Tally>()
     this.#tallies.set(member, epochs)
-    const tally = epochs.get(epoch) ?? { own: new Map<number, Leaf>(), other: new Map<number, Leaf[]>() }
+    const tally = epochs.get(epoch) ?? { own: new Map(), other: new Map(), ahead: new Map() }
     epochs.set(epoch, tally)
     return tally
-  }
-
-  #keepAhead(vote: Vote): void {
-    const ahead = this.#ahead.get(vote.member) ?? []
-    const isSame = (each: Vote): boolean => each.witness === vote.witness && each.epoch === vote.epoch
-    const same = ahead.filter(isSame)
-    if (same.some(({ size, root }) => size === vote.size && equalBytes(root, vote.root))) return
-    const kept = [...same, vote].sort((a, b) => b.size - a.size).slice(0, MAX_OTHER_LEAVES)
-    this.#ahead.set(vote.member, [...ahead.filter((each) => !isSame(each)), ...kept])
   }
 
   #count(vote: Vote): Final | undefined {
     const { own } = this.#tally(vote)
     if ((own.get(vote.witness)?.size ?? 0) >= vote.size) return undefined
     own.set(vote.witness, { size: vote.size, root: vote.root })
-    const final = this.#quorumLeaf(vote.epoch, own)
-    return final !== undefined && this.#advance(vote.member, final) ? final : undefined
+    let final = this.#recount(vote.member, vote.epoch)
+    if (vote.member !== 0 || final === undefined) return final
+    // The next epoch may have begun by it, and the votes of its witnesses count from now on.
+    for (let epoch = vote.epoch + 1; epoch <= this.#begun; epoch++) final = this.#recount(0, epoch) ?? final
+    return final
+  }
+
+  #recount(member: number, epoch: number): Final | undefined {
+    const own = this.#tallies.get(member)?.get(epoch)?.own
+    // Rule W10: before its witnesses are final, anybody can have named them.
+    if (own === undefined || epoch > this.#begun) return undefined
+    const final = this.#quorumLeaf(epoch, own)
+    return final !== undefined && this.#advance(member, final) ? final : undefined
   }
 
   /** Rule W12: the quorum-th largest. */
   #quorumLeaf(epoch: number, leaves: ReadonlyMap<number, Leaf>): Final | undefined {
     const quorum = this.#epochs.get(epoch)?.quorum
-    if (quorum === undefined || leaves.size < quorum) return undefined
-    const largestFirst = [...leaves.values()].sort((a, b) => b.size - a.size)
-    return { ...(largestFirst[quorum - 1] as Leaf), epoch }
+    if (quorum === undefined) return undefined
+    const counting = [...leaves].filter(([witness]) => this.#isWitness(epoch, witness))
+    const leaf = counting.map(([, each]) => each).sort((a, b) => b.size - a.size)[quorum - 1]
+    return leaf && { ...leaf, epoch }
   }
 
   /** Rule W13: it never goes back. */
   #advance(member: number, final: Final): boolean {
     if ((this.#finals.get(member)?.size ?? 0) >= final.size) return false
     this.#finals.set(member, final)
+    if (member === 0) this.#begun = this.#latestBegun()
     return true
   }
 }
 
-function keepLargest(kept: Map<number, Leaf[]>, { witness, size, root }: Vote): void {
-  const leaves = kept.get(witness) ?? []
-  if (leaves.some((leaf) => leaf.size === size && equalBytes(leaf.root, root))) return
-  kept.set(witness, [...leaves, { size, root }].sort((a, b) => b.size - a.size).slice(0, MAX_OTHER_LEAVES))
+function isSameLeaf(a: Leaf, b: Leaf): boolean {
+  return a.size === b.size && equalBytes(a.root, b.root)
+}
+
+/** The largest leaf, and of the others those that were shown last, in that order. */
+function keptLeaves(kept: readonly Leaf[], { size, root }: Leaf): readonly Leaf[] {
+  const shown = { size, root }
+  const leaves = [...kept.filter((leaf) => !isSameLeaf(leaf, shown)), shown]
+  if (leaves.length <= MAX_OTHER_LEAVES) return leaves
+  const largest = leaves.reduce((best, leaf) => (leaf.size > best.size ? leaf : best))
+  return leaves.toSpliced(leaves[0] === largest ? 1 : 0, 1)
 }

@@ -1,6 +1,6 @@
 import type { Attestation } from './attestation.ts'
 import { equalBytes } from './bytes.ts'
-import type { Epoch, Epochs } from './epochs.ts'
+import type { Epochs } from './epochs.ts'
 import type { Leaf, NamedLeaf } from './frames.ts'
 import { EMPTY_ROOT } from './hash.ts'
 
@@ -10,11 +10,13 @@ export interface WitnessRecord {
   readonly epoch: number
   /** Of its newest attestation; 0 before the first. */
   readonly sequence: number
+  /** It has signed its closing attestation of this epoch, and signs nothing more in it (rule W7). */
+  readonly isClosed: boolean
   /** By member index: the leaf that it signed last, or took over when it entered its epoch. */
   readonly leaves: ReadonlyMap<number, Leaf>
 }
 
-export const NEW_WITNESS: WitnessRecord = { epoch: 0, sequence: 0, leaves: new Map() }
+export const NEW_WITNESS: WitnessRecord = { epoch: 0, sequence: 0, isClosed: false, leaves: new Map() }
 
 export const EMPTY_LEAF: Leaf = { size: 0, root: EMPTY_ROOT }
 
@@ -26,6 +28,9 @@ export interface HeldChains {
   leaf(index: number): Leaf
   /** This node's own root of a chain at a size; undefined where it holds less. */
   rootAt(index: number, size: number): Uint8Array | undefined
+  /** Rule W3, for a size of 1 or more that is held. */
+  leafEpoch(index: number, size: number): number
+  /** Nothing more of it is signed (rule W9): there is evidence against its member, or it is revoked. */
   isQuarantined(index: number): boolean
 }
 
@@ -43,7 +48,7 @@ export interface AttestationPlan {
   readonly isClosing: boolean
 }
 
-/** Rule W7: an attestation that contains the change which ends its epoch. It counts for the registrar's chain alone. */
+/** Rule W7: an attestation that contains the change which ends its epoch. */
 export function isClosing(epochs: Epochs, { epoch, frontier }: Pick<Attestation, 'epoch' | 'frontier'>): boolean {
   const next = epochs.get(epoch + 1)
   return next !== undefined && (frontier[0] as number) >= next.fromSize
@@ -67,7 +72,7 @@ export function planAttestation(
   chains: HeldChains,
 ): AttestationPlan | undefined {
   const epoch = epochs.get(record.epoch)
-  if (epoch === undefined || !epoch.witnesses.includes(self)) return undefined
+  if (epoch === undefined || record.isClosed || !epoch.witnesses.includes(self)) return undefined
   const next = epochs.get(record.epoch + 1)
   const leaves: Leaf[] = []
   const named: NamedLeaf[] = []
@@ -81,7 +86,8 @@ export function planAttestation(
     let leaf = isContested || held.size <= signed.size ? signed : held
     if (index === 0 && next !== undefined && leaf.size >= next.fromSize) {
       isClosed = true
-      leaf = upToChange(leaf, signed, next, chains)
+      // Rule W7: what follows the change belongs to the next epoch, and is signed there.
+      if (signed.size < next.fromSize) leaf = { size: next.fromSize, root: chains.rootAt(0, next.fromSize) as Uint8Array }
     } else if (isClosed) leaf = signed
     leaves.push(leaf)
     if (isContested) named.push({ index, ...leaf })
@@ -92,14 +98,8 @@ export function planAttestation(
   return { epoch: record.epoch, sequence: record.sequence + 1, leaves, frontier, named, changed, isClosing: isClosed }
 }
 
-/** Rule W7: what follows the change belongs to the next epoch, and is signed there. */
-function upToChange(leaf: Leaf, signed: Leaf, { fromSize }: Epoch, chains: HeldChains): Leaf {
-  if (leaf.size === fromSize || signed.size >= fromSize) return signed.size >= fromSize ? signed : leaf
-  return { size: fromSize, root: chains.rootAt(0, fromSize) as Uint8Array }
-}
-
-export function recordAfter(record: WitnessRecord, { sequence, changed }: AttestationPlan): WitnessRecord {
-  return { epoch: record.epoch, sequence, leaves: new Map([...record.leaves, ...changed]) }
+export function recordAfter(record: WitnessRecord, { sequence, isClosing, changed }: AttestationPlan): WitnessRecord {
+  return { epoch: record.epoch, sequence, isClosed: isClosing, leaves: new Map([...record.leaves, ...changed]) }
 }
 
 /** An attestation with its leaves, in member order, as they were recomputed or supplied. */
@@ -112,7 +112,7 @@ export interface ClosingLeaves {
 /** Where a closing's leaf of one chain stands to the chain as held: nothing to do, more to fetch, or two stories. */
 export type Resolution = 'resolved' | 'behind' | 'conflict'
 
-/** Rule W8, for one leaf. A quarantined chain is resolved: nothing more of it is ever signed here. */
+/** Rule W8, for one leaf. A chain of which nothing more is ever signed here is resolved, whatever its leaf. */
 export function resolutionOf(chains: HeldChains, index: number, leaf: Leaf): Resolution {
   if (leaf.size === 0 || chains.isQuarantined(index)) return 'resolved'
   const root = chains.rootAt(index, leaf.size)
@@ -122,7 +122,7 @@ export function resolutionOf(chains: HeldChains, index: number, leaf: Leaf): Res
 
 /**
  * Rule W8: the record with which a witness enters the epoch after its own, or undefined while it may not. `closings`: what is
- * held of the closing attestations of its epoch. Its leaves are then at least those that it resolved.
+ * held of the closing attestations of its epoch.
  */
 export function enterNextEpoch(
   record: WitnessRecord,
@@ -133,30 +133,32 @@ export function enterNextEpoch(
   const epoch = epochs.get(record.epoch)
   const next = epochs.get(record.epoch + 1)
   if (epoch === undefined || next === undefined) return undefined
+  const change: Leaf = { size: next.fromSize, root: chains.rootAt(0, next.fromSize) as Uint8Array }
   const leaves = new Map(record.leaves)
   const resolved = new Set<number>()
   for (const { witness, leaves: closing } of closings) {
-    if (!epoch.witnesses.includes(witness) || resolved.has(witness)) continue
-    if ((closing[0]?.size ?? 0) < next.fromSize || !closesHeldChange(chains, closing[0] as Leaf)) continue
-    if (closing.some((leaf, index) => resolutionOf(chains, index, leaf) !== 'resolved')) continue
+    if (!epoch.witnesses.includes(witness) || resolved.has(witness) || !isSameLeaf(closing[0], change)) continue
+    if (closing.some((leaf, index) => index > 0 && resolutionOf(chains, index, leaf) !== 'resolved')) continue
     resolved.add(witness)
-    takeOver(leaves, chains, closing)
+    takeOver(leaves, chains, closing, record.epoch)
   }
   if (epoch.quorum !== undefined && resolved.size < epoch.quorum) return undefined
-  return { epoch: next.number, sequence: record.sequence, leaves }
+  // The change is final by now, also where another story of the registrar's was signed before.
+  leaves.set(0, change)
+  return { epoch: next.number, sequence: record.sequence, isClosed: false, leaves }
 }
 
-/** A closing speaks of the change that is held here, not of another story of the registrar's. */
-function closesHeldChange(chains: HeldChains, leaf: Leaf): boolean {
-  const root = chains.rootAt(0, leaf.size)
-  return root !== undefined && equalBytes(root, leaf.root)
+function isSameLeaf(leaf: Leaf | undefined, { size, root }: Leaf): boolean {
+  return leaf?.size === size && equalBytes(leaf.root, root)
 }
 
 /** What a quorum may have made final binds those who come after, also those who signed nothing of it. */
-function takeOver(leaves: Map<number, Leaf>, chains: HeldChains, closing: readonly Leaf[]): void {
+function takeOver(leaves: Map<number, Leaf>, chains: HeldChains, closing: readonly Leaf[], epoch: number): void {
   for (const [index, leaf] of closing.entries()) {
-    if (chains.isQuarantined(index) || leaf.size <= (leaves.get(index)?.size ?? 0)) continue
-    leaves.set(index, leaf)
+    const own = leaves.get(index) ?? EMPTY_LEAF
+    if (leaf.size <= own.size || chains.isQuarantined(index) || !goesOnFrom(chains, index, own)) continue
+    // A leaf of a later epoch cannot be final in this one: only a liar's closing has it, and would have it voted for unseen.
+    if (chains.leafEpoch(index, leaf.size) <= epoch) leaves.set(index, leaf)
   }
 }
 
