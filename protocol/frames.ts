@@ -134,7 +134,7 @@ export interface KeyLabel {
   readonly record: Uint8Array
 }
 
-/** Signed attestations, new to the receiver as far as the sender knows; not decoded here. */
+/** Rule S21: signed attestations, new to the receiver as far as the sender knows; not decoded here. None: that was all. */
 export interface AttestationsFrame {
   readonly type: 'attestations'
   readonly attestations: readonly Uint8Array[]

@@ -30,8 +30,8 @@ import {
 /** The frames of witnesses, types 14 to 19 (rules S21 to S26). */
 export const attestations: Form<AttestationsFrame> = {
   code: 14,
-  write: (writer, { attestations }) => putAttestations(writer, attestations, 1, MAX_ATTESTATIONS_PER_FRAME),
-  read: (reader) => ({ type: 'attestations', attestations: takeAttestations(reader, 1, MAX_ATTESTATIONS_PER_FRAME) }),
+  write: (writer, { attestations }) => putAttestations(writer, attestations, MAX_ATTESTATIONS_PER_FRAME),
+  read: (reader) => ({ type: 'attestations', attestations: takeAttestations(reader, MAX_ATTESTATIONS_PER_FRAME) }),
 }
 
 export const askAttestedLeaves: Form<AskAttestedLeavesFrame> = {
@@ -91,13 +91,13 @@ export const closings: Form<ClosingsFrame> = {
   write(writer, { id, epoch, attestations }) {
     putId(writer, id)
     putEpoch(writer, epoch)
-    putAttestations(writer, attestations, 0, MAX_WITNESSES)
+    putAttestations(writer, attestations, MAX_WITNESSES)
   },
   read: (reader) => ({
     type: 'closings',
     id: takeId(reader),
     epoch: takeEpoch(reader),
-    attestations: takeAttestations(reader, 0, MAX_WITNESSES),
+    attestations: takeAttestations(reader, MAX_WITNESSES),
   }),
 }
 
@@ -119,16 +119,16 @@ function takeEpoch(reader: Reader): number {
 }
 
 /** Each with its length: what they hold is judged when they are used. */
-function putAttestations(writer: Writer, attestations: readonly Uint8Array[], least: number, most: number): void {
-  putNumber(writer, attestations.length, least, most, 'attestations')
+function putAttestations(writer: Writer, attestations: readonly Uint8Array[], most: number): void {
+  putNumber(writer, attestations.length, 0, most, 'attestations')
   for (const bytes of attestations) {
     putNumber(writer, bytes.length, 1, MAX_ATTESTATION_BYTES, 'bytes of an attestation')
     writer.bytes(bytes)
   }
 }
 
-function takeAttestations(reader: Reader, least: number, most: number): Uint8Array[] {
-  const count = takeNumber(reader, least, most, 'attestations')
+function takeAttestations(reader: Reader, most: number): Uint8Array[] {
+  const count = takeNumber(reader, 0, most, 'attestations')
   const attestations: Uint8Array[] = []
   for (let i = 0; i < count; i++) {
     attestations.push(takeFixed(reader, takeNumber(reader, 1, MAX_ATTESTATION_BYTES, 'bytes of an attestation')))

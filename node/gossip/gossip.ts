@@ -16,6 +16,9 @@ export const MAX_GOSSIP_BLOCKS = 64
 /** Block bytes in one payload: the largest block fits, and with its envelope stays below what the network takes (131,072). */
 export const MAX_PAYLOAD_BYTES = 98_304
 
+/** `sourceHex`: key of the neighbour that passed it on. */
+export type TakeAttestation = (attestation: Bytes, sourceHex: string) => Promise<GossipVerdict>
+
 export interface GossipInit {
   readonly network: Network
   readonly networkId: Bytes
@@ -25,6 +28,10 @@ export interface GossipInit {
   /** A neighbour has passed on evidence that proves nothing. */
   readonly onBadEvidence: (peerHex: string) => void
   readonly onRefused: (peerHex: string, outcome: Exclude<Outcome, { verdict: 'accept' }>) => void
+  /** Attestations are gossiped together with blocks; absent: none are heard. */
+  readonly takeAttestation?: TakeAttestation
+  /** A neighbour has passed on an attestation that no honest node passes on. */
+  readonly onBadAttestation?: (peerHex: string) => void
 }
 
 /**
@@ -35,6 +42,7 @@ export class Gossip {
   readonly #init: GossipInit
   readonly #blocksTopic: string
   readonly #evidenceTopic: string
+  readonly #attestationsTopic: string
   #blocksOn = false
   #waiting: Sealed[] = []
   #lastPublishedMs = Number.NEGATIVE_INFINITY
@@ -45,6 +53,7 @@ export class Gossip {
     const network = toHex(init.networkId).slice(0, 32)
     this.#blocksTopic = `/wattness/${network}/blocks/1`
     this.#evidenceTopic = `/wattness/${network}/evidence/1`
+    this.#attestationsTopic = `/wattness/${network}/attestations/1`
   }
 
   get blocksOn(): boolean {
@@ -64,16 +73,20 @@ export class Gossip {
     this.#init.network.leaveTopic(this.#evidenceTopic)
   }
 
-  /** Turns gossip of blocks on or off; sync carries everything either way. */
+  /** Turns gossip of blocks and attestations on or off; sync carries everything either way. */
   setBlocks(on: boolean): void {
     if (on === this.#blocksOn) return
     this.#blocksOn = on
-    const { network } = this.#init
+    const { network, takeAttestation } = this.#init
     if (on) {
       network.joinTopic(this.#blocksTopic, (payload, from) => this.#onBlocks(payload, from))
+      if (takeAttestation !== undefined) {
+        network.joinTopic(this.#attestationsTopic, (payload, from) => this.#onAttestation(takeAttestation, payload, from))
+      }
       return
     }
     network.leaveTopic(this.#blocksTopic)
+    if (takeAttestation !== undefined) network.leaveTopic(this.#attestationsTopic)
     if (this.#timer !== undefined) this.#init.platform.timers.clear(this.#timer)
     this.#timer = undefined
     this.#waiting = []
@@ -91,6 +104,11 @@ export class Gossip {
 
   publishEvidence(evidence: Bytes): void {
     this.#publish(this.#evidenceTopic, evidence)
+  }
+
+  /** Publishes an attestation of this node's own, which is recorded already. */
+  publishAttestation(attestation: Bytes): void {
+    if (this.#blocksOn) this.#publish(this.#attestationsTopic, attestation)
   }
 
   /** What a network that is stopping, or full, does not take comes to neighbours by sync. */
@@ -117,6 +135,12 @@ export class Gossip {
     const outcome = await this.#init.takeEvidence(payload, toHex(from))
     if (outcome === 'reject') this.#init.onBadEvidence(toHex(from))
     return outcome
+  }
+
+  async #onAttestation(take: TakeAttestation, payload: Bytes, from: Bytes): Promise<GossipVerdict> {
+    const verdict = await take(payload, toHex(from))
+    if (verdict === 'reject') this.#init.onBadAttestation?.(toHex(from))
+    return verdict
   }
 }
 

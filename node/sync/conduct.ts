@@ -11,6 +11,7 @@ export type Fault =
   | 'false-heads'
   | 'bad-proof'
   | 'bad-evidence'
+  | 'bad-attestation'
 
 /** Points per fault. A neighbour is hung up on at FAULT_LIMIT: at once for what no honest node can send. */
 const FAULT_POINTS: Readonly<Record<Fault, number>> = {
@@ -29,6 +30,7 @@ const FAULT_POINTS: Readonly<Record<Fault, number>> = {
   'false-heads': 20,
   'bad-proof': 20,
   'bad-evidence': 20,
+  'bad-attestation': 20,
 }
 export const FAULT_LIMIT = 100
 

@@ -19,6 +19,7 @@ import type { Timer, Timers } from '../platform.ts'
 import type { LedgerStore } from '../store/index.ts'
 import { ANSWER_TIMEOUT_MS } from './bounds.ts'
 import type { Fault } from './conduct.ts'
+import { DISPUTE_IDS, Ids } from './ids.ts'
 import type { LocalView } from './local-view.ts'
 import { newestSigned } from './newest-signed.ts'
 import type { Session } from './session.ts'
@@ -52,8 +53,7 @@ interface Question {
 export class Disputes {
   readonly #init: DisputesInit
   readonly #open = new Map<number, Question>()
-  // Ids of their own half of the numbers: a miss names only the id, and the fetcher counts from 1.
-  #nextId = 0x8000_0000
+  readonly #ids = new Ids(DISPUTE_IDS)
 
   constructor(init: DisputesInit) {
     this.#init = init
@@ -78,8 +78,7 @@ export class Disputes {
       count++
     }
     if (count >= MAX_OPEN_PER_SESSION) return
-    const id = this.#nextId
-    this.#nextId = id >= 0xffff_fff0 ? 0x8000_0000 : id + 1
+    const id = this.#ids.next()
     const timer = timers.set(ANSWER_TIMEOUT_MS, () => {
       this.#open.delete(id)
       onFault(session, 'no-answer', `no checkpoint of chain ${index} at ${size} in ${ANSWER_TIMEOUT_MS} ms`)

@@ -13,6 +13,7 @@ import {
 } from './bounds.ts'
 import type { Fault } from './conduct.ts'
 import { Deadlines } from './deadlines.ts'
+import { FETCHER_IDS, Ids } from './ids.ts'
 import { type PauseReason, Pauses } from './pauses.ts'
 import type { Progress, Request } from './requests.ts'
 import type { Session } from './session.ts'
@@ -75,7 +76,7 @@ export class Fetcher {
   #isShort = false
   /** The neighbour that is asked for other chains in this very turn: another frame to it costs least. */
   #preferred: Session | undefined
-  #nextId = 1
+  readonly #ids = new Ids(FETCHER_IDS)
   #waker: { readonly timer: Timer; readonly dueMs: number } | undefined
   #stopped = false
 
@@ -213,8 +214,7 @@ export class Fetcher {
 
   #ask(session: Session, asked: Pick<Request, 'index' | 'from' | 'bytes' | 'expected'>, maxBlocks: number): void {
     const { index, from, bytes, expected } = asked
-    const id = this.#nextId
-    this.#nextId = this.#nextId >= 0x7fff_ffff ? 1 : this.#nextId + 1
+    const id = this.#ids.next()
     const request: Request = { ...asked, id, session, askedMs: this.#nowMs() }
     this.#requests.set(id, request)
     this.#deadlines.set(request, ANSWER_TIMEOUT_MS)

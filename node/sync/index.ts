@@ -1,5 +1,7 @@
 /** The room of the ledger's own exchange with neighbours. */
+export { type AttestationCallbacks, AttestationExchange, type StoredAttestationBytes } from './attestation-exchange.ts'
 export { CROSS_CHECK_MS } from './bounds.ts'
 export { FAULT_LIMIT, type Fault } from './conduct.ts'
 export { type Agreement, Session } from './session.ts'
-export { Sync, type SyncInit } from './sync.ts'
+export { Sync } from './sync.ts'
+export { type SyncInit } from './sync-init.ts'

@@ -11,12 +11,10 @@ import {
 } from '../../protocol/index.ts'
 import type { LedgerStore, StoredBlock } from '../store/index.ts'
 import type { StoredRun } from '../validate/index.ts'
+import { AnswerLine } from './answer-line.ts'
 import { newestSigned } from './newest-signed.ts'
 import { RecentRuns } from './recent-runs.ts'
 import type { Session } from './session.ts'
-
-/** Requests of one neighbour that may wait; above it the answer is "busy". */
-export const MAX_WAITING_WANTS = 128
 
 /** Room in a frame for everything beside the blocks: end, proof, envelope. */
 const ENVELOPE_BYTES = 4_096
@@ -36,7 +34,7 @@ type Wanted = WantFrame | WantCheckpointFrame | AskLeavesFrame
 export class Server {
   readonly #init: ServerInit
   readonly #recent = new RecentRuns()
-  readonly #waiting = new Map<Session, Wanted[]>()
+  readonly #line = new AnswerLine()
 
   constructor(init: ServerInit) {
     this.#init = init
@@ -44,18 +42,11 @@ export class Server {
 
   /** Requests that wait for their turn. */
   waiting(session: Session): number {
-    return this.#waiting.get(session)?.length ?? 0
+    return this.#line.waiting(session)
   }
 
   onWant(session: Session, frame: Wanted): void {
-    const queue = this.#waiting.get(session)
-    if (queue === undefined) {
-      this.#waiting.set(session, [frame])
-      void this.#serve(session)
-      return
-    }
-    if (queue.length >= MAX_WAITING_WANTS) session.send({ type: 'miss', id: frame.id, reason: 'busy' })
-    else queue.push(frame)
+    this.#line.add(session, frame.id, () => this.#answer(session, frame))
   }
 
   /** A run was stored: neighbours are about to ask for it. */
@@ -64,23 +55,7 @@ export class Server {
   }
 
   onSessionEnd(session: Session): void {
-    this.#waiting.delete(session)
-  }
-
-  async #serve(session: Session): Promise<void> {
-    for (;;) {
-      const frame = this.#waiting.get(session)?.shift()
-      if (frame === undefined) break
-      const hasRoom = await this.#answer(session, frame)
-      if (!hasRoom && session.isOpen) {
-        try {
-          await session.channel.drained()
-        } catch {
-          break
-        }
-      }
-    }
-    this.#waiting.delete(session)
+    this.#line.onSessionEnd(session)
   }
 
   async #answer(session: Session, frame: Wanted): Promise<boolean> {

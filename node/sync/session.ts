@@ -23,6 +23,14 @@ const FRAME_CREDITS: { readonly [T in Frame['type']]?: number } = {
   evidence: 32,
   peers: 32,
   labels: 64,
+  // Up to 64 signatures to check; at greeting a neighbour may tell all that it holds in 23 of them.
+  attestations: 32,
+  // Many chains may differ at once, in as many attestations: the asker keeps below this by itself.
+  'ask-attested-leaves': 16,
+  'attested-leaves': 16,
+  'want-branch': 4,
+  closings: 64,
+  'ask-closings': 64,
 }
 
 /** One neighbour on its channel: what it says it holds, and what it was told and asked. */

@@ -3,19 +3,17 @@ import {
   type Bytes,
   equalBytes,
   type Frame,
-  type Genesis,
   type HelloFrame,
   type Holdings,
   type Membership,
   type Refused,
   type SignedCheckpoint,
-  type VerifySignature,
 } from '../../protocol/index.ts'
 import type { Channel } from '../net/index.ts'
-import type { Platform, Timer } from '../platform.ts'
-import type { LedgerStore } from '../store/index.ts'
-import type { EvidenceOutcome, Outcome, StoredRun } from '../validate/index.ts'
+import type { Timer } from '../platform.ts'
+import type { Outcome, StoredRun } from '../validate/index.ts'
 import { Announcer } from './announcer.ts'
+import { AttestationExchange } from './attestation-exchange.ts'
 import { CROSS_CHECK_MS, LIVE_BLOCKS } from './bounds.ts'
 import { Checker } from './checker.ts'
 import { Conduct, type Fault } from './conduct.ts'
@@ -25,35 +23,11 @@ import { Fetcher } from './fetcher.ts'
 import { Gatherer } from './gatherer.ts'
 import { LocalView } from './local-view.ts'
 import { Server } from './server.ts'
-import { type Agreement, Session } from './session.ts'
+import { Session } from './session.ts'
+import { NO_ATTESTATIONS, type SyncInit } from './sync-init.ts'
 
 /** A neighbour that has not greeted by then is charged for it at each cross-check: a link that is cut is dead sooner. */
 const HELLO_TIMEOUT_MS = 25_000
-
-export interface SyncInit {
-  readonly genesis: Genesis
-  readonly store: LedgerStore
-  readonly platform: Platform
-  readonly verify: VerifySignature
-  readonly announceDelayMs: number
-  readonly crossCheckMs?: number
-  readonly isObserver: () => boolean
-  readonly agent: string
-  readonly submit: (run: Bytes) => Promise<Outcome>
-  readonly backlogBytes: () => number
-  /** Evidence to be checked, stored, gossiped and shouted about by the node. `source`: key of the neighbour, or 'own'. */
-  readonly onEvidence: (evidence: Bytes, source: string) => Promise<EvidenceOutcome>
-  /** A neighbour said what it holds: own blocks that this node lacks show here. */
-  readonly onHoldings: (session: Session, holdings: Holdings) => void
-  /** A neighbour does not hold block `from` of chain `index`, although it said so. */
-  readonly onBrokenWord: (session: Session, index: number, from: number) => void
-  readonly onAgreement: (peerHex: string, agreement: Agreement) => void
-  readonly onFault: (peerHex: string, fault: Fault, detail: string, isLast: boolean) => void
-  /** Frames of rooms that ride on the channel (peers, labels). */
-  readonly onOther: (session: Session, frame: Frame) => void
-  readonly onGreeted: (session: Session) => void
-  readonly onDamage: (error: Error) => void
-}
 
 /**
  * The ledger's own exchange, enough by itself: neighbours tell each other what they hold, fetch what they lack, and compare
@@ -71,6 +45,7 @@ export class Sync {
   readonly #disputes: Disputes
   readonly #checker: Checker
   readonly #evidence: EvidenceExchange
+  readonly attestations: AttestationExchange
   #timer: Timer | undefined
   #stopped = false
 
@@ -116,6 +91,14 @@ export class Sync {
       onEvidence: init.onEvidence,
       onBadEvidence: (session) => this.noteBadEvidence(session.peerHex),
     })
+    this.attestations = new AttestationExchange({
+      ...(init.attestations ?? NO_ATTESTATIONS),
+      platform,
+      sessions,
+      announceDelayMs: init.announceDelayMs,
+      onFault,
+      onDamage,
+    })
     this.#fetcher = new Fetcher({
       platform,
       sessions,
@@ -149,6 +132,7 @@ export class Sync {
     if (this.#timer !== undefined) this.#init.platform.timers.clear(this.#timer)
     this.#stopped = true
     this.#announcer.stop()
+    this.attestations.stop()
     this.#fetcher.stop()
     this.#gatherer.flush()
     for (const session of [...this.#sessions.values()]) this.#end(session)
@@ -192,6 +176,7 @@ export class Sync {
         this.#charge(session, 'no-hello', `no hello in ${now - session.openedMs} ms`)
       }
     }
+    this.attestations.onCrossCheck()
     this.#fetcher.consider()
   }
 
@@ -252,6 +237,12 @@ export class Sync {
   noteBadEvidence(peerHex: string): void {
     const session = this.#sessions.get(peerHex)
     if (session !== undefined) this.#charge(session, 'bad-evidence', 'evidence that proves nothing')
+  }
+
+  /** A neighbour has passed on, by gossip, an attestation that no honest node passes on. */
+  noteBadAttestation(peerHex: string): void {
+    const session = this.#sessions.get(peerHex)
+    if (session !== undefined) this.#charge(session, 'bad-attestation', 'an attestation that no honest node passes on')
   }
 
   /** What the door said of a run that this neighbour sent, by gossip or by sync. */
@@ -332,6 +323,7 @@ export class Sync {
         this.#fetcher.onMiss(session, frame.id, frame.reason)
         this.#disputes.onMiss(session, frame.id, frame.reason)
         this.#checker.onMiss(session, frame.id)
+        this.attestations.onMiss(session, frame.id)
         return
       case 'checkpoint':
         return this.#guard(this.#disputes.onCheckpoint(session, frame))
@@ -340,7 +332,7 @@ export class Sync {
       case 'evidence':
         return this.#guard(this.#evidence.take(session, frame.evidence))
       default:
-        this.#init.onOther(session, frame)
+        if (!this.attestations.onFrame(session, frame)) this.#init.onOther(session, frame)
     }
   }
 
@@ -363,7 +355,9 @@ export class Sync {
     const isFirst = session.hello === undefined
     session.hello = frame
     this.#onHoldings(session, frame)
-    if (isFirst) this.#init.onGreeted(session)
+    if (!isFirst) return
+    this.attestations.onGreeted(session)
+    this.#init.onGreeted(session)
   }
 
   #onHoldings(session: Session, holdings: Holdings): void {
@@ -394,6 +388,7 @@ export class Sync {
     this.#checker.onSessionEnd(session)
     this.#server.onSessionEnd(session)
     this.#disputes.onSessionEnd(session)
+    this.attestations.onSessionEnd(session)
     this.#fetcher.onSessionEnd(session)
     session.channel.close()
   }

@@ -11,7 +11,7 @@ import {
   MAX_PAYLOAD_BYTES,
   toPayloads,
 } from '../../gossip/index.ts'
-import type { GossipHandler, Network } from '../../net/index.ts'
+import type { GossipHandler, GossipVerdict, Network } from '../../net/index.ts'
 import { MAX_GOSSIP_BYTES } from '../../net/limits.ts'
 import type { Sealed } from '../../seal/index.ts'
 import type { EvidenceOutcome, Outcome } from '../../validate/index.ts'
@@ -35,12 +35,15 @@ class Stand {
   readonly topics = new Map<string, GossipHandler>()
   readonly refused: string[] = []
   readonly badEvidence: string[] = []
+  readonly badAttestations: string[] = []
+  readonly attestations: Bytes[] = []
+  attestationVerdict: GossipVerdict = 'accept'
   outcome: Outcome = { verdict: 'ignore', code: 'DUPLICATE', message: '', data: {} }
   evidenceOutcome: EvidenceOutcome = 'accept'
   failure: Error | undefined
   readonly gossip: Gossip
 
-  constructor() {
+  constructor(attests = false) {
     const network: Partial<Network> = {
       joinTopic: (topic, handler) => void this.topics.set(topic, handler),
       leaveTopic: (topic) => void this.topics.delete(topic),
@@ -58,6 +61,15 @@ class Stand {
       takeEvidence: async () => this.evidenceOutcome,
       onBadEvidence: (peer) => void this.badEvidence.push(peer),
       onRefused: (_peer, { code }) => void this.refused.push(code),
+      ...(attests
+        ? {
+            takeAttestation: async (attestation) => {
+              this.attestations.push(attestation)
+              return this.attestationVerdict
+            },
+            onBadAttestation: (peer) => void this.badAttestations.push(peer),
+          }
+        : {}),
     })
   }
 
@@ -164,6 +176,34 @@ describe('gossip', () => {
       expect(await hear(new Uint8Array(3), ZERO_HASH)).to.equal(outcome)
     }
     expect(stand.badEvidence).to.deep.equal([toHex(ZERO_HASH)])
+  })
+
+  it('carries attestations as long as it carries blocks; who passes on what no honest node does is reported', async () => {
+    const stand = new Stand(true)
+    stand.gossip.start()
+    stand.gossip.publishAttestation(Uint8Array.of(1))
+    expect([stand.published, stand.topics.size]).to.deep.equal([[], 1])
+    stand.gossip.setBlocks(true)
+    expect(stand.topics.size).to.equal(3)
+    stand.gossip.publishAttestation(Uint8Array.of(2))
+    expect(stand.published.map(({ topic }) => topic)).to.deep.equal([`/wattness/${'0'.repeat(32)}/attestations/1`])
+    const hear = stand.handler('attestations')
+    for (const verdict of ['accept', 'ignore', 'reject'] as const) {
+      stand.attestationVerdict = verdict
+      expect(await hear(new Uint8Array(3), ZERO_HASH)).to.equal(verdict)
+    }
+    expect([stand.attestations.length, stand.badAttestations]).to.deep.equal([3, [toHex(ZERO_HASH)]])
+    stand.gossip.setBlocks(false)
+    expect(stand.topics.size).to.equal(1)
+    stand.gossip.setBlocks(true)
+    stand.gossip.stop()
+    expect(stand.topics.size).to.equal(0)
+  })
+
+  it('that nobody takes attestations from does not listen for any', () => {
+    const stand = new Stand()
+    stand.gossip.setBlocks(true)
+    expect([...stand.topics.keys()]).to.deep.equal([`/wattness/${'0'.repeat(32)}/blocks/1`])
   })
 
   it('is harmless where the network takes nothing: sync brings it', async () => {

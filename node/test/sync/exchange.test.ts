@@ -15,11 +15,12 @@ import {
 } from '../../../protocol/index.ts'
 import type { ChainAuthor } from '../../../protocol/test/chain-author.ts'
 import { verifySignature } from '../../signature.ts'
+import { MAX_WAITING_WANTS } from '../../sync/answer-line.ts'
 import { ANSWER_TIMEOUT_MS } from '../../sync/bounds.ts'
 import { Disputes, MAX_OPEN_PER_SESSION } from '../../sync/disputes.ts'
 import { EvidenceExchange, MAX_EVIDENCE_SHOWN } from '../../sync/evidence-exchange.ts'
 import { LocalView } from '../../sync/local-view.ts'
-import { MAX_WAITING_WANTS, Server } from '../../sync/server.ts'
+import { Server } from '../../sync/server.ts'
 import { fakeSession } from './fake-session.ts'
 import { LedgerStand } from './ledger-stand.ts'
 

@@ -103,7 +103,7 @@ const cases: readonly (readonly [string, Uint8Array])[] = [
   ['run without bytes', Uint8Array.of(5, 9, 2, 0)],
   ['miss code 6', Uint8Array.of(6, 9, 6)],
   ['ask-leaves with one byte more', Uint8Array.of(7, 0, 0)],
-  ['no attestation', Uint8Array.of(14, 0)],
+  ['no attestation more', Uint8Array.of(14, 0)],
   ['65 attestations', Uint8Array.of(14, 65)],
   ['an attestation of no byte', Uint8Array.of(14, 1, 0)],
   ['an attestation too long', Uint8Array.of(14, 1, 0x80 | 97, 28)],

@@ -1,0 +1,228 @@
+import { expect } from 'chai'
+import { encodeSignedAttestation, MAX_ATTESTATIONS_PER_FRAME, ZERO_HASH } from '../../../protocol/index.ts'
+import { MAX_TAKING_BYTES, MAX_TOLD } from '../../sync/attestation-exchange.ts'
+import { KnownAttestations } from '../../sync/known-attestations.ts'
+import { signerOf } from '../harness/neighbourhood.ts'
+import { AttestationStand, attestationOf, parts, storedOf, toldTo } from './attestation-stand.ts'
+import { fakeSession } from './fake-session.ts'
+
+describe('new attestations', () => {
+  it('are told together after the delay, the newest of a witness and epoch, to others than they came from', async () => {
+    const stand = new AttestationStand()
+    const [a, b] = [await stand.greet('a'), await stand.greet('b')]
+    stand.note(attestationOf('w1', 0, 1))
+    await stand.time.advance(200)
+    const newest = stand.note(attestationOf('w1', 0, 2))
+    stand.note(attestationOf('w1', 0, 1))
+    const next = stand.note(attestationOf('w1', 1, 3))
+    const other = stand.note(attestationOf('w2', 0, 1), a.peerHex)
+    expect([a.sent, stand.exchange.waiting]).to.deep.equal([[], 3])
+    await stand.time.advance(50)
+    expect(toldTo(a)).to.deep.equal([newest, next])
+    expect([parts(a), parts(b)]).to.deep.equal([[2], [3]])
+    expect(toldTo(b)).to.deep.equal([newest, next, other])
+    // Nothing is told twice.
+    stand.note(attestationOf('w1', 0, 2))
+    await stand.time.advance(250)
+    expect([parts(a), parts(b), stand.time.pending]).to.deep.equal([[2], [3], 0])
+  })
+
+  it('wait in a bounded number, and travel in frames of a bounded number', async () => {
+    const stand = new AttestationStand()
+    const a = await stand.greet('a')
+    for (let epoch = 0; epoch < MAX_TOLD + 5; epoch++) stand.note(attestationOf('w', epoch, epoch + 1))
+    expect(stand.exchange.waiting).to.equal(MAX_TOLD)
+    await stand.time.advance(250)
+    expect(new Set(parts(a))).to.deep.equal(new Set([MAX_ATTESTATIONS_PER_FRAME]))
+    expect(toldTo(a)).to.have.length(MAX_TOLD)
+  })
+
+  it('are left to gossip where it carries them, and told at the cross-check to who is not known to hold them', async () => {
+    const stand = new AttestationStand()
+    const [a, b] = [await stand.greet('a'), await stand.greet('b')]
+    stand.isGossiped = true
+    const attestation = attestationOf('w', 0, 1)
+    stand.note(attestation, a.peerHex)
+    expect([stand.exchange.waiting, stand.time.pending]).to.deep.equal([0, 0])
+    stand.held = [storedOf(attestation)]
+    for (let again = 0; again < 2; again++) {
+      stand.exchange.onCrossCheck()
+      await stand.time.settle()
+    }
+    expect([parts(a), parts(b)]).to.deep.equal([[], [1]])
+  })
+
+  it('are not told to a neighbour that has not greeted or is gone, and to nobody after the end', async () => {
+    const stand = new AttestationStand()
+    const a = await stand.greet('a')
+    stand.sessions.push(fakeSession('b'))
+    stand.exchange.onSessionEnd(a)
+    stand.note(attestationOf('w', 0, 1))
+    await stand.time.advance(250)
+    expect(stand.sessions.map(parts)).to.deep.equal([[], []])
+    const c = await stand.greet('c')
+    stand.note(attestationOf('w', 0, 2))
+    stand.exchange.stop()
+    stand.note(attestationOf('w', 0, 3))
+    stand.exchange.onGreeted(fakeSession('d'))
+    stand.exchange.onCrossCheck()
+    stand.exchange.askClosings(0)
+    expect(await stand.exchange.askLeaves(attestationOf('w', 0, 3), undefined)).to.equal(undefined)
+    expect([stand.time.pending, c.sent, stand.exchange.waiting]).to.deep.equal([0, [], 0])
+  })
+})
+
+describe('what is held', () => {
+  it('S21: is told once a neighbour has greeted, and then that it is all; also where it is nothing', async () => {
+    const stand = new AttestationStand()
+    const a = fakeSession('a')
+    stand.exchange.onGreeted(a)
+    stand.exchange.onGreeted(a)
+    await stand.time.settle()
+    expect(parts(a)).to.deep.equal([0])
+    stand.held = Array.from({ length: 70 }, (_, i) => storedOf(attestationOf(`w${i}`, 0, 1)))
+    const b = fakeSession('b')
+    stand.exchange.onGreeted(b)
+    await stand.time.settle()
+    expect(parts(b)).to.deep.equal([64, 6, 0])
+    expect(toldTo(b)).to.deep.equal(stand.held.map(({ bytes }) => bytes))
+    stand.exchange.onCrossCheck()
+    await stand.time.settle()
+    expect([parts(a), parts(b)]).to.deep.equal([
+      [0, 64, 6],
+      [64, 6, 0],
+    ])
+  })
+
+  it('is told up to a bound, of which each neighbour is remembered to know it', async () => {
+    const stand = new AttestationStand()
+    const bytes = encodeSignedAttestation(attestationOf('w', 0, 1))
+    const witness = signerOf('w').publicKey
+    stand.held = Array.from({ length: MAX_TOLD + 100 }, (_, epoch) => ({ witness, epoch, sequence: 1, bytes }))
+    const a = fakeSession('a')
+    stand.exchange.onGreeted(a)
+    await stand.time.settle()
+    expect(toldTo(a)).to.have.length(MAX_TOLD)
+    stand.exchange.onCrossCheck()
+    await stand.time.settle()
+    expect(toldTo(a)).to.have.length(MAX_TOLD)
+    const known = new KnownAttestations(3)
+    for (let epoch = 0; epoch < 5; epoch++) expect(known.add({ witnessHex: 'w', epoch, sequence: 1 })).to.equal(true)
+    expect(known.size).to.equal(3)
+    expect(known.has({ witnessHex: 'w', epoch: 0, sequence: 1 })).to.equal(false)
+    expect(known.add({ witnessHex: 'w', epoch: 4, sequence: 1 })).to.equal(false)
+  })
+
+  it('is told at the pace of the neighbour, as long as it is there', async () => {
+    const stand = new AttestationStand()
+    stand.held = Array.from({ length: 200 }, (_, i) => storedOf(attestationOf('w', i, 1)))
+    const a = fakeSession('a')
+    const room = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    let asked = 0
+    const send = a.channel.send.bind(a.channel)
+    a.channel.send = (bytes) => {
+      send(bytes)
+      return false
+    }
+    a.channel.drained = () => room[asked++]?.promise ?? Promise.reject(new Error('closed'))
+    stand.exchange.onGreeted(a)
+    await stand.time.settle()
+    expect(parts(a)).to.deep.equal([64])
+    room[0]?.resolve()
+    await stand.time.settle()
+    expect(parts(a)).to.deep.equal([64, 64])
+    a.isOpen = false
+    room[1]?.resolve()
+    await stand.time.settle()
+    expect([parts(a), stand.damage]).to.deep.equal([[64, 64], []])
+  })
+
+  it('that cannot be read is this node’s own damage', async () => {
+    const stand = new AttestationStand({
+      stored: () => Promise.reject(new Error('disk')),
+      leavesOf: () => Promise.reject(new Error('disk')),
+    })
+    const a = await stand.greet('a')
+    stand.exchange.onFrame(a, { type: 'ask-attested-leaves', id: 7, witness: ZERO_HASH, epoch: 0, sequence: 1 })
+    await stand.time.settle()
+    expect(stand.damage).to.have.length(2)
+    expect(a.sent).to.deep.equal([{ type: 'miss', id: 7, reason: 'not-held' }])
+  })
+})
+
+describe('attestations that come', () => {
+  it('are judged in their order, and the end of what was held is told after all of them, once', async () => {
+    const order: string[] = []
+    const gate = Promise.withResolvers<void>()
+    const stand = new AttestationStand({
+      take: async (bytes) => {
+        await gate.promise
+        order.push(`${bytes[0]}`)
+        return 'ignore'
+      },
+      onTold: () => void order.push('told'),
+    })
+    const a = await stand.greet('a')
+    expect(stand.exchange.onFrame(a, { type: 'attestations', attestations: [Uint8Array.of(1), Uint8Array.of(2)] })).to.equal(true)
+    stand.exchange.onFrame(a, { type: 'attestations', attestations: [] })
+    stand.exchange.onFrame(a, { type: 'attestations', attestations: [Uint8Array.of(3)] })
+    stand.exchange.onFrame(a, { type: 'attestations', attestations: [] })
+    expect(stand.exchange.takingBytes(a)).to.equal(3)
+    gate.resolve()
+    await stand.time.settle()
+    expect(order).to.deep.equal(['1', '2', 'told', '3'])
+    expect([stand.exchange.takingBytes(a), stand.exchange.takingBytes(fakeSession('b'))]).to.deep.equal([0, 0])
+  })
+
+  it('and are rejected cost the sender; a failure of this node’s own does not', async () => {
+    const stand = new AttestationStand()
+    const a = await stand.greet('a')
+    stand.verdict = 'reject'
+    stand.exchange.onFrame(a, { type: 'attestations', attestations: [Uint8Array.of(1)] })
+    await stand.time.settle()
+    expect(stand.faults).to.deep.equal([['bad-attestation', a.peerHex]])
+    const broken = new AttestationStand({ take: () => Promise.reject(new Error('disk')) })
+    const b = await broken.greet('b')
+    broken.exchange.onFrame(b, { type: 'attestations', attestations: [Uint8Array.of(1)] })
+    await broken.time.settle()
+    expect([broken.faults, broken.damage.length]).to.deep.equal([[], 1])
+  })
+
+  it('are known to whom they came from', async () => {
+    const stand = new AttestationStand()
+    const [a, b] = [await stand.greet('a'), await stand.greet('b')]
+    const attestation = attestationOf('w', 0, 4)
+    stand.exchange.onFrame(a, { type: 'attestations', attestations: [encodeSignedAttestation(attestation)] })
+    await stand.time.settle()
+    stand.held = [storedOf(attestation)]
+    stand.exchange.onCrossCheck()
+    await stand.time.settle()
+    expect([parts(a), parts(b)]).to.deep.equal([[], [1]])
+  })
+
+  it('wait in bounded bytes for each neighbour, and for none that is gone', async () => {
+    const gate = Promise.withResolvers<'ignore'>()
+    let asked = 0
+    const stand = new AttestationStand({
+      take: () => {
+        asked++
+        return gate.promise
+      },
+    })
+    const [a, b] = [await stand.greet('a'), await stand.greet('b')]
+    const large = new Uint8Array(65_536)
+    for (let i = 0; i < 200; i++) stand.exchange.onFrame(a, { type: 'attestations', attestations: [large] })
+    expect(stand.exchange.takingBytes(a)).to.equal(MAX_TAKING_BYTES)
+    stand.exchange.onFrame(b, { type: 'attestations', attestations: [large] })
+    expect(stand.exchange.takingBytes(b)).to.equal(65_536)
+    await stand.time.settle()
+    stand.exchange.onFrame(a, { type: 'attestations', attestations: [] })
+    a.isOpen = false
+    stand.exchange.onSessionEnd(a)
+    stand.exchange.onFrame(a, { type: 'attestations', attestations: [large] })
+    stand.exchange.onFrame(a, { type: 'attestations', attestations: [] })
+    gate.resolve('ignore')
+    await stand.time.settle()
+    expect([asked, stand.told]).to.deep.equal([2, []])
+  })
+})
