@@ -24,6 +24,14 @@ export interface NodeEvents {
     /** True where it is this node's own key. */
     readonly self: boolean
   }
+  /** More is final, and on the disk. */
+  final: { readonly member: string; readonly size: number; readonly root: Bytes; readonly epoch: number }
+  /** This node has signed, as a witness, what it holds. */
+  attested: { readonly epoch: number; readonly sequence: number }
+  /** This node signs in another epoch from now on. */
+  epoch: { readonly number: number }
+  /** This key must not witness any more. */
+  witnessHalted: { readonly reason: string }
   membership: { readonly size: number; readonly members: number }
   link: { readonly peer: string; readonly address: string }
   unlink: { readonly peer: string }

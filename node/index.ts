@@ -70,7 +70,7 @@ export {
   type Timers,
 } from './platform.ts'
 export { type Sealed, SealGate } from './seal/index.ts'
-export { announceDelayOf, DEFAULT_SETTINGS, type NodeSettings } from './settings.ts'
+export { announceDelayOf, attestDelayOf, DEFAULT_SETTINGS, type NodeSettings } from './settings.ts'
 export { createSigner, generateSeed, useNativeHash, verifySignature } from './signature.ts'
 export {
   type Appended,

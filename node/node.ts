@@ -1,7 +1,9 @@
 import {
   type Bytes,
   equalBytes,
+  type Final,
   type Genesis,
+  initialMembership,
   type JoinAnswer,
   type JoinRequest,
   type LabelRecord,
@@ -20,6 +22,7 @@ import type { Sealed } from './seal/index.ts'
 import type { NodeSettings } from './settings.ts'
 import type { Appended, LedgerStore, SpoolItem } from './store/index.ts'
 import type { Sync } from './sync/index.ts'
+import { EpochBook } from './witness/index.ts'
 
 /** One node of the neighbourhood: a member that seals and replicates, or an observer that only replicates. */
 export class LedgerNode {
@@ -35,7 +38,7 @@ export class LedgerNode {
   readonly #events: NodeEmitter
   #isStopped = false
 
-  private constructor(init: NodeInit, roster: Roster) {
+  private constructor(init: NodeInit, roster: Roster, book: EpochBook) {
     const { genesis, signer, network, store, settings, logger } = init
     this.#init = init
     this.#roster = roster
@@ -45,7 +48,7 @@ export class LedgerNode {
     this.settings = settings
     this.network = network
     this.#events = new NodeEmitter((error) => logger.error({ err: error }, 'an event listener failed'))
-    this.#parts = createParts(init, roster, this.#events)
+    this.#parts = createParts(init, roster, book, this.#events)
     this.sync = this.#parts.sync
     const healer = new Healer({
       store,
@@ -60,11 +63,28 @@ export class LedgerNode {
 
   /** Loads the membership from the store; the node is not started yet. */
   static async create(init: NodeInit): Promise<LedgerNode> {
-    return new LedgerNode(init, await Roster.load(init.genesis, init.store))
+    const { genesis, store } = init
+    const book = new EpochBook(initialMembership(genesis))
+    const finalSize = store.witness.final(genesis.registrar)?.size ?? 0
+    const roster = await Roster.load(genesis, store, { finalSize, onCounted: (state) => book.onCounted(state) })
+    book.bind(roster)
+    const node = new LedgerNode(init, roster, book)
+    await node.#parts.witnessing.restore()
+    return node
   }
 
   get membership(): Membership {
     return this.#roster.membership
+  }
+
+  /** The same with what the registrar wrote and is not final yet. */
+  get heldMembership(): Membership {
+    return this.#roster.held
+  }
+
+  /** What is final of a member's chain, and on the disk. */
+  finalOf(key: Bytes): Final | undefined {
+    return this.#parts.witnessing.final(key)
   }
 
   get isRegistrar(): boolean {
@@ -90,7 +110,7 @@ export class LedgerNode {
 
   async start(): Promise<void> {
     const { network, settings } = this.#init
-    const { dialer, gossip, joins, reactions, refusals, schedule, sync } = this.#parts
+    const { dialer, gossip, joins, reactions, refusals, schedule, sync, witnessing } = this.#parts
     gossip.start()
     reactions.start()
     if (this.isRegistrar && settings.seals) joins.serve(network)
@@ -101,7 +121,8 @@ export class LedgerNode {
         admission(
           {
             genesis: this.genesis,
-            membership: () => this.membership,
+            // Who is admitted must be let in to bring what makes its admission final.
+            membership: () => this.heldMembership,
             isConfigured: (keyHex) => configured.has(keyHex),
             servesJoin: this.isRegistrar,
             linkedStrangers: () => network.links().filter((link) => this.membership.member(link.key) === undefined).length,
@@ -121,6 +142,7 @@ export class LedgerNode {
       onChannel: (channel) => sync.addChannel(channel),
     })
     sync.start()
+    witnessing.start()
     for (const address of settings.bootstrap) dialer.addKnown(address)
     dialer.start()
     if (this.isMember) schedule.start()
@@ -130,10 +152,11 @@ export class LedgerNode {
   async stop(): Promise<void> {
     if (this.#isStopped) return
     this.#isStopped = true
-    const { dialer, door, gossip, pool, reactions, schedule, sync } = this.#parts
+    const { dialer, door, gossip, pool, reactions, schedule, sync, witnessing } = this.#parts
     reactions.stop()
     // Also where it never ran: a membership block may have been sealed, and timers set.
     await schedule.stop()
+    await witnessing.stop()
     dialer.stop()
     sync.stop()
     gossip.stop()

@@ -44,8 +44,9 @@ export interface OpenedStore {
   readonly genesis: Genesis
   readonly signer: Signer
   readonly store: LedgerStore
-  /** As the stored registrar's chain says. */
+  /** As the blocks of the registrar's chain say that count, and as all say that are held. */
   readonly membership: Membership
+  readonly heldMembership: Membership
   close(): Promise<void>
 }
 
@@ -62,7 +63,7 @@ export interface OpenNodeInit extends OpenStoreInit {
   readonly network?: (key: Uint8Array) => Network | Promise<Network>
 }
 
-export interface OpenedNode extends Omit<OpenedStore, 'membership'> {
+export interface OpenedNode extends Omit<OpenedStore, 'membership' | 'heldMembership'> {
   readonly node: LedgerNode
   /** Starts the node and remembers where it is reached. Listeners are best added before. */
   start(): Promise<void>
@@ -87,8 +88,9 @@ export async function openStore(init: OpenStoreInit): Promise<OpenedStore> {
     verifySigned: (checkpoint) => verifyCheckpoint(verify, genesis.networkId, checkpoint),
   }).catch((error: unknown) => explainFullDisk(init.dir, error))
   try {
-    const { membership } = await Roster.load(genesis, store)
-    return { files, genesis, signer, store, membership, close: () => store.close() }
+    const finalSize = store.witness.final(genesis.registrar)?.size ?? 0
+    const { membership, held } = await Roster.load(genesis, store, { finalSize })
+    return { files, genesis, signer, store, membership, heldMembership: held, close: () => store.close() }
   } catch (error) {
     await store.close().catch(() => undefined)
     throw error

@@ -1,17 +1,26 @@
-import { type Bytes, type ChainState, EMPTY_CHAIN, equalBytes, type Membership, mayWrite } from '../protocol/index.ts'
+import {
+  type Bytes,
+  type ChainState,
+  continuationOf,
+  EMPTY_CHAIN,
+  equalBytes,
+  type Membership,
+  mayWrite,
+} from '../protocol/index.ts'
 import type { NodeEmitter } from './events.ts'
 import { Gossip, gossipsBlocks } from './gossip/index.ts'
 import { JoinService, type Roster } from './membership/index.ts'
-import { Dialer } from './net/index.ts'
+import { Dialer, TARGET_LINKS } from './net/index.ts'
 import type { NodeInit } from './node-init.ts'
 import { OwnChain } from './own-chain.ts'
 import { PeerBook } from './peer-book.ts'
 import { Reactions } from './reactions.ts'
 import { Refusals } from './refusals.ts'
 import { Sealer, SealGate, SealSchedule } from './seal/index.ts'
-import { announceDelayOf } from './settings.ts'
+import { announceDelayOf, attestDelayOf } from './settings.ts'
 import { Sync } from './sync/index.ts'
 import { createVerifyPool, Door, EvidenceDesk, type VerifyPool } from './validate/index.ts'
+import { type EpochBook, Witnessing } from './witness/index.ts'
 
 /** The rooms of one node, put together; nothing runs yet. */
 export interface NodeParts {
@@ -27,17 +36,21 @@ export interface NodeParts {
   readonly refusals: Refusals
   readonly ownChain: OwnChain
   readonly reactions: Reactions
+  readonly witnessing: Witnessing
 }
 
 /**
  * What each room tells another goes through a function named here. Rooms call each other only after all of them exist: the
  * functions may name parts that are made further down.
  */
-export function createParts(init: NodeInit, roster: Roster, events: NodeEmitter): NodeParts {
+export function createParts(init: NodeInit, roster: Roster, book: EpochBook, events: NodeEmitter): NodeParts {
   const { genesis, signer, verify, network, store, platform, settings } = init
   const key: Bytes = signer.publicKey
   const membership = (): Membership => roster.membership
   const head = (): ChainState => store.head(key) ?? EMPTY_CHAIN
+
+  const otherMembers = (): number =>
+    membership().members.filter((member) => member.revoked === undefined && !equalBytes(member.key, key)).length
 
   // What is written down, and what is proven.
   const pool = settings.verifyThreads > 0 ? createVerifyPool(settings.verifyThreads, genesis) : undefined
@@ -68,14 +81,15 @@ export function createParts(init: NodeInit, roster: Roster, events: NodeEmitter)
     spool: store.spool,
     head,
     registrarSize: () => membership().size,
+    continues: () => continuationOf(membership(), key),
     submit: (run, own) => door.submit(run, own),
     maxRows: settings.maxRows,
   })
   const gate = new SealGate({
     head,
     signedRecord: () => store.signedRecord(),
-    otherMembers: () =>
-      membership().members.filter((member) => member.revoked === undefined && !equalBytes(member.key, key)).length,
+    otherMembers,
+    wordsNeeded: () => wordsNeeded(book, membership(), key),
     writeRefusal: () => mayWrite(membership(), key, membership().size, store.head(key)?.size ?? 0),
     sealAlone: settings.sealAlone,
     maxClockDriftMs: genesis.limits.maxClockDriftMs,
@@ -118,8 +132,17 @@ export function createParts(init: NodeInit, roster: Roster, events: NodeEmitter)
       submit: (run) => door.submit(run),
       backlogBytes: () => door.waitingBytes,
       onEvidence: (bytes, source) => desk.take(bytes, source),
+      attestations: {
+        isGossiped: () => gossip.blocksOn,
+        stored: () => witnessing.stored(),
+        take: (bytes, source) => witnessing.take(bytes, source),
+        leavesOf: (witness, epoch, sequence) => witnessing.leavesOf(witness, epoch, sequence),
+        closingsOf: (epoch) => witnessing.closingsOf(epoch),
+        onTold: (session) => witnessing.onTold(session.peerHex),
+      },
       onHoldings: (session, holdings) => {
         ownChain.hear(session)
+        witnessing.poke()
         peers.onHoldings(session, holdings)
       },
       onBrokenWord: (session, index) => {
@@ -144,6 +167,7 @@ export function createParts(init: NodeInit, roster: Roster, events: NodeEmitter)
     platform,
     submit: (run) => door.submit(run),
     takeEvidence: (bytes, source) => desk.take(bytes, source),
+    takeAttestation: (bytes, source) => witnessing.take(bytes, source),
     onBadEvidence: (peer) => sync.noteBadEvidence(peer),
     onRefused: (peer, outcome) => sync.noteRefusal(peer, outcome),
   })
@@ -176,6 +200,45 @@ export function createParts(init: NodeInit, roster: Roster, events: NodeEmitter)
     gossipsBlocks: (members) => gossipsBlocks(settings.gossip, members, settings.intervalMs),
     schedule,
     ownChain,
+    gate,
+    witnessing: () => witnessing,
   })
-  return { pool, door, desk, sync, schedule, gossip, joins, dialer, peers, refusals, ownChain, reactions }
+  // What this node signs of all chains, and what is final by what all witnesses sign.
+  const witnessing = new Witnessing({
+    store,
+    genesis,
+    signer,
+    verify,
+    clock: platform.clock,
+    timers: platform.timers,
+    attestDelayMs: attestDelayOf(settings),
+    membership,
+    held: () => roster.held,
+    epochs: () => book.epochs,
+    own: () => sync.view.ownLeaves(roster.held),
+    isAllowed: settings.seals,
+    wordsNeeded: () => Math.min(wordsNeeded(book, membership(), key), otherMembers()),
+    onLacking: (chains) => sync.leaves.fetch(chains),
+    askLeaves: (attestation, sourceHex) => sync.leaves.ask(attestation, sourceHex),
+    askClosings: (epoch) => sync.attestations.askClosings(epoch),
+    onDiffering: (index, leaf, sourceHex) => sync.leaves.dispute(index, leaf.size, sourceHex),
+    onAttestation: (attestation, bytes, sourceHex) => reactions.onAttestation(attestation, bytes, sourceHex),
+    onFinal: (changes) => reactions.onFinal(changes),
+    onEpoch: (number) => events.emit('epoch', { number }),
+    onHalted: (reason) => events.emit('witnessHalted', { reason }),
+    onError: (error) => events.emit('damage', { error }),
+  })
+
+  return { pool, door, desk, sync, schedule, gossip, joins, dialer, peers, refusals, ownChain, reactions, witnessing }
+}
+
+/**
+ * Members that must have spoken after a start before this node signs: of n witnesses n − f, its own word not among them, and never
+ * more than it seeks as neighbours; one where nobody witnesses.
+ */
+function wordsNeeded(book: EpochBook, membership: Membership, key: Bytes): number {
+  const { quorum = 1, witnesses } = book.epochs.at(membership.size)
+  const self = membership.member(key)?.index
+  const others = self !== undefined && witnesses.includes(self) ? quorum - 1 : quorum
+  return Math.min(Math.max(others, 1), TARGET_LINKS)
 }

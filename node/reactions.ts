@@ -1,13 +1,14 @@
-import { type Bytes, type Evidence, equalBytes, type Membership, toHex } from '../protocol/index.ts'
+import { type Bytes, type Evidence, equalBytes, type Membership, type SignedAttestation, toHex } from '../protocol/index.ts'
 import type { NodeEmitter } from './events.ts'
 import type { Gossip } from './gossip/index.ts'
 import type { Roster } from './membership/index.ts'
 import type { Network } from './net/index.ts'
 import type { OwnChain } from './own-chain.ts'
 import type { Timers } from './platform.ts'
-import type { SealSchedule } from './seal/index.ts'
+import type { SealGate, SealSchedule } from './seal/index.ts'
 import type { Sync } from './sync/index.ts'
 import type { StoredRun } from './validate/index.ts'
+import type { FinalChange, Witnessing } from './witness/index.ts'
 
 /** From the revocation of a linked member to the end of the link: time to fetch the block that says so. */
 const PARTING_MS = 5_000
@@ -24,6 +25,8 @@ export interface ReactionsInit {
   readonly gossipsBlocks: (members: number) => boolean
   readonly schedule: SealSchedule
   readonly ownChain: OwnChain
+  readonly gate: SealGate
+  readonly witnessing: () => Witnessing
 }
 
 /** What a node does when its ledger has changed: blocks were stored, members came and went, a fork was proven. */
@@ -46,12 +49,43 @@ export class Reactions {
 
   onStored(run: StoredRun): void {
     const { key, roster, sync, ownChain, events } = this.#init
-    const { changes } = roster
-    if (roster.onStored(run.member, run.blocks) !== undefined) this.#onMembership(roster.changes > changes)
+    this.#watchCounted(() => roster.onStored(run.member, run.blocks))
     sync.onStored(run)
     const { from, state, own } = run
     if (!own && equalBytes(run.member, key)) ownChain.takeBack(run.blocks)
+    this.#init.witnessing().onStored(run.member)
     events.emit('stored', { member: toHex(run.member), from, count: run.blocks.length, state, own })
+  }
+
+  /** A witness has said something new; this node's own words are on disk. */
+  onAttestation(attestation: SignedAttestation, bytes: Bytes, source: string): void {
+    const { key, sync, gossip, gate, events } = this.#init
+    const { witness, epoch, sequence, frontier } = attestation
+    sync.attestations.noteNew(attestation, bytes, source)
+    if (equalBytes(witness, key)) {
+      gossip.publishAttestation(bytes)
+      events.emit('attested', { epoch, sequence })
+      return
+    }
+    const own = this.#membership.member(key)
+    if (own !== undefined) gate.attested(toHex(witness), frontier[own.index] ?? 0)
+  }
+
+  onFinal(changes: readonly FinalChange[]): void {
+    const { roster, events } = this.#init
+    for (const { index, member, size, root, epoch } of changes) {
+      if (index === 0) this.#watchCounted(() => roster.onFinal(size))
+      events.emit('final', { member: toHex(member), size, root, epoch })
+    }
+  }
+
+  /** Does what makes blocks of the registrar's chain count, and what follows where it did. */
+  #watchCounted(act: () => unknown): void {
+    const { roster } = this.#init
+    const { changes } = roster
+    const { size } = roster.membership
+    act()
+    if (roster.membership.size !== size) this.#onMembership(roster.changes > changes)
   }
 
   onProven(evidence: Evidence, bytes: Bytes, source: string): void {
@@ -62,6 +96,7 @@ export class Reactions {
     gossip.publishEvidence(bytes)
     sync.spreadEvidence(bytes, source)
     sync.onQuarantine()
+    this.#init.witnessing().poke()
     events.emit('evidence', { member: toHex(member), evidence, bytes, source, self })
   }
 
@@ -75,6 +110,7 @@ export class Reactions {
     // Neighbours tell the labels of those members that this node shows it knows of.
     if (this.#isRunning && hasOperations) sync.crossCheck()
     this.#partWithRevoked()
+    this.#init.witnessing().poke()
     events.emit('membership', { size: this.#membership.size, members: this.#membership.members.length })
   }
 

@@ -10,6 +10,8 @@ export interface NodeSettings {
   readonly maxRows: number
   /** From something new to the telling of it, milliseconds; undefined: a sixth of the interval, within its bounds. */
   readonly announceDelayMs: number | undefined
+  /** From something new that this node may sign as a witness to its attestation, milliseconds; at least a fortieth of the interval. */
+  readonly attestDelayMs: number
   readonly crossCheckMs: number
   readonly gossip: GossipMode
   /** Seal after a start without a neighbour's word. */
@@ -32,6 +34,7 @@ export const DEFAULT_SETTINGS: NodeSettings = {
   rowsAtOnce: 96,
   maxRows: 96,
   announceDelayMs: undefined,
+  attestDelayMs: 2_000,
   crossCheckMs: 30_000,
   gossip: 'auto',
   sealAlone: false,
@@ -45,4 +48,11 @@ export const DEFAULT_SETTINGS: NodeSettings = {
 export function announceDelayOf(settings: NodeSettings): number {
   const preset = Math.min(Math.max(settings.intervalMs / 6, LEAST_ANNOUNCE_DELAY_MS), MOST_ANNOUNCE_DELAY_MS)
   return settings.announceDelayMs ?? Math.round(preset)
+}
+
+/** Blocks come once an interval: a witness that attests more than forty times in it says little each time. */
+const ATTESTATIONS_PER_INTERVAL = 40
+
+export function attestDelayOf({ attestDelayMs, intervalMs }: NodeSettings): number {
+  return Math.max(attestDelayMs, Math.round(intervalMs / ATTESTATIONS_PER_INTERVAL))
 }

@@ -23,7 +23,7 @@ export interface NodeOptions {
 /** `networkId` in hex names what mDNS looks for: two networks in one house do not meet. */
 export function nodeOptionsOf(config: Config, networkIdHex: string): NodeOptions {
   const { listen, announce, sources } = config
-  const { gossip, bootstrap, rowsAtOnce, maxRows, sealAlone, verifyThreads, announceDelay } = config
+  const { gossip, bootstrap, rowsAtOnce, maxRows, sealAlone, verifyThreads, announceDelay, attestDelay } = config
   return {
     settings: {
       ...DEFAULT_SETTINGS,
@@ -31,6 +31,7 @@ export function nodeOptionsOf(config: Config, networkIdHex: string): NodeOptions
       rowsAtOnce,
       maxRows,
       announceDelayMs: announceDelay === 'auto' ? undefined : msOf(announceDelay),
+      attestDelayMs: msOf(attestDelay),
       crossCheckMs: msOf(config.crossCheck),
       gossip,
       sealAlone,

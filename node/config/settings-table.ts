@@ -165,6 +165,12 @@ export const SETTINGS = {
     expected: `"auto" or ${spanText('10ms', '5m')}`,
     what: 'From something new to telling neighbours of it; auto: a sixth of the interval, 0.25 to 30 s.',
   }),
+  attestDelay: setting(duration('10ms', '5m'), {
+    preset: '2s',
+    flag: '--attest-delay <duration>',
+    expected: spanText('10ms', '5m'),
+    what: 'From something new to the attestation of this node, where it is a witness; at least a fortieth of the interval.',
+  }),
   crossCheck: setting(duration('1s', '1h'), {
     preset: '30s',
     flag: '--cross-check <duration>',

@@ -10,6 +10,8 @@ export interface SealGateInit {
   readonly signedRecord: () => SignedRecord | undefined
   /** Members besides this node. */
   readonly otherMembers: () => number
+  /** So many members must have said what they hold; as many as there are where there are fewer. */
+  readonly wordsNeeded: () => number
   /** Why membership does not let this node write its next block; undefined where it does. */
   readonly writeRefusal: () => WriteRefusal | undefined
   /** The operator's word that no neighbour can know more: `--seal-alone`. */
@@ -22,13 +24,17 @@ export interface SealGateInit {
 /** Neighbours whose word is remembered: every member there can be. */
 export const MAX_CLAIMS = 256
 
+/** Members whose word counts, neighbours and witnesses: every one there can be. */
+export const MAX_WORDS = 256
+
 /**
- * Whether this node may seal. After a start it may not until a neighbour has said how much of this node's own chain it
- * holds: a node restored from an old copy would otherwise seal a second block for a height, which is equivocation.
+ * Whether this node may seal. After a start it may not until others have said how much of this node's own chain they
+ * hold: a node restored from an old copy would otherwise seal a second block for a height, which is equivocation.
  */
 export class SealGate {
   readonly #init: SealGateInit
-  #heard = false
+  readonly #words = new Set<string>()
+  #isOpen = false
   /**
    * Sizes of this node's own chain above what it held, by who said so. They outlive the link, since an honest neighbour may
    * go before its blocks are taken back; who cannot show the blocks, or is hung up on for what it did, said nothing.
@@ -42,9 +48,28 @@ export class SealGate {
 
   /** A neighbour that is a member said that it holds `size` blocks of this node's chain. */
   heard(peerHex: string, size: number): void {
-    this.#heard = true
+    this.#word(peerHex)
     if (size <= this.#init.head().size) this.#claims.delete(peerHex)
     else if (this.#claims.has(peerHex) || this.#claims.size < MAX_CLAIMS) this.#claims.set(peerHex, size)
+  }
+
+  /**
+   * A witness has attested `size` blocks of this node's chain, since this node's start as far as anyone can tell. More than are
+   * held here is no word: one that lies must not stop this chain, and where it is true its neighbours say so too.
+   */
+  attested(witnessHex: string, size: number): void {
+    if (size <= this.#init.head().size) this.#word(witnessHex)
+  }
+
+  #word(hex: string): void {
+    if (!this.#isOpen && this.#words.size < MAX_WORDS) this.#words.add(hex)
+  }
+
+  /** Whether enough has been heard of others; then for as long as this node runs. */
+  get hasHeard(): boolean {
+    const { otherMembers, wordsNeeded } = this.#init
+    this.#isOpen ||= this.#words.size >= Math.min(wordsNeeded(), otherMembers())
+    return this.#isOpen
   }
 
   /** What a neighbour said turned out not to be so. */
@@ -59,7 +84,7 @@ export class SealGate {
 
   /** Undefined where sealing is allowed, else why not, for a person. */
   heldBack(): string | undefined {
-    const { head, signedRecord, otherMembers, writeRefusal, sealAlone } = this.#init
+    const { head, signedRecord, otherMembers, wordsNeeded, writeRefusal, sealAlone } = this.#init
     if (this.#stopReason !== undefined) return this.#stopReason
     const refusal = writeRefusal()
     if (refusal !== undefined) return `the network takes no blocks of this key: ${refusal}`
@@ -68,10 +93,14 @@ export class SealGate {
     if (held < signed) return `${signed} blocks were signed, ${held} are held: the missing ones are being taken back`
     const reported = Math.max(0, ...this.#claims.values())
     if (held < reported) return `neighbours hold ${reported} blocks of this chain, ${held} are held here`
-    if (!this.#heard && otherMembers() > 0 && !sealAlone) return 'no neighbour has said yet how much of this chain it holds'
     // Alone at its start, a registrar goes on when it has admitted the first member: nobody can have come to know more.
-    this.#heard = true
+    if (!this.hasHeard && !sealAlone) return this.#unheard(Math.min(wordsNeeded(), otherMembers()))
     return this.#clockAhead()
+  }
+
+  #unheard(needed: number): string {
+    if (needed === 1) return 'no neighbour has said yet how much of this chain it holds'
+    return `${this.#words.size} of ${needed} members have said yet how much of this chain they hold`
   }
 
   /** One block dated years ahead would stop its chain until then. */

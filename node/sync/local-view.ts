@@ -8,6 +8,7 @@ import {
   type Member,
   type Membership,
   type NamedLeaf,
+  type OwnLeaves,
 } from '../../protocol/index.ts'
 import type { LedgerStore } from '../store/index.ts'
 
@@ -103,6 +104,16 @@ export class LocalView {
       named.push({ index: member.index, size, root })
     }
     return named
+  }
+
+  /** What attestations are held against (rule A6): `held` names also the members that do not count yet. */
+  ownLeaves(held: Membership): OwnLeaves {
+    return {
+      tree: this.#tree,
+      keys: held.members.map(({ key }) => key),
+      sizes: this.#sizes,
+      rootAt: (index, size) => this.rootAt(index, size),
+    }
   }
 
   /** Every leaf of the heads root. */

@@ -39,8 +39,8 @@ export interface AttesterInit {
   readonly chains: OwnChains
   readonly epochs: () => Epochs
   readonly membership: () => Membership
-  /** Why nothing may be signed at present, for a person; undefined where it may. */
-  readonly heldBack: () => string | undefined
+  /** Whether anything may be signed yet. */
+  readonly isOpen: () => boolean
   /** Leaves of a closing attestation by this node's own chains; undefined where they are others. */
   readonly ownLeavesOf: (attestation: SignedAttestation) => Promise<readonly Leaf[] | undefined>
   /** On the disk: to be counted here and told to everybody. */
@@ -123,9 +123,9 @@ export class Attester {
 
   /** Answers with the time to the next look, where there is one whatever comes. */
   async #sign(): Promise<number | undefined> {
-    const { store, heldBack } = this.#init
+    const { store, isOpen } = this.#init
     if (store.witness.halted !== undefined) return undefined
-    if (heldBack() !== undefined) return RETRY_MS
+    if (!isOpen()) return undefined
     const isEntering = await this.#enter()
     const self = this.#self
     if (self === undefined || this.#stopped) return undefined
@@ -172,6 +172,7 @@ export class Attester {
       if (next === undefined || this.#stopped) return false
       const closings = await this.#closingsOf(record.epoch)
       const wanted = closings.flatMap(({ leaves }) => leaves.map(({ size }, index) => ({ index, size })))
+      wanted.push({ index: 0, size: next.fromSize })
       const chains = await this.#held(wanted)
       const entered = enterNextEpoch(record, epochs, chains, closings)
       if (entered === undefined) {
@@ -225,8 +226,8 @@ export class Attester {
       const index = membership().member(member)?.index
       if (index !== undefined) leaves.set(index, { size, root })
     }
-    const { epoch, sequence } = store.witness.record
-    return { epoch, sequence, leaves }
+    const { epoch, sequence, closing } = store.witness.record
+    return { epoch, sequence, isClosed: closing, leaves }
   }
 
   /** The chains as they are held now, with the roots that will be asked for. */
@@ -234,10 +235,13 @@ export class Attester {
     const { store, chains, membership } = this.#init
     const { members } = membership()
     const roots = new Map<string, Bytes>()
+    const leafEpochs = new Map<string, number>()
     const look = async (index: number, size: number): Promise<void> => {
       const name = `${index}/${size}`
       const root = roots.has(name) ? undefined : await chains.rootAt(index, size)
-      if (root !== undefined) roots.set(name, root)
+      if (root === undefined) return
+      roots.set(name, root)
+      if (size > 0) leafEpochs.set(name, await chains.epochOf(index, size))
     }
     for (const { index, size } of wanted) await look(index, size)
     const leaves: Leaf[] = []
@@ -257,9 +261,11 @@ export class Attester {
         if (signed?.size === size) return signed.left || chains.size(index) < size ? undefined : signed.root
         return roots.get(`${index}/${size}`)
       },
+      // What was not looked up is of no epoch that has begun: it is not taken over.
+      leafEpoch: (index, size) => leafEpochs.get(`${index}/${size}`) ?? Number.POSITIVE_INFINITY,
       isQuarantined: (index) => {
         const key = chains.key(index)
-        return key !== undefined && store.quarantined(key)
+        return key !== undefined && (members[index]?.revoked !== undefined || store.quarantined(key))
       },
     }
   }

@@ -1,6 +1,7 @@
 import {
   type Bytes,
   type ChainSize,
+  decodeSignedAttestation,
   type Epochs,
   encodeSignedAttestation,
   equalBytes,
@@ -8,6 +9,7 @@ import {
   type Genesis,
   isAheadOfRecord,
   type Leaf,
+  MAX_MEMBERS,
   type Membership,
   type OwnLeaves,
   type Resolution,
@@ -36,7 +38,10 @@ export interface WitnessingInit {
   readonly epochs: () => Epochs
   /** What attestations are held against (rule A6): keys of all held members, sizes and tree of the view. */
   readonly own: () => OwnLeaves
-  readonly heldBack: () => string | undefined
+  /** False: nothing is signed as long as this node runs. */
+  readonly isAllowed: boolean
+  /** So many neighbours must have told what they hold, this key's newest attestation among it, before anything is signed. */
+  readonly wordsNeeded: () => number
   readonly onLacking: (chains: readonly ChainSize[], sourceHex: string) => void
   readonly askLeaves: (
     attestation: SignedAttestation,
@@ -62,6 +67,8 @@ export class Witnessing {
   readonly #keeper: FinalityKeeper
   readonly #desk: AttestationDesk
   readonly #attester: Attester
+  readonly #words = new Set<string>()
+  #hasHeard = false
 
   constructor(init: WitnessingInit) {
     const { store, genesis, signer, verify, clock, timers, attestDelayMs, membership, held, epochs, onError } = init
@@ -107,7 +114,7 @@ export class Witnessing {
       chains: this.#chains,
       epochs,
       membership,
-      heldBack: init.heldBack,
+      isOpen: () => this.#isOpen(),
       ownLeavesOf: (attestation) => this.#desk.ownLeavesOf(attestation),
       onSigned: (_attestation, bytes) => void this.#desk.take(bytes, 'own'),
       onEpoch: init.onEpoch,
@@ -135,6 +142,34 @@ export class Witnessing {
 
   get keeper(): FinalityKeeper {
     return this.#keeper
+  }
+
+  /** A neighbour has told all attestations that it holds. */
+  onTold(peerHex: string): void {
+    if (!this.#hasHeard && this.#words.size < MAX_MEMBERS) this.#words.add(peerHex)
+    this.#attester.poke()
+  }
+
+  /** A witness that was restored from an old copy must learn so before it signs (rule W9). */
+  #isOpen(): boolean {
+    this.#hasHeard ||= this.#words.size >= this.#init.wordsNeeded()
+    return this.#init.isAllowed && this.#hasHeard
+  }
+
+  /** What a newcomer is to be told: the newest of each witness, the newest epochs first. */
+  async stored(): Promise<{ witness: Bytes; epoch: number; sequence: number; bytes: Bytes }[]> {
+    const { attestations } = this.#init.store.witness
+    const told: { witness: Bytes; epoch: number; sequence: number; bytes: Bytes }[] = []
+    for (const epoch of attestations.epochs().reverse()) {
+      for (const { witness, bytes } of await attestations.list(epoch)) {
+        told.push({ witness, epoch, sequence: decodeSignedAttestation(bytes).sequence, bytes })
+      }
+    }
+    return told
+  }
+
+  async closingsOf(epoch: number): Promise<Bytes[]> {
+    return (await this.#init.store.witness.closings.list(epoch)).map(({ bytes }) => bytes)
   }
 
   /** An attestation from anywhere: see AttestationDesk. */

@@ -25,6 +25,8 @@ export interface NeighbourhoodInit {
   readonly meters?: number
   /** Further members of genesis, by name, for which no node is made: tests speak for them. */
   readonly absent?: readonly string[]
+  /** How many of the meters are witnesses too, the first ones; none unless given. */
+  readonly witnesses?: number
   readonly settings?: Partial<NodeSettings>
   readonly genesis?: Partial<GenesisInit>
   readonly latencyMs?: number
@@ -64,9 +66,9 @@ export class Neighbourhood {
       formatGenesis({
         name: 'test',
         registrar: signerOf('registrar').publicKey,
-        members: [...Array.from({ length: count }, (_, i) => meterName(i + 1)), ...(init.absent ?? [])].map((name) => ({
+        members: [...Array.from({ length: count }, (_, i) => meterName(i + 1)), ...(init.absent ?? [])].map((name, at) => ({
           key: signerOf(name).publicKey,
-          roles: parseRoles('meter,witness'),
+          roles: parseRoles(at < (init.witnesses ?? 0) ? 'meter,witness' : 'meter'),
           label: name,
         })),
         ...init.genesis,

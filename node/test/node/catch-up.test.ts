@@ -218,7 +218,7 @@ describe('catching up', () => {
     const joined = await all.add('late', { gossip: 'off' })
     await all.time.wait(joined.node.start())
     const label = encodeLabelRecord(new Uint8Array(16), 'late')
-    await all.time.wait(all.get('registrar').node.admitKey(keyOf('late'), parseRoles('meter,witness'), label))
+    await all.time.wait(all.get('registrar').node.admitKey(keyOf('late'), parseRoles('meter'), label))
     await all.time.advance(2_000)
     await all.link(3, 0)
     await all.link(3, 1)

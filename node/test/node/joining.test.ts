@@ -15,7 +15,7 @@ import { createSigner } from '../../signature.ts'
 import { Neighbourhood, signerOf } from '../harness/neighbourhood.ts'
 
 const keyOf = (name: string): Uint8Array => signerOf(name).publicKey
-const METER = parseRoles('meter,witness')
+const METER = parseRoles('meter')
 
 describe('joining', () => {
   let all: Neighbourhood

@@ -7,7 +7,7 @@ import { Neighbourhood, signerOf, testReading } from '../harness/neighbourhood.t
 import { TestAuthor } from '../harness/test-author.ts'
 
 const keyOf = (name: string): Uint8Array => signerOf(name).publicKey
-const METER = parseRoles('meter,witness')
+const METER = parseRoles('meter')
 
 describe('membership', () => {
   let all: Neighbourhood

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { EMPTY_CHAIN } from '../../../protocol/index.ts'
-import { MAX_CLAIMS, SealGate, type SealGateInit } from '../../seal/index.ts'
+import { MAX_CLAIMS, MAX_WORDS, SealGate, type SealGateInit } from '../../seal/index.ts'
 
 describe('the seal gate', () => {
   let held: number
@@ -12,6 +12,7 @@ describe('the seal gate', () => {
       head: () => ({ ...EMPTY_CHAIN, size: held }),
       signedRecord: () => ({ size: 10 }),
       otherMembers: () => 3,
+      wordsNeeded: () => 1,
       writeRefusal: () => undefined,
       sealAlone: false,
       maxClockDriftMs: 1_000,
@@ -23,6 +24,38 @@ describe('the seal gate', () => {
     const gate = new SealGate(init)
     expect(gate.heldBack()).to.contain('no neighbour has said')
     gate.heard('a', 10)
+    expect(gate.heldBack()).to.equal(undefined)
+  })
+
+  it('waits for as many words as it is told are needed, or as there are members', () => {
+    const gate = new SealGate({ ...init, wordsNeeded: () => 2 })
+    gate.heard('a', 10)
+    gate.heard('a', 10)
+    expect(gate.heldBack()).to.equal('1 of 2 members have said yet how much of this chain they hold')
+    gate.heard('b', 9)
+    expect(gate.heldBack()).to.equal(undefined)
+    const few = new SealGate({ ...init, wordsNeeded: () => 6, otherMembers: () => 1 })
+    few.heard('a', 10)
+    expect(few.heldBack()).to.equal(undefined)
+  })
+
+  it('takes a witness’s attestation as its word, unless it tells of more than is held', () => {
+    const gate = new SealGate({ ...init, wordsNeeded: () => 2 })
+    gate.attested('liar', 1_000)
+    gate.attested('a', 10)
+    expect(gate.heldBack()).to.contain('1 of 2')
+    gate.attested('b', 3)
+    expect(gate.heldBack()).to.equal(undefined)
+  })
+
+  it('is not opened by more names than there can be members, and stays open once it was', () => {
+    let needed = MAX_WORDS + 1
+    const gate = new SealGate({ ...init, wordsNeeded: () => needed, otherMembers: () => MAX_WORDS + 1 })
+    for (let i = 0; i <= MAX_WORDS; i++) gate.heard(`peer ${i}`, 10)
+    expect(gate.heldBack()).to.contain(`${MAX_WORDS} of ${MAX_WORDS + 1}`)
+    needed = MAX_WORDS
+    expect(gate.heldBack()).to.equal(undefined)
+    needed = MAX_WORDS + 1
     expect(gate.heldBack()).to.equal(undefined)
   })
 
