@@ -44,6 +44,8 @@ interface Question {
   readonly index: number
   readonly size: number
   readonly timer: Timer
+  /** Whether the neighbour has spoken of another history itself: then it must be able to show it. */
+  readonly isClaimed: boolean
 }
 
 /**
@@ -65,9 +67,9 @@ export class Disputes {
 
   /**
    * Asks how the neighbour's chain `index` stands at `size`, where this node holds a root of its own and the neighbour has
-   * shown or said that it holds another.
+   * shown or said that it holds another; or, not `isClaimed`, where a witness has.
    */
-  open(session: Session, index: number, size: number): void {
+  open(session: Session, index: number, size: number, isClaimed = true): void {
     const { view, store, timers, onFault } = this.#init
     const key = view.membership.at(index)?.key
     if (key === undefined || size < 1 || store.quarantined(key) || !session.isOpen) return
@@ -81,9 +83,9 @@ export class Disputes {
     const id = this.#ids.next()
     const timer = timers.set(ANSWER_TIMEOUT_MS, () => {
       this.#open.delete(id)
-      onFault(session, 'no-answer', `no checkpoint of chain ${index} at ${size} in ${ANSWER_TIMEOUT_MS} ms`)
+      if (isClaimed) onFault(session, 'no-answer', `no checkpoint of chain ${index} at ${size} in ${ANSWER_TIMEOUT_MS} ms`)
     })
-    this.#open.set(id, { id, session, index, size, timer })
+    this.#open.set(id, { id, session, index, size, timer, isClaimed })
     session.send({ type: 'want-checkpoint', id, index, from: size })
   }
 
@@ -96,7 +98,7 @@ export class Disputes {
     const question = this.#open.get(id)
     if (question === undefined || question.session !== session) return
     this.#close(question)
-    if (reason !== 'not-held') return
+    if (reason !== 'not-held' || !question.isClaimed) return
     const { index, size } = question
     this.#init.onFault(session, 'false-heads', `spoke of another history of chain ${index}, holds none at size ${size}`)
   }
@@ -144,7 +146,8 @@ export class Disputes {
     const root = await store.rootAt(key, size)
     if (root !== undefined && equalBytes(root, frame.oldRoot)) {
       // Both hold the same history: then the neighbour's other answer was of its own making.
-      if (!store.quarantined(key)) onFault(session, 'false-heads', `chain ${index} agrees at size ${size} after all`)
+      if (question.isClaimed && !store.quarantined(key))
+        onFault(session, 'false-heads', `chain ${index} agrees at size ${size} after all`)
       return
     }
     const held = await this.#heldCheckpoint(key, size)

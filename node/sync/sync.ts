@@ -21,6 +21,7 @@ import { Disputes } from './disputes.ts'
 import { EvidenceExchange } from './evidence-exchange.ts'
 import { Fetcher } from './fetcher.ts'
 import { Gatherer } from './gatherer.ts'
+import { LeafSeeker } from './leaf-seeker.ts'
 import { LocalView } from './local-view.ts'
 import { Server } from './server.ts'
 import { Session } from './session.ts'
@@ -46,6 +47,7 @@ export class Sync {
   readonly #checker: Checker
   readonly #evidence: EvidenceExchange
   readonly attestations: AttestationExchange
+  readonly leaves: LeafSeeker
   #timer: Timer | undefined
   #stopped = false
 
@@ -99,6 +101,9 @@ export class Sync {
       onFault,
       onDamage,
     })
+    const asked = { fetcher: { considerChain: (index: number) => this.#fetcher.considerChain(index) }, disputes: this.#disputes }
+    const session = (peerHex: string): Session | undefined => this.#sessions.get(peerHex)
+    this.leaves = new LeafSeeker({ session, sessions, ...asked, attestations: this.attestations, onFault })
     this.#fetcher = new Fetcher({
       platform,
       sessions,
