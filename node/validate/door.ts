@@ -34,7 +34,13 @@ const WRITE_AT = 256
 const WRITE_AT_BYTES = 1_048_576
 
 /** What the store refuses before it touches the disk: the one run is to blame, not the write. */
-const REFUSED_BY_STORE: ReadonlySet<string> = new Set(['STORE_CONFLICT', 'OWN_CHAIN_CONFLICT', 'LIMIT_EXCEEDED'])
+const REFUSED_BY_STORE: ReadonlySet<string> = new Set([
+  'STORE_CONFLICT',
+  'OWN_CHAIN_CONFLICT',
+  'SIGNED_LEAF_CONFLICT',
+  'FINAL_CONFLICT',
+  'LIMIT_EXCEEDED',
+])
 
 /** A checked and stored run, as everything behind the door sees it. */
 export interface StoredRun {

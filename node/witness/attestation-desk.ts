@@ -183,7 +183,8 @@ export class AttestationDesk {
     const record = { epoch, witness, bytes, leaves }
     await store.witness.attestations.put([record])
     if (isClosing(epochs(), attestation)) {
-      await store.witness.closings.put([record])
+      // Rule W8: who enters the next epoch stands on it.
+      await store.witness.closings.put([record], true)
       onClosing(attestation)
     }
     if (leaves === undefined) onNew(attestation, bytes, sourceHex)
@@ -202,20 +203,18 @@ export class AttestationDesk {
   /** Every leaf that is not named is this node's own: only what has grown since is placed. */
   async #placeEqual(shown: Shown): Promise<void> {
     const { attestation } = shown
-    const { epochs, keeper, chains } = this.#init
+    const { keeper, chains } = this.#init
     const before = this.#counted.get(nameOf(shown)) ?? []
     const named = new Map(attestation.named.map((leaf) => [leaf.index, leaf]))
     const votes: Vote[] = []
-    const counting = isClosing(epochs(), attestation) ? 1 : attestation.frontier.length
-    for (let index = 0; index < counting; index++) {
-      const size = attestation.frontier[index] as number
+    for (const [index, size] of attestation.frontier.entries()) {
       const leaf = named.get(index)
       if (leaf === undefined && size <= (before[index] ?? 0)) continue
       const root = leaf?.root ?? (size === 0 ? EMPTY_ROOT : await chains.rootAt(index, size))
       if (root === undefined) continue
       votes.push({ epoch: attestation.epoch, witness: shown.witness, member: index, size, root })
     }
-    if (counting > 1) this.#counted.set(nameOf(shown), attestation.frontier)
+    this.#counted.set(nameOf(shown), attestation.frontier)
     await keeper.place(votes)
     await this.#tellDiffering(shown, votes)
   }
