@@ -1,4 +1,4 @@
-import type { Bytes, ChainState, Evidence } from '../protocol/index.ts'
+import type { Bytes, ChainState, Evidence, WitnessEvidence } from '../protocol/index.ts'
 import type { Agreement, Fault } from './sync/index.ts'
 
 /** What a node tells about itself. Keys are lower-case hex. */
@@ -22,6 +22,14 @@ export interface NodeEvents {
     readonly bytes: Bytes
     readonly source: string
     /** True where it is this node's own key. */
+    readonly self: boolean
+  }
+  /** A witness was proven to have contradicted itself. It stops nothing: what a witness says counts by its roots. */
+  witnessEvidence: {
+    readonly member: string
+    readonly evidence: WitnessEvidence
+    readonly bytes: Bytes
+    readonly source: string
     readonly self: boolean
   }
   /** More is final, and on the disk. */

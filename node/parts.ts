@@ -69,7 +69,8 @@ export function createParts(init: NodeInit, roster: Roster, book: EpochBook, eve
     genesis,
     verify,
     membership,
-    onProven: (evidence, bytes, source) => reactions.onProven(evidence, bytes, source),
+    wasWitness: (index, epoch) => book.epochs.get(epoch)?.witnesses.includes(index) === true,
+    onProven: (accusation, bytes, source) => reactions.onProven(accusation, bytes, source),
   })
 
   // This node's own chain.

@@ -1,4 +1,12 @@
-import { type Bytes, type Evidence, equalBytes, type Membership, type SignedAttestation, toHex } from '../protocol/index.ts'
+import {
+  type Accusation,
+  accusedOf,
+  type Bytes,
+  equalBytes,
+  type Membership,
+  type SignedAttestation,
+  toHex,
+} from '../protocol/index.ts'
 import type { NodeEmitter } from './events.ts'
 import type { Gossip } from './gossip/index.ts'
 import type { Roster } from './membership/index.ts'
@@ -88,16 +96,23 @@ export class Reactions {
     if (roster.membership.size !== size) this.#onMembership(roster.changes > changes)
   }
 
-  onProven(evidence: Evidence, bytes: Bytes, source: string): void {
+  /** Evidence was stored. Against a witness it stops nothing (rule A13). */
+  onProven(accusation: Accusation, bytes: Bytes, source: string): void {
     const { key, sync, gossip, ownChain, events } = this.#init
-    const member = evidence.a.member
-    const self = equalBytes(member, key)
-    if (self) ownChain.stopForGood()
+    const accused = accusedOf(accusation)
+    const self = equalBytes(accused, key)
+    const isAuthor = accusation.kind === 'author'
+    if (isAuthor && self) ownChain.stopForGood()
     gossip.publishEvidence(bytes)
     sync.spreadEvidence(bytes, source)
+    const told = { member: toHex(accused), bytes, source, self }
+    if (!isAuthor) {
+      events.emit('witnessEvidence', { ...told, evidence: accusation.evidence })
+      return
+    }
     sync.onQuarantine()
     this.#init.witnessing().poke()
-    events.emit('evidence', { member: toHex(member), evidence, bytes, source, self })
+    events.emit('evidence', { ...told, evidence: accusation.evidence })
   }
 
   #onMembership(hasOperations: boolean): void {

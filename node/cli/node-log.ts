@@ -11,6 +11,13 @@ export const SELF_EQUIVOCATION = [
   'Stop every node with this key. Then join again with an empty directory, under a new key.',
 ] as const
 
+/** The same for what it signs of others' chains. */
+export const SELF_CONTRADICTION = [
+  'AS A WITNESS THIS KEY HAS SIGNED TWO DIFFERENT HISTORIES OF ONE CHAIN.',
+  'Another node runs under the same key, or this directory was restored from an old copy.',
+  'Stop every node with this key, and ask the registrar to revoke it. Then join again under a new key.',
+] as const
+
 /** Puts a node's events into the log; the answer ends that. */
 export function logEvents(node: LedgerNode, log: PinoLogger): () => void {
   const name = (keyHex: string): string => {
@@ -76,6 +83,13 @@ export function logEvents(node: LedgerNode, log: PinoLogger): () => void {
     node.on('evidence', ({ member, self }) => {
       if (self) for (const line of SELF_EQUIVOCATION) log.fatal({ event: 'evidence', member, self }, line)
       else log.error({ event: 'evidence', member, self }, `${name(member)} has signed two histories: its chain is quarantined`)
+    }),
+    node.on('witnessEvidence', ({ member, self }) => {
+      if (self) for (const line of SELF_CONTRADICTION) log.fatal({ event: 'witnessEvidence', member, self }, line)
+      else {
+        const remedy = 'nothing is stopped by it; the registrar should revoke it'
+        log.error({ event: 'witnessEvidence', member, self }, `${name(member)} has contradicted itself as a witness: ${remedy}`)
+      }
     }),
   ]
   return () => {

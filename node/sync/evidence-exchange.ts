@@ -18,23 +18,63 @@ export interface EvidenceExchangeInit {
 /** Evidence between neighbours, also where all gossip is lost. */
 export class EvidenceExchange {
   readonly #init: EvidenceExchangeInit
+  /** Indices of the witnesses against whom evidence was shown on each channel: no word of a neighbour's tells what it has. */
+  readonly #shown = new WeakMap<Session, Set<number>>()
 
   constructor(init: EvidenceExchangeInit) {
     this.#init = init
   }
 
-  /** Whoever does not name a chain that is quarantined here was away when the evidence went round. */
-  async show(session: Session, { frontier, named }: Holdings): Promise<void> {
+  /** What the neighbour lacks, as far as its word tells: it may have been away when the evidence went round. */
+  async show(session: Session, holdings: Holdings): Promise<void> {
+    const shown = await this.#showOfAuthors(session, holdings)
+    await this.#showOfWitnesses(session, MAX_EVIDENCE_SHOWN - shown)
+  }
+
+  /** Whoever does not name a chain that is quarantined here has no evidence against its author. */
+  async #showOfAuthors(session: Session, { frontier, named }: Holdings): Promise<number> {
     const { store, view } = this.#init
     const known = new Set(named.map(({ index }) => index))
     let shown = 0
     for (const { index, key } of view.membership.members) {
       // Who does not know the member yet has no use for it.
       if (index >= frontier.length || known.has(index) || !store.quarantined(key)) continue
-      if (++shown > MAX_EVIDENCE_SHOWN) return
+      if (shown === MAX_EVIDENCE_SHOWN) break
+      shown++
       const evidence = await store.evidence.get(key)
       if (evidence !== undefined) session.send({ type: 'evidence', evidence })
     }
+    return shown
+  }
+
+  /** Once on each channel (rule A13), and not before the neighbour can tell who was a witness. */
+  async #showOfWitnesses(session: Session, most: number): Promise<void> {
+    const { store, view } = this.#init
+    if (store.witnessEvidence.size === 0 || !this.#knowsWitnesses(session)) return
+    const before = this.#shownTo(session)
+    const now: { readonly index: number; readonly key: Bytes }[] = []
+    for (const { index, key } of view.membership.members) {
+      if (now.length >= most) break
+      if (before.has(index) || !store.witnessEvidence.has(key)) continue
+      before.add(index)
+      now.push({ index, key })
+    }
+    for (const { key } of now) {
+      const evidence = await store.witnessEvidence.get(key)
+      if (evidence !== undefined) session.send({ type: 'evidence', evidence })
+    }
+  }
+
+  #knowsWitnesses(session: Session): boolean {
+    return session.remoteSize(0) >= this.#init.view.membership.size
+  }
+
+  #shownTo(session: Session): Set<number> {
+    const before = this.#shown.get(session)
+    if (before !== undefined) return before
+    const shown = new Set<number>()
+    this.#shown.set(session, shown)
+    return shown
   }
 
   async take(session: Session, evidence: Bytes): Promise<void> {

@@ -1,7 +1,10 @@
 import { expect } from 'chai'
 import pino from 'pino'
-import { logEvents } from '../../cli/node-log.ts'
-import { Neighbourhood } from '../harness/neighbourhood.ts'
+import { encodeWitnessEvidence } from '../../../protocol/index.ts'
+import { branchOf, evidenceOf } from '../../../protocol/test/two-leaves.ts'
+import { logEvents, SELF_CONTRADICTION } from '../../cli/node-log.ts'
+import { LiarPeer } from '../harness/liar-peer.ts'
+import { Neighbourhood, signerOf } from '../harness/neighbourhood.ts'
 import { TroubledKv } from '../harness/troubled-kv.ts'
 
 interface Line {
@@ -35,6 +38,35 @@ describe('a node’s log', () => {
     expect(told).to.deep.equal([1, 2, 4, 8, 16].slice(0, Math.floor(Math.log2(failed)) + 1))
     expect(lines.find(({ event }) => event === 'sealed')?.msg).to.contain(`after ${failed} failed attempts`)
     unsubscribe()
+    await all.stop()
+  })
+
+  it('says that a witness has contradicted itself, and so for its own key', async () => {
+    const all = await Neighbourhood.create({ meters: 2, absent: ['x'], witnesses: 2 })
+    await all.start(2)
+    const logs = ['meter-1', 'meter-2'].map((name) => {
+      const lines: Line[] = []
+      logEvents(all.get(name).node, pino({}, { write: (line: string) => lines.push(JSON.parse(line) as Line) }))
+      return lines
+    })
+    const evidence = await evidenceOf({
+      signer: signerOf('meter-1'),
+      networkId: all.genesis.networkId,
+      member: signerOf('registrar').publicKey,
+      index: 0,
+      members: 4,
+      size: 2,
+      one: { branch: branchOf(3, 1, 'one'), leafSize: 3, epoch: 0 },
+      other: { branch: branchOf(5, 1, 'other'), leafSize: 5, epoch: 0 },
+    })
+    const liar = await LiarPeer.start(all, 'x')
+    await liar.dial('meter-2')
+    liar.send({ type: 'evidence', evidence: encodeWitnessEvidence(evidence) })
+    await all.time.advance(1_000)
+    const [own, other] = logs.map((lines) => lines.filter(({ event }) => event === 'witnessEvidence').map(({ msg }) => msg))
+    expect(own).to.deep.equal([...SELF_CONTRADICTION])
+    expect(other).to.have.length(1)
+    expect(other?.[0]).to.match(/^meter-1 has contradicted itself as a witness: nothing is stopped by it/)
     await all.stop()
   })
 })

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import {
+  applyMembership,
   type CheckpointFrame,
   consistencyProof,
   decodeEvidence,
@@ -98,7 +99,10 @@ describe('disputes', () => {
       () => expect.fail('nothing was said'),
       (error: unknown) => error as WattnessError,
     )
-    expect([code, data]).to.deep.equal(['STORE_DAMAGED', { member: toHex(covered.signer.publicKey), height: 3, isUnsigned: true }])
+    expect([code, data]).to.deep.equal([
+      'STORE_DAMAGED',
+      { member: toHex(covered.signer.publicKey), height: 3, isUnsigned: true },
+    ])
     expect([proven.length, faults.length, disputes.size]).to.deep.equal([1, 1, 0])
   })
 
@@ -270,6 +274,37 @@ describe('evidence for neighbours', () => {
     expect(session.sent.map((frame) => frame.type === 'evidence' && frame.evidence[0])).to.deep.equal([1, 3])
     exchange.spread(Uint8Array.of(9), session.peerHex)
     expect([session.sent.length, other.sent.length]).to.deep.equal([2, 1])
+  })
+
+  it('A13: against a witness it is shown once on each channel, a bounded number at a time, to who can tell the witnesses', async () => {
+    const members = MAX_EVIDENCE_SHOWN + 20
+    const ledger = await LedgerStand.create(members)
+    for (let index = 1; index <= members; index++) await ledger.store.witnessEvidence.put(ledger.key(index), Uint8Array.of(index))
+    await ledger.store.evidence.put(ledger.key(1), Uint8Array.of(101))
+    const session = fakeSession('x')
+    const exchange = new EvidenceExchange({
+      store: ledger.store,
+      view: ledger.view,
+      sessions: () => [session],
+      onEvidence: async () => 'accept',
+      onBadEvidence: () => undefined,
+    })
+    const frontier = Array<number>(members + 1).fill(0)
+    const shown = async (to = session): Promise<(number | undefined)[]> => {
+      to.sent.length = 0
+      await exchange.show(to, { timeMs: 0, frontier, headsRoot: EMPTY_ROOT, named: [] })
+      return to.sent.flatMap((frame) => (frame.type === 'evidence' ? [frame.evidence[0]] : []))
+    }
+    ledger.view.setMembership(applyMembership(ledger.membership, []).membership)
+    expect(await shown(), 'no block of the registrar is held there').to.deep.equal([101])
+    session.learn(0, 1)
+    const first = await shown()
+    expect([first.length, first[0], first[1], first.at(-1)]).to.deep.equal([MAX_EVIDENCE_SHOWN, 101, 1, MAX_EVIDENCE_SHOWN - 1])
+    expect((await shown()).slice(1)).to.deep.equal(Array.from({ length: 21 }, (_, i) => MAX_EVIDENCE_SHOWN + i))
+    expect(await shown()).to.deep.equal([101])
+    const later = fakeSession('x')
+    later.learn(0, 5)
+    expect((await shown(later)).length, 'a new channel').to.equal(MAX_EVIDENCE_SHOWN)
   })
 })
 
