@@ -14,6 +14,8 @@ export interface WitnessRecord {
   readonly isClosed: boolean
   /** By member index: the leaf that it signed last, or took over when it entered its epoch. */
   readonly leaves: ReadonlyMap<number, Leaf>
+  /** Frontier of the newest attestation; absent where the record has nothing that it does not say. */
+  readonly attested?: readonly number[]
 }
 
 export const NEW_WITNESS: WitnessRecord = { epoch: 0, sequence: 0, isClosed: false, leaves: new Map() }
@@ -78,6 +80,7 @@ export function planAttestation(
   const named: NamedLeaf[] = []
   const changed = new Map<number, Leaf>()
   let isClosed = false
+  let isNew = false
   for (let index = 0; index < chains.count; index++) {
     const signed = record.leaves.get(index) ?? EMPTY_LEAF
     const held = chains.leaf(index)
@@ -92,10 +95,16 @@ export function planAttestation(
     leaves.push(leaf)
     if (isContested) named.push({ index, ...leaf })
     if (leaf.size !== signed.size) changed.set(index, leaf)
+    isNew ||= leaf.size !== signed.size || isUnsaid(record, chains, index, leaf)
   }
-  if (changed.size === 0) return undefined
+  if (!isNew) return undefined
   const frontier = leaves.map(({ size }) => size)
   return { epoch: record.epoch, sequence: record.sequence + 1, leaves, frontier, named, changed, isClosing: isClosed }
+}
+
+/** Rule W6: a cosignature has put into the record what no attestation has said yet. What was taken over is of no use again. */
+function isUnsaid({ epoch, attested }: WitnessRecord, chains: HeldChains, index: number, { size }: Leaf): boolean {
+  return attested !== undefined && size > (attested[index] ?? 0) && chains.leafEpoch(index, size) === epoch
 }
 
 export function recordAfter(record: WitnessRecord, { sequence, isClosing, changed }: AttestationPlan): WitnessRecord {

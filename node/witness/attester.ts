@@ -25,6 +25,7 @@ import {
 import type { Clock, Timer, Timers } from '../platform.ts'
 import type { LedgerStore } from '../store/index.ts'
 import type { OwnChains } from './own-chains.ts'
+import type { SigningTurn } from './signing-turn.ts'
 
 /** After a write that failed, or a neighbour's word that has not come. */
 export const RETRY_MS = 5_000
@@ -37,6 +38,8 @@ export interface AttesterInit {
   readonly timers: Timers
   readonly attestDelayMs: number
   readonly chains: OwnChains
+  /** Shared with whoever else signs as this witness. */
+  readonly turn: SigningTurn
   readonly epochs: () => Epochs
   readonly membership: () => Membership
   /** Whether anything may be signed yet. */
@@ -108,7 +111,7 @@ export class Attester {
   async #run(): Promise<void> {
     let waitMs: number | undefined
     try {
-      waitMs = await this.#sign()
+      waitMs = await this.#init.turn.run(() => this.#sign())
     } catch (error) {
       // What was to be signed is held no more, or moved on: the next look decides anew.
       if (!isWattnessError(error, 'SIGNED_LEAF_CONFLICT')) this.#init.onError(error as Error)
@@ -132,7 +135,9 @@ export class Attester {
     const epochs = this.#init.epochs()
     const record = this.#record()
     const change = epochs.get(record.epoch + 1)?.fromSize
-    const chains = await this.#held(change === undefined ? [] : [{ index: 0, size: change }])
+    const wanted = unsaidLeaves(record)
+    if (change !== undefined) wanted.push({ index: 0, size: change })
+    const chains = await this.#held(wanted)
     const plan = planAttestation(self, record, epochs, chains)
     if (plan !== undefined) await this.#attest(plan)
     return isEntering ? RETRY_MS : undefined
@@ -226,8 +231,9 @@ export class Attester {
       const index = membership().member(member)?.index
       if (index !== undefined) leaves.set(index, { size, root })
     }
-    const { epoch, sequence, closing } = store.witness.record
-    return { epoch, sequence, isClosed: closing, leaves }
+    const { epoch, sequence, closing, attestation } = store.witness.record
+    const attested = attestation.length === 0 ? [] : decodeSignedAttestation(attestation).frontier
+    return { epoch, sequence, isClosed: closing, leaves, attested }
   }
 
   /** The chains as they are held now, with the roots that will be asked for. */
@@ -269,4 +275,9 @@ export class Attester {
       },
     }
   }
+}
+
+/** Leaves in the record beyond the newest attestation: cosigned since, or taken over. */
+function unsaidLeaves({ leaves, attested = [] }: WitnessRecord): { readonly index: number; readonly size: number }[] {
+  return [...leaves].flatMap(([index, { size }]) => (size > (attested[index] ?? 0) ? [{ index, size }] : []))
 }

@@ -21,8 +21,10 @@ import type { Clock, Timers } from '../platform.ts'
 import type { LedgerStore } from '../store/index.ts'
 import { AttestationDesk, type AttestationOutcome } from './attestation-desk.ts'
 import { Attester } from './attester.ts'
+import { CosignDesk } from './cosign.ts'
 import { type FinalChange, FinalityKeeper } from './finality-keeper.ts'
 import { OwnChains } from './own-chains.ts'
+import { SigningTurn } from './signing-turn.ts'
 
 export interface WitnessingInit {
   readonly store: LedgerStore
@@ -67,6 +69,8 @@ export class Witnessing {
   readonly #keeper: FinalityKeeper
   readonly #desk: AttestationDesk
   readonly #attester: Attester
+  /** What others ask this witness to sign. */
+  readonly cosigning: CosignDesk
   readonly #words = new Set<string>()
   #hasHeard = false
 
@@ -104,6 +108,7 @@ export class Witnessing {
       onDiffering: init.onDiffering,
       onError,
     })
+    const turn = new SigningTurn()
     this.#attester = new Attester({
       store,
       genesis,
@@ -112,6 +117,7 @@ export class Witnessing {
       timers,
       attestDelayMs,
       chains: this.#chains,
+      turn,
       epochs,
       membership,
       isOpen: () => this.#isOpen(),
@@ -121,6 +127,19 @@ export class Witnessing {
       onClosingsWanted: init.askClosings,
       onUnresolved: (index, leaf, resolution) => this.#onUnresolved(index, leaf, resolution),
       onError,
+    })
+    this.cosigning = new CosignDesk({
+      store,
+      genesis,
+      signer,
+      verify,
+      clock,
+      chains: this.#chains,
+      epochs,
+      membership,
+      isOpen: () => this.#isOpen(),
+      turn,
+      onRecorded: () => this.#attester.poke(),
     })
   }
 
@@ -137,6 +156,7 @@ export class Witnessing {
   async stop(): Promise<void> {
     this.#desk.stop()
     await this.#attester.stop()
+    await this.cosigning.stop()
     await this.#keeper.stop()
   }
 

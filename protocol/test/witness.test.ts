@@ -69,6 +69,22 @@ describe('witness', () => {
       expect(planAttestation(1, signed({ leaves }), still, holding(registrar(1), meter('a', 3)))).to.equal(undefined)
     })
 
+    it('W6: a leaf that was cosigned and not attested is attested, one that was taken over is not', () => {
+      const record = signed({
+        leaves: new Map([
+          [0, leafOn('r', 2)],
+          [1, leafOn('a', 3)],
+        ]),
+        epoch: 1,
+        attested: [2, 2],
+      })
+      const chains = (epoch: number): HeldChains => holding(registrar(2), meter('a', 3, { epochs: { 3: epoch } }))
+      const plan = planAttestation(1, record, changing, chains(1))
+      expect(plan).to.deep.include({ sequence: 8, frontier: [2, 3], changed: new Map() })
+      expect(planAttestation(1, record, changing, chains(0))).to.equal(undefined)
+      expect(planAttestation(1, { ...record, attested: [2, 3] }, changing, chains(1))).to.equal(undefined)
+    })
+
     it('W6: nothing by one who is no witness of its epoch, or whose epoch is not held', () => {
       const chains = holding(registrar(1), meter('a', 3))
       expect(planAttestation(5, NEW_WITNESS, still, chains)).to.equal(undefined)
