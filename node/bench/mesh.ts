@@ -22,7 +22,7 @@ const LIMIT_MS = 40_000
 
 /** Blocks that each node writes as fast as they go, and then, where nodes only pull, one a second. */
 const FAST_BLOCKS = 50
-const PACED_BLOCKS = 30
+const PACED_BLOCKS = 50
 const PACE_MS = 1_000
 
 interface Cost {
