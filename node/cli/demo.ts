@@ -3,6 +3,7 @@ import type { Writable } from 'node:stream'
 import type { Command } from 'commander'
 import { isWattnessError, WattnessError } from '../../protocol/index.ts'
 import { formatDuration, parseDuration } from '../config/index.ts'
+import { formatQuorum } from '../control/index.ts'
 import {
   DEFAULT_METERS,
   type DemoEnd,
@@ -121,12 +122,14 @@ function progressOf({ stderr, environment, platform }: Io): Progress {
   return new StatusLines(output, () => platform.clock.monotonicMs())
 }
 
-function formatEnd({ result, faults }: DemoEnd, dir: string | undefined): string {
+function formatEnd(end: DemoEnd, dir: string | undefined): string {
+  const { result, faults } = end
   const { agreed, nodes, blocks, readings, headsRoot, seconds } = result
   const counts = `${formatCount(blocks)} blocks, ${formatCount(readings)} readings, ${seconds} s`
   const lines = agreed
     ? [`${nodes} nodes agree: ${counts}, heads root ${shortHash(headsRoot)}`]
     : [`not agreed: ${counts}`, ...faults.map((fault) => `  ${fault}`)]
+  lines.push(formatFinal(end))
   if (dir === undefined) lines.push('The temporary directory is removed; with --dir DIR the nodes are kept.')
   else
     lines.push(
@@ -135,6 +138,14 @@ function formatEnd({ result, faults }: DemoEnd, dir: string | undefined): string
       `  npx wattness blocks --dir ${dir}/observer`,
     )
   return lines.join('\n')
+}
+
+function formatFinal({ result, witnesses }: DemoEnd): string {
+  const { blocks, final } = result
+  const { p50, p99 } = result.finalLagMs
+  const count = final.reduce((sum, size) => sum + size, 0)
+  const lag = p50 === null ? '' : `, ${p50} ms after sealing (half of them) to ${p99} ms (99 %)`
+  return `final: ${formatCount(count)} of ${formatCount(blocks)} blocks${lag}; ${formatQuorum(witnesses)}`
 }
 
 /** What the person asked for and cannot have is wrong usage; an early Ctrl-C is no fault of the program. */

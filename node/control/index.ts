@@ -11,6 +11,7 @@ export {
   type RolesResult,
   revokeMember,
 } from './membership-desk.ts'
+export { formatQuorum } from './quorum-text.ts'
 export { type ReplaceOrder, type ReplaceResult, type ReplaceTools, replaceMember } from './replacement-desk.ts'
 export { type ControlInit, ControlServer } from './server.ts'
 export {

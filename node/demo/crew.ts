@@ -1,6 +1,7 @@
 import { WattnessError } from '../../protocol/index.ts'
 import type { Timers } from '../platform.ts'
 import type { HostLink, OpenHost } from './host-link.ts'
+import { Lags } from './lags.ts'
 import type { NodeReport, Order, StartOrder, Word } from './messages.ts'
 
 /** Answers to one round of questions are waited for so long; a host that is busy is seen in the next round. */
@@ -33,6 +34,7 @@ export class Crew {
   readonly #dead = new Map<string, string>()
   readonly #waiting = new Set<() => void>()
   readonly #noted = new Set<string>()
+  readonly #lags = new Lags()
   #failure: Error | undefined
   #round = 0
 
@@ -59,6 +61,11 @@ export class Crew {
   /** The last word of every node that has said one. */
   get reports(): ReadonlyMap<string, NodeReport> {
     return this.#reports
+  }
+
+  /** From sealed to final, of every block at every node. */
+  get finalLags(): Lags {
+    return this.#lags
   }
 
   /** Starts the processes, without any node yet: what loading costs is paid side by side. */
@@ -129,7 +136,10 @@ export class Crew {
         break
       case 'report':
         seat.answered = Math.max(seat.answered, word.id)
-        for (const report of word.nodes) this.#reports.set(report.name, report)
+        for (const report of word.nodes) {
+          this.#reports.set(report.name, report)
+          this.#lags.add(report.finalLagsMs)
+        }
         break
       case 'note':
         this.#note(`${word.name}: ${word.text}`)

@@ -40,6 +40,8 @@ export interface DemoEnd {
   readonly result: DemoResult
   /** What each node lacks for an agreement, for a person; empty where all agree. */
   readonly faults: readonly string[]
+  /** In the epoch in force. */
+  readonly witnesses: number
 }
 
 /** What a run came to. */
@@ -50,7 +52,7 @@ export interface DemoResult {
   /** Blocks of all chains, and the readings in them; those of earlier runs in the same directory included. */
   readonly blocks: number
   readonly readings: number
-  /** Every node runs, holds every block and has the same heads root. */
+  /** Every node runs, holds every block, has the same heads root, and knows the same blocks as final. */
   readonly agreed: boolean
   /** Blocks by member index, the registrar first. */
   readonly frontier: readonly number[]
@@ -58,6 +60,10 @@ export interface DemoResult {
   readonly headsRoot: string
   /** From all connected to the verdict. */
   readonly seconds: number
+  /** Blocks that are final, by member index. */
+  readonly final: readonly number[]
+  /** From sealed to final as each node saw it, of all blocks of this run at all nodes; null where none became final. */
+  readonly finalLagMs: { readonly p50: number | null; readonly p99: number | null }
 }
 
 /** From the start of the processes until all nodes are connected; a slow machine with many meters takes a while. */
@@ -213,11 +219,13 @@ class Run {
       picture = await this.#look(phase)
     }
     this.#show(picture.agreed ? 'agreed' : 'not agreed')
-    return { result: this.#resultOf(picture), faults: picture.rows.flatMap((row) => faultOf(row, this.#crew.dead) ?? []) }
+    const faults = picture.rows.flatMap((row) => faultOf(row, this.#crew.dead) ?? finalFaultOf(row) ?? [])
+    return { result: this.#resultOf(picture), faults, witnesses: picture.witnesses }
   }
 
-  #resultOf({ blocks, readings, agreed, frontier, headsRoot, rows }: Picture): DemoResult {
+  #resultOf({ blocks, readings, agreed, frontier, headsRoot, rows, final }: Picture): DemoResult {
     const ms = this.#init.platform.clock.monotonicMs() - (this.#connectedAtMs as number)
+    const { finalLags } = this.#crew
     return {
       nodes: rows.length,
       meters: this.#ground.meters.length,
@@ -227,6 +235,8 @@ class Run {
       frontier,
       headsRoot: headsRoot ?? '',
       seconds: Math.round(ms / 100) / 10,
+      final,
+      finalLagMs: { p50: finalLags.percentile(0.5), p99: finalLags.percentile(0.99) },
     }
   }
 
@@ -260,7 +270,8 @@ class Run {
     const elapsedMs = this.#connectedAtMs === undefined ? undefined : nowMs - this.#connectedAtMs
     // Before, blocks only come to be known: those of an earlier run.
     const blocksPerSecond = elapsedMs === undefined ? 0 : this.#rate.at(nowMs, picture.blocks)
-    progress.show({ picture, hosts: this.#crew.hosts, clock: { phase, elapsedMs, forMs, blocksPerSecond } })
+    const finalLagMs = this.#crew.finalLags.percentile(0.5)
+    progress.show({ picture, hosts: this.#crew.hosts, clock: { phase, elapsedMs, forMs, blocksPerSecond, finalLagMs } })
     return picture
   }
 }
@@ -280,6 +291,10 @@ function faultOf({ name, state, behind, report }: NodeRow, dead: ReadonlyMap<str
     case 'ended':
       return `${name} ended by ${dead.get(name)}`
   }
+}
+
+function finalFaultOf({ name, final, finalBehind }: NodeRow): string | undefined {
+  return finalBehind === 0 ? undefined : `${name} knows ${final} blocks as final, of ${final + finalBehind} that others do`
 }
 
 function notConnected({ rows }: Picture): WattnessError {

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { formatGenesis, parseGenesis, ROLE_METER, WattnessError } from '../../protocol/index.ts'
+import { formatGenesis, MAX_WITNESSES, parseGenesis, ROLE_METER, ROLE_WITNESS, WattnessError } from '../../protocol/index.ts'
 import {
   createGenesisFile,
   createKeyFile,
@@ -73,13 +73,23 @@ async function makeGround(dir: string, meters: readonly string[], random: Random
     name: NETWORK_NAME,
     registrar: registrar.key,
     observers: 'open',
-    members: meters.map((label, at) => ({ key: (others[at] as Settled).key, roles: ROLE_METER, label })),
+    members: meters.map((label, at) => ({
+      key: (others[at] as Settled).key,
+      roles: at < witnessCount(meters.length) ? ROLE_METER | ROLE_WITNESS : ROLE_METER,
+      label,
+    })),
   })
   const genesis = parseGenesis(bytes)
   await Promise.all(others.map(({ files }) => createGenesisFile(files, genesis)))
   // Last: its genesis says that the ground is laid.
   await createGenesisFile(registrar.files, genesis)
   return { dir, meters, isContinued: false }
+}
+
+/** Of so many meters the first ones witness too: 3f + 1, since one or two more would tolerate no more liars. */
+export function witnessCount(meters: number): number {
+  const most = Math.min(meters, MAX_WITNESSES)
+  return most - ((most - 1) % 3)
 }
 
 interface Settled {

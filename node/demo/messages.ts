@@ -49,6 +49,16 @@ export interface NodeReport {
   readonly roots: readonly string[]
   /** Hex. */
   readonly headsRoot: string
+  /** Blocks of each chain that are final, and written down as such. By member index. */
+  readonly final: readonly number[]
+  /** Root of each chain at its final size, as `roots` gives them. By member index. */
+  readonly finalRoots: readonly string[]
+  /** From the sealing of a block to its being final here, milliseconds, for each that came since the last report. */
+  readonly finalLagsMs: readonly number[]
+  /** In the epoch in force. */
+  readonly witnesses: number
+  /** It is one of them. */
+  readonly isWitness: boolean
   /** Blocks of its own chain; undefined for an observer. */
   readonly height: number | undefined
   /** Hash of its own chain's last block, hex. */

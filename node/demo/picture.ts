@@ -1,3 +1,4 @@
+import { quorumOf } from '../../protocol/index.ts'
 import type { NodeReport } from './messages.ts'
 
 /** All nodes side by side, at one moment: what is drawn, and what is judged. */
@@ -11,9 +12,14 @@ export interface Picture {
   readonly readings: number
   /** The heads root of those who hold every block; where they differ, of most of them. Undefined while nobody does. */
   readonly headsRoot: string | undefined
-  /** True where every node lives, holds every block and has the same heads root. */
+  /** By member index: the most blocks that any node has reported as final. */
+  readonly final: readonly number[]
+  readonly finalBlocks: number
+  /** In the epoch in force, as most are told by any node. */
+  readonly witnesses: number
+  /** True where every node lives, holds every block, has the same heads root, and knows the same blocks as final. */
   readonly agreed: boolean
-  /** The same of those who live: there is nothing more to wait for. */
+  /** The same of those who live, and that everything is final that can be: there is nothing more to wait for. */
   readonly isSettled: boolean
   /** Undefined before any node has said. */
   readonly gossipsBlocks: boolean | undefined
@@ -34,6 +40,9 @@ export interface NodeRow {
   readonly held: number
   /** Blocks that somebody holds and this node does not. */
   readonly behind: number
+  /** Blocks that are final at this node, and those that are at another and not here. */
+  readonly final: number
+  readonly finalBehind: number
 }
 
 export interface PictureInit {
@@ -47,54 +56,70 @@ export function pictureOf({ names, reports, silent, dead }: PictureInit): Pictur
   const known = [...reports.values()]
   const frontier = largest(known.map((report) => report.frontier))
   const blocks = sum(frontier)
+  const final = largest(known.map((report) => report.final))
+  const finalBlocks = sum(final)
+  const witnesses = Math.max(0, ...known.map((report) => report.witnesses))
   const alive = known.filter(({ name }) => !dead.has(name))
   const headsRoot = mostCommon(alive.filter((report) => sum(report.frontier) === blocks).map((report) => report.headsRoot))
   const common = commonRoots(alive)
   const rows = names.map((name): NodeRow => {
-    const row = rowOf(name, reports.get(name), { blocks, headsRoot, common })
+    const row = rowOf(name, reports.get(name), { blocks, finalBlocks, headsRoot, common })
     if (dead.has(name)) return { ...row, state: 'ended' }
     return row.report !== undefined && silent.has(name) ? { ...row, state: 'silent' } : row
   })
+  // Without enough witnesses nothing more becomes final; without the dead there may be enough.
+  const left = witnesses - known.filter(({ name, isWitness }) => isWitness && dead.has(name)).length
+  const isMoving = finalBlocks < blocks && left >= (quorumOf(witnesses) ?? Number.POSITIVE_INFINITY)
   return {
     rows,
     frontier,
     blocks,
+    final,
+    finalBlocks,
+    witnesses,
     readings: sum(known.map(({ readings }) => readings)),
     headsRoot,
-    agreed: rows.length > 0 && rows.every(({ state }) => state === 'equal'),
-    isSettled: rows.every(({ state }) => state === 'equal' || state === 'ended'),
+    agreed: rows.length > 0 && rows.every(isEqual),
+    isSettled: !isMoving && rows.every((row) => isEqual(row) || row.state === 'ended'),
     gossipsBlocks: alive.length === 0 ? undefined : alive.some(({ gossipsBlocks }) => gossipsBlocks),
   }
+}
+
+function isEqual({ state, finalBehind }: NodeRow): boolean {
+  return state === 'equal' && finalBehind === 0
 }
 
 /** What a node is compared with. */
 interface Others {
   readonly blocks: number
+  readonly finalBlocks: number
   readonly headsRoot: string | undefined
   /** The root that most nodes have for a chain at a size. */
   readonly common: ReadonlyMap<string, string>
 }
 
-function rowOf(name: string, report: NodeReport | undefined, { blocks, headsRoot, common }: Others): NodeRow {
+function rowOf(name: string, report: NodeReport | undefined, { blocks, finalBlocks, headsRoot, common }: Others): NodeRow {
   const held = report === undefined ? 0 : sum(report.frontier)
   const behind = blocks - held
-  const row = { name, report, held, behind }
+  const final = report === undefined ? 0 : sum(report.final)
+  const row = { name, report, held, behind, final, finalBehind: finalBlocks - final }
   if (report === undefined) return { ...row, state: 'starting' }
-  const isOther = report.roots.some((root, index) => root !== '' && common.get(placeOf(report, index)) !== root)
+  const isOther = rootsOf(report).some(([place, root]) => common.get(place) !== root)
   if (isOther || (behind === 0 && report.headsRoot !== headsRoot)) return { ...row, state: 'different' }
   return { ...row, state: behind > 0 ? 'behind' : 'equal' }
 }
 
-function placeOf({ frontier }: NodeReport, index: number): string {
-  return `${index} at ${frontier[index]}`
+/** Roots of chains at a size: of what is held, and of what is final. */
+function rootsOf({ frontier, roots, final, finalRoots }: NodeReport): [place: string, root: string][] {
+  const of = (sizes: readonly number[], list: readonly string[]): [string, string][] =>
+    list.flatMap((root, index) => (root === '' ? [] : [[`${index} at ${sizes[index]}`, root]]))
+  return [...of(frontier, roots), ...of(final, finalRoots)]
 }
 
 function commonRoots(reports: readonly NodeReport[]): Map<string, string> {
   const found = new Map<string, string[]>()
   for (const report of reports) {
-    for (const [index, root] of report.roots.entries()) {
-      if (root === '') continue
-      const place = placeOf(report, index)
+    for (const [place, root] of rootsOf(report)) {
       const roots = found.get(place)
       if (roots === undefined) found.set(place, [root])
       else roots.push(root)

@@ -1,10 +1,11 @@
-import { bodyContent, decodeBlock, decodeTables, KIND_READINGS, toHex } from '../../protocol/index.ts'
+import { bodyContent, decodeBlock, decodeTables, KIND_READINGS, toHex, witnessesOf } from '../../protocol/index.ts'
 import { openSource } from '../collect/index.ts'
 import { ControlServer } from '../control/index.ts'
 import type { OpenedNode, OpenNodeInit } from '../open-node.ts'
 import type { Platform, Timer } from '../platform.ts'
 import { verifySignature } from '../signature.ts'
 import { Feeder } from './feeder.ts'
+import { FinalWatch } from './final-watch.ts'
 import type { NodeOrder, NodeReport, StartOrder } from './messages.ts'
 
 /** Blocks read at once while the readings of an earlier run are counted. */
@@ -12,6 +13,9 @@ const READ_BLOCKS = 256
 
 /** Enough to tell roots apart. */
 const REPORTED_ROOT_BYTES = 16
+
+/** Witnesses sign so long after something new: a demonstration is to be seen moving. */
+export const ATTEST_DELAY_MS = 500
 
 export interface ResidentInit {
   readonly order: NodeOrder
@@ -28,6 +32,7 @@ export class Resident {
   readonly #feeder: Feeder | undefined
   /** So that status, blocks and the other commands find the node while it runs. */
   readonly #control: ControlServer
+  readonly #finals: FinalWatch
   #readings = 0
   #timer: Timer | undefined
   #isFed = false
@@ -35,6 +40,7 @@ export class Resident {
   private constructor(init: ResidentInit, opened: OpenedNode) {
     this.#init = init
     this.#opened = opened
+    this.#finals = new FinalWatch(opened.node, init.platform.clock)
     const { order, platform, note } = init
     this.#control = new ControlServer({
       socket: opened.files.controlSocket,
@@ -61,6 +67,7 @@ export class Resident {
         intervalMs,
         gossip,
         bootstrap,
+        attestDelayMs: ATTEST_DELAY_MS,
         // A block is one stretch: only the interval decides when it is sealed.
         rowsAtOnce: Number.MAX_SAFE_INTEGER,
         // Many nodes share this machine: checking on further threads would only make them wait for each other.
@@ -107,6 +114,7 @@ export class Resident {
     this.#stopFeeding()
     await this.#feeder?.close()
     await this.#control.stop()
+    await this.#finals.end()
     await this.#opened.close()
   }
 
@@ -117,6 +125,8 @@ export class Resident {
     for (const session of node.sync.sessions) if (session.hello !== undefined) peers.push(session.peerHex)
     const index = node.membership.member(node.key)?.index
     const head = store.head(node.key)
+    const witnesses = witnessesOf(node.membership)
+    const finals = node.membership.members.map(({ key }) => node.finalOf(key))
     return {
       name: this.name,
       key: toHex(node.key),
@@ -125,6 +135,11 @@ export class Resident {
       // A chain that has just grown in the store stands in the frontier a moment later.
       roots: node.sync.view.leaves().map(({ size, root }, at) => (size > 0 && size === frontier[at] ? shortRoot(root) : '')),
       headsRoot: toHex(node.sync.view.headsRoot()),
+      final: finals.map((final) => final?.size ?? 0),
+      finalRoots: finals.map((final) => (final === undefined ? '' : shortRoot(final.root))),
+      finalLagsMs: this.#finals.take(),
+      witnesses: witnesses.length,
+      isWitness: index !== undefined && witnesses.includes(index),
       height: index === undefined ? undefined : (frontier[index] ?? 0),
       head: head === undefined ? undefined : toHex(head.lastHash),
       readings: this.#readings,
@@ -158,6 +173,9 @@ export class Resident {
     node.on('fault', ({ peer, fault, detail, isLast }) => {
       if (isLast) note(`hung up on ${this.#nameOf(peer)}: ${fault}, ${detail}`)
     })
+    node.on('witnessEvidence', ({ member }) => note(`${this.#nameOf(member)} has signed two stories as a witness`))
+    node.on('witnessHalted', ({ reason }) => note(`signs nothing more as a witness: ${reason}`))
+    node.on('epoch', ({ number }) => note(`signs in epoch ${number} from now on`))
     node.on('damage', ({ error }) => note(`damage in its store: ${error.message}`))
   }
 

@@ -1,3 +1,4 @@
+import { formatQuorum } from '../control/index.ts'
 import type { Picture } from './picture.ts'
 import { type ClockLine, formatCount, formatTable, formatTime, inColour, plain } from './table.ts'
 
@@ -92,6 +93,7 @@ export class StatusLines implements Progress {
   readonly #nowMs: () => number
   #lastMs = Number.NEGATIVE_INFINITY
   #lastPhase: string | undefined
+  #lastQuorum: string | undefined
 
   constructor(output: Output, nowMs: () => number) {
     this.#output = output
@@ -107,18 +109,28 @@ export class StatusLines implements Progress {
     if (nowMs - this.#lastMs < STATUS_EVERY_MS && clock.phase === this.#lastPhase) return
     this.#lastMs = nowMs
     this.#lastPhase = clock.phase
-    const { rows, blocks, readings } = picture
+    const { rows, blocks, finalBlocks, readings } = picture
+    this.#sayQuorum(picture)
     const time = clock.elapsedMs === undefined ? '' : ` ${formatTime(clock.elapsedMs)}`
     const equal = rows.filter(({ state }) => state === 'equal' || state === 'behind').length
     const behind = Math.max(0, ...rows.filter(({ state }) => state === 'behind').map((row) => row.behind))
     const parts = [
       `${formatCount(blocks)} blocks`,
+      `${formatCount(finalBlocks)} final`,
       `${formatCount(readings)} readings`,
       `${clock.blocksPerSecond.toFixed(1)} blocks/s`,
       `equal on ${equal} of ${rows.length}`,
       `${formatCount(behind)} behind`,
     ]
     this.#output.write(`${clock.phase}${time}: ${parts.join(', ')}\n`)
+  }
+
+  /** Once, and again where it changes. */
+  #sayQuorum({ witnesses, gossipsBlocks }: Picture): void {
+    const quorum = formatQuorum(witnesses)
+    if (gossipsBlocks === undefined || quorum === this.#lastQuorum) return
+    this.#lastQuorum = quorum
+    this.#output.write(`${quorum}\n`)
   }
 
   end(): void {

@@ -1,3 +1,4 @@
+import { formatQuorum } from '../control/index.ts'
 import type { NodeRow, Picture, RowState } from './picture.ts'
 
 /** The live table as lines of text, for a screen of a given size. */
@@ -23,6 +24,8 @@ export interface ClockLine {
   /** Undefined: until Ctrl-C. */
   readonly forMs: number | undefined
   readonly blocksPerSecond: number
+  /** From sealed to final, the middle one of all; null before the first. */
+  readonly finalLagMs: number | null
 }
 
 export type Colour = 'green' | 'yellow' | 'red' | 'bold' | 'dim'
@@ -46,8 +49,8 @@ export const inColour: Paint = (text, colour) => {
 /** More nodes than this are shown by process. */
 export const MAX_NODE_ROWS = 20
 
-/** From here on there is room for what the newest reading is dated, and what waits. */
-const WIDE_COLUMNS = 106
+/** From here on there is room for what is held, what waits, and what the newest reading is dated. */
+const WIDE_COLUMNS = 118
 
 const SHORT_HASH = 8
 const NOTHING = '–'
@@ -72,14 +75,16 @@ const COLUMNS: readonly Column[] = [
   { title: 'peers', width: 6, isRight: true, of: (rows) => spread(rows, ({ report }) => report?.peers.length) },
   { title: 'height', width: 8, isRight: true, of: (rows) => spread(rows, ({ report }) => report?.height) },
   { title: 'head', width: SHORT_HASH, isRight: false, of: headCell },
+  { title: 'final', width: 11, isRight: true, of: finalCell },
+  { title: 'behind', width: 7, isRight: true, of: behindCell },
+  { title: 'heads root', width: 12, isRight: false, of: rootCell },
   {
     title: 'held',
     width: 11,
     isRight: true,
+    isWide: true,
     of: (rows) => spread(rows, ({ report, held }) => (report === undefined ? undefined : held)),
   },
-  { title: 'behind', width: 7, isRight: true, of: behindCell },
-  { title: 'heads root', width: 12, isRight: false, of: rootCell },
   {
     title: 'waiting',
     width: 7,
@@ -159,6 +164,13 @@ function behindCell(rows: readonly NodeRow[]): Cell {
   return reported.some(({ behind }) => behind > 0) ? { ...cell, colour: 'yellow' } : cell
 }
 
+/** Blocks of all chains that are final there. */
+function finalCell(rows: readonly NodeRow[]): Cell {
+  const reported = rows.filter(({ report }) => report !== undefined)
+  const cell = spread(reported, ({ final }) => final)
+  return reported.some(({ finalBehind }) => finalBehind > 0) ? { ...cell, colour: 'yellow' } : cell
+}
+
 const STATE_MARKS: Readonly<Record<RowState, readonly [mark: string, colour: Colour]>> = {
   ended: ['✗', 'red'],
   silent: ['?', 'red'],
@@ -202,15 +214,27 @@ function formatFooter(picture: Picture, clock: ClockLine, columns: number, paint
   const { phase, elapsedMs, forMs, blocksPerSecond } = clock
   const counts = [
     `${formatCount(picture.blocks)} blocks`,
+    `${formatCount(picture.finalBlocks)} final`,
     `${formatCount(picture.readings)} readings`,
     `${blocksPerSecond.toFixed(1)} blocks/s`,
     ...(picture.gossipsBlocks === undefined ? [] : [`gossip ${picture.gossipsBlocks ? 'on' : 'off'}`]),
   ]
   const time = elapsedMs === undefined ? '' : `${formatTime(elapsedMs)}${forMs === undefined ? '' : ` of ${formatTime(forMs)}`}`
   const first = counts.join(' · ')
+  const finality = formatFinality(picture, clock)
   const second = [phase, time, HINTS[phase] ?? ''].filter((text) => text !== '').join(' · ')
   const fit = (text: string): string => (text.length > columns ? `${text.slice(0, columns - 1)}…` : text)
-  return [paint(fit(first), 'bold'), paint(fit(second), PHASE_COLOURS[phase] ?? 'dim')]
+  return [
+    paint(fit(first), 'bold'),
+    ...finality.map((text) => paint(fit(text), 'dim')),
+    paint(fit(second), PHASE_COLOURS[phase] ?? 'dim'),
+  ]
+}
+
+/** Who makes blocks final, and how soon; nothing before a node has said. */
+function formatFinality({ witnesses, gossipsBlocks }: Picture, { finalLagMs }: ClockLine): string[] {
+  if (gossipsBlocks === undefined) return []
+  return [`${formatQuorum(witnesses)}${finalLagMs === null ? '' : ` · final in ${finalLagMs} ms`}`]
 }
 
 export function formatCount(count: number): string {

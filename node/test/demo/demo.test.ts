@@ -71,6 +71,9 @@ describe('a demonstration', () => {
     expect(result.readings).to.equal(result.blocks * 24)
     expect(result.headsRoot).to.match(/^[0-9a-f]{64}$/)
     expect(faults).to.deep.equal([])
+    expect(result.final).to.deep.equal(result.frontier)
+    expect(result.finalLagMs.p50).to.be.a('number')
+    expect(result.finalLagMs.p99).to.be.at.least(result.finalLagMs.p50 as number)
     expect(witness.phases).to.deep.equal(['starting', 'connecting', 'running', 'draining', 'agreed'])
     expect(witness.ends).to.equal(1)
   })
@@ -165,6 +168,18 @@ describe('a demonstration', () => {
     }
     const { result, faults } = await run({ forMs: undefined }, hosts)
     expect([result.agreed, faults]).to.deep.equal([false, ['observer does not answer any more']])
+  })
+
+  it('a node that does not know what is final as the others do is named', async () => {
+    const hosts = inProcessHosts((word) => {
+      if (word.type !== 'report') return word
+      return { ...word, nodes: word.nodes.map((node) => (node.name === 'observer' ? { ...node, final: [0, 0, 0] } : node)) }
+    })
+    setTimeout(() => stop.abort(new Error('Ctrl-C')), 1_000)
+    const { result, faults } = await run({ forMs: undefined }, hosts)
+    const final = result.final.reduce((a, b) => a + b, 0)
+    expect(result.agreed).to.equal(false)
+    expect(faults).to.deep.equal([`observer knows 0 blocks as final, of ${final} that others do`])
   })
 
   it('another heads root over the same blocks is named', async () => {

@@ -2,8 +2,8 @@ import { access, mkdtemp, rm, stat, unlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { isWattnessError, toHex } from '../../../protocol/index.ts'
-import { layGround, removeGround } from '../../demo/ground.ts'
+import { formatRoles, isWattnessError, toHex } from '../../../protocol/index.ts'
+import { layGround, removeGround, witnessCount } from '../../demo/ground.ts'
 import { filesOf, readGenesisFile, readKeyFile } from '../../directory/index.ts'
 import { systemRandom } from '../../platform.ts'
 
@@ -29,8 +29,14 @@ describe('the directories of a demonstration', () => {
     expect(new Set(await Promise.all(names.map(seedOf))).size).to.equal(names.length)
     const genesis = await genesisOf('registrar')
     expect(genesis.members.map(({ label }) => label)).to.deep.equal(ground.meters)
+    expect(genesis.members.map(({ roles }) => formatRoles(roles))).to.deep.equal(['meter,witness', 'meter', 'meter'])
     expect(genesis.observers).to.equal('open')
     expect((await stat(join(dir, 'observer', 'key'))).mode & 0o777).to.equal(0o600)
+  })
+
+  it('the first 3f + 1 meters are witnesses, 22 at most', () => {
+    const counts = [1, 2, 3, 4, 6, 7, 8, 21, 22, 23, 255].map((meters) => witnessCount(meters))
+    expect(counts).to.deep.equal([1, 1, 1, 4, 4, 7, 7, 19, 22, 22, 22])
   })
 
   it('has 8 meters unless told otherwise', async () => {

@@ -54,6 +54,35 @@ describe('the picture of a demonstration', () => {
     expect(all).to.deep.include({ agreed: false, isSettled: true })
   })
 
+  const final = (name: string, size: number, more = {}) =>
+    report(name, { frontier: [0, 4], final: [0, size], finalRoots: ['', `root ${size}`], witnesses: 4, ...more })
+
+  it('final: the most that any node knows, and each lacks what another knows', () => {
+    const all = picture([final('a', 4), final('b', 3)])
+    expect(all).to.deep.include({ final: [0, 4], finalBlocks: 4, witnesses: 4, agreed: false, isSettled: false })
+    expect(all.rows.map((row) => [row.state, row.final, row.finalBehind])).to.deep.equal([
+      ['equal', 4, 0],
+      ['equal', 3, 1],
+    ])
+    expect(picture([final('a', 4), final('b', 4)])).to.deep.include({ agreed: true, isSettled: true })
+  })
+
+  it('different: it has another root for what is final', () => {
+    expect(states(picture([final('a', 4), final('b', 4), final('c', 4, { finalRoots: ['', 'other'] })]))).to.deep.equal([
+      'equal',
+      'equal',
+      'different',
+    ])
+  })
+
+  it('not settled while something may still become final; settled where the witnesses for it have ended', () => {
+    const some = ['a', 'b', 'c', 'd', 'e'].map((name) => final(name, 3, { isWitness: name !== 'e' }))
+    expect(picture(some)).to.deep.include({ agreed: true, isSettled: false })
+    expect(picture(some, { dead: { a: 'signal SIGKILL' } }).isSettled).to.equal(false)
+    expect(picture(some, { dead: { a: 'signal SIGKILL', b: 'signal SIGKILL' } }).isSettled).to.equal(true)
+    expect(picture(some.map((each) => ({ ...each, witnesses: 0 }))).isSettled).to.equal(true)
+  })
+
   it('a node that knows of more members than another compares with it all the same', () => {
     expect(picture([report('a', { frontier: [0, 1, 0] }), report('b', { frontier: [0, 1] })]).frontier).to.deep.equal([0, 1, 0])
   })

@@ -41,7 +41,7 @@ const scene = (blocks: number, phase: Scene['clock']['phase'] = 'running'): Scen
     report('meter-01', { frontier: [0, blocks], readings: blocks * 24 }),
   ]),
   hosts: [['registrar'], ['meter-01']],
-  clock: { phase, elapsedMs: 1_000, forMs: undefined, blocksPerSecond: 1.5 },
+  clock: { phase, elapsedMs: 1_000, forMs: undefined, blocksPerSecond: 1.5, finalLagMs: null },
 })
 
 describe('progress on a terminal', () => {
@@ -50,7 +50,7 @@ describe('progress on a terminal', () => {
     const live = new LiveTable(terminal, false)
     for (const blocks of [1, 2, 3]) live.show(scene(blocks))
     expect(terminal.seen.filter((line) => line.startsWith('node'))).to.have.length(1)
-    expect(terminal.seen.at(-2)).to.equal('3 blocks · 72 readings · 1.5 blocks/s · gossip on')
+    expect(terminal.seen.at(-3)).to.equal('3 blocks · 0 final · 72 readings · 1.5 blocks/s · gossip on')
   })
 
   it('notes stay above it', () => {
@@ -61,7 +61,7 @@ describe('progress on a terminal', () => {
     live.note('second')
     live.show(scene(2))
     expect(terminal.seen.slice(0, 3).map((line) => line.trim().split(' ')[0])).to.deep.equal(['first', 'second', 'node'])
-    expect(terminal.seen).to.have.length(2 + 1 + 2 + 2)
+    expect(terminal.seen).to.have.length(2 + 1 + 2 + 3)
   })
 
   it('hides the cursor while it draws, and gives it back', () => {
@@ -118,9 +118,10 @@ describe('progress in a log', () => {
     show(scene(3), STATUS_EVERY_MS)
     show(scene(4, 'agreed'), STATUS_EVERY_MS + 1)
     expect(log).to.deep.equal([
-      'running 00:01: 1 blocks, 24 readings, 1.5 blocks/s, equal on 2 of 2, 0 behind\n',
-      'running 00:01: 3 blocks, 72 readings, 1.5 blocks/s, equal on 2 of 2, 0 behind\n',
-      'agreed 00:01: 4 blocks, 96 readings, 1.5 blocks/s, equal on 2 of 2, 0 behind\n',
+      'no witnesses: nothing becomes final\n',
+      'running 00:01: 1 blocks, 0 final, 24 readings, 1.5 blocks/s, equal on 2 of 2, 0 behind\n',
+      'running 00:01: 3 blocks, 0 final, 72 readings, 1.5 blocks/s, equal on 2 of 2, 0 behind\n',
+      'agreed 00:01: 4 blocks, 0 final, 96 readings, 1.5 blocks/s, equal on 2 of 2, 0 behind\n',
     ])
   })
 
