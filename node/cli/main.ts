@@ -4,6 +4,7 @@ import { registerBlocks } from './blocks.ts'
 import { registerConfig } from './config.ts'
 import { Context, type ExitStatus, type Register } from './context.ts'
 import { registerDemo } from './demo.ts'
+import { registerEvidence } from './evidence.ts'
 import { reportFailure } from './failure.ts'
 import { type Io, write } from './io.ts'
 import { registerJoin } from './join.ts'
@@ -29,6 +30,7 @@ const COMMANDS: readonly Register[] = [
   registerBlocks,
   registerVerify,
   registerRepair,
+  registerEvidence,
   registerMember,
   registerRead,
   registerConfig,

@@ -1,6 +1,7 @@
 /** The room where a running node answers its operator: over a socket in its directory, in the words of the command line. */
 export { type BlockLine, type BlockQuery, blockQueryOf, formatBlockLine, MAX_BLOCK_LIMIT, readBlockLines } from './block-lines.ts'
 export { askControl, type ControlAnswer, streamControl } from './client.ts'
+export { type EvidenceLine, formatEvidenceLine, readEvidenceLines } from './evidence-lines.ts'
 export { findMember, nameOf } from './member-name.ts'
 export {
   type AdmitOrder,

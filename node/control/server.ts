@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { isWattnessError, type VerifySignature, WattnessError } from '../../protocol/index.ts'
 import type { Platform } from '../platform.ts'
 import { blockQueryOf, readBlockLines } from './block-lines.ts'
+import { readEvidenceLines } from './evidence-lines.ts'
 import { type AdmitOrder, admitMember, changeRoles, revokeMember } from './membership-desk.ts'
 import { type ReplaceOrder, replaceMember } from './replacement-desk.ts'
 import { placeSocket, type SocketPlace } from './socket-path.ts'
@@ -48,6 +49,7 @@ export class ControlServer {
       ['GET /status', () => describeStatus(node, describeRunning(node, init.sources()))],
       ['GET /members', () => describeMembers(node)],
       ['GET /blocks', (url) => readBlockLines(node, blockQueryOf(parametersOf(url)))],
+      ['GET /evidence', ({ searchParams }) => readEvidenceLines(node, verify, searchParams.get('member') ?? undefined)],
       [
         'GET /verify',
         ({ searchParams }) => verifyLines(node, { platform, verify, allSignatures: searchParams.get('signatures') === 'all' }),

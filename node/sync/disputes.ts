@@ -182,6 +182,6 @@ export class Disputes {
  */
 function unsignedTail(key: Bytes, size: number): WattnessError {
   const member = toHex(key)
-  const what = `${member.slice(0, 16)}…: its first ${size} blocks, under no signature, contradict the history that its author signed`
+  const what = `${member.slice(0, 16)}…: its first ${size} blocks, under no signature, contradict what its author signed`
   return new WattnessError('STORE_DAMAGED', what, { member, height: size - 1, isUnsigned: true })
 }

@@ -137,6 +137,7 @@ describe('wrong usage of the command line', () => {
       'observe',
       'status',
       'blocks',
+      'evidence',
       'member admit',
       'member list',
       'member revoke',

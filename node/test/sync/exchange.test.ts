@@ -279,7 +279,8 @@ describe('evidence for neighbours', () => {
   it('A13: against a witness it is shown once on each channel, a bounded number at a time, to who can tell the witnesses', async () => {
     const members = MAX_EVIDENCE_SHOWN + 20
     const ledger = await LedgerStand.create(members)
-    for (let index = 1; index <= members; index++) await ledger.store.witnessEvidence.put(ledger.key(index), Uint8Array.of(index))
+    const { witnessEvidence } = ledger.store
+    for (let index = 1; index <= members; index++) await witnessEvidence.put(ledger.key(index), Uint8Array.of(index))
     await ledger.store.evidence.put(ledger.key(1), Uint8Array.of(101))
     const session = fakeSession('x')
     const exchange = new EvidenceExchange({
