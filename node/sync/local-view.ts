@@ -81,6 +81,12 @@ export class LocalView {
     return isCorrected
   }
 
+  /** Another branch of a chain is held: where it stands at the end of its revocation is to be looked up anew. */
+  forgetEnd(key: Bytes): void {
+    const member = this.#membership.member(key)
+    if (member !== undefined) this.#endRoots.delete(member.index)
+  }
+
   /** This node's own root of chain `index` at `size`, which it holds and which is in its frontier. */
   async rootAt(index: number, size: number): Promise<Bytes> {
     const member = this.#membership.at(index) as Member

@@ -2,10 +2,12 @@ import {
   type AskLeavesFrame,
   type Bytes,
   encodeRun,
+  equalBytes,
   isWattnessError,
   type Leaf,
   MAX_RUN_BYTES,
   type MissReason,
+  type WantBranchFrame,
   type WantCheckpointFrame,
   type WantFrame,
 } from '../../protocol/index.ts'
@@ -28,7 +30,7 @@ export interface ServerInit {
   readonly onAnswer?: (session: Session) => void
 }
 
-type Wanted = WantFrame | WantCheckpointFrame | AskLeavesFrame
+type Wanted = WantFrame | WantBranchFrame | WantCheckpointFrame | AskLeavesFrame
 
 /** Answers what neighbours ask for, one request at a time for each, at the pace at which the neighbour takes the answers. */
 export class Server {
@@ -61,6 +63,7 @@ export class Server {
   async #answer(session: Session, frame: Wanted): Promise<boolean> {
     try {
       if (frame.type === 'want') return await this.#sendRun(session, frame)
+      if (frame.type === 'want-branch') return await this.#sendBranch(session, frame)
       if (frame.type === 'want-checkpoint') return await this.#sendCheckpoint(session, frame)
       return session.send({ type: 'leaves', id: frame.id, ...this.#init.leaves() })
     } catch (error) {
@@ -83,6 +86,16 @@ export class Server {
     const hasRoom = session.send({ type: 'run', id, index, from, run })
     this.#init.onAnswer?.(session)
     return hasRoom
+  }
+
+  /** Rule S24: only where this is the branch that is held here; nothing beyond the size that was named. */
+  async #sendBranch(session: Session, want: WantBranchFrame): Promise<boolean> {
+    const { id, index, from, size, root } = want
+    const key = this.#init.keyAt(index)
+    const held = key && (await this.#init.store.rootAt(key, size))
+    if (held === undefined || !equalBytes(held, root)) return session.send({ type: 'miss', id, reason: 'not-held' })
+    const { maxBytes } = want
+    return this.#sendRun(session, { type: 'want', id, index, from, maxBlocks: Math.min(want.maxBlocks, size - from), maxBytes })
   }
 
   /** Blocks from `from` on under the best end there is: the last signature within reach, else the newest one and a proof. */

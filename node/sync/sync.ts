@@ -6,8 +6,6 @@ import {
   type HelloFrame,
   type Holdings,
   type Membership,
-  type Refused,
-  type SignedCheckpoint,
 } from '../../protocol/index.ts'
 import type { Channel } from '../net/index.ts'
 import type { Timer } from '../platform.ts'
@@ -15,6 +13,7 @@ import type { Outcome, StoredRun } from '../validate/index.ts'
 import { Announcer } from './announcer.ts'
 import { AttestationExchange } from './attestation-exchange.ts'
 import { CROSS_CHECK_MS, LIVE_BLOCKS } from './bounds.ts'
+import { Branches } from './branches.ts'
 import { Checker } from './checker.ts'
 import { Conduct, type Fault } from './conduct.ts'
 import { Disputes } from './disputes.ts'
@@ -23,6 +22,7 @@ import { Fetcher } from './fetcher.ts'
 import { Gatherer } from './gatherer.ts'
 import { LeafSeeker } from './leaf-seeker.ts'
 import { LocalView } from './local-view.ts'
+import { RefusedRuns } from './refused-runs.ts'
 import { Server } from './server.ts'
 import { Session } from './session.ts'
 import { NO_ATTESTATIONS, type SyncInit } from './sync-init.ts'
@@ -47,6 +47,8 @@ export class Sync {
   readonly #checker: Checker
   readonly #evidence: EvidenceExchange
   readonly attestations: AttestationExchange
+  readonly branches: Branches
+  readonly #refused: RefusedRuns
   readonly leaves: LeafSeeker
   #timer: Timer | undefined
   #stopped = false
@@ -101,14 +103,17 @@ export class Sync {
       onFault,
       onDamage,
     })
+    this.branches = new Branches({ genesis, store, platform, verify, membership: () => this.view.membership, sessions, onFault })
     const asked = { fetcher: { considerChain: (index: number) => this.#fetcher.considerChain(index) }, disputes: this.#disputes }
+    const heldSize = this.#heldSize.bind(this)
+    this.#refused = new RefusedRuns({ ...asked, view: this.view, heldSize, onFault, onDamage })
     const session = (peerHex: string): Session | undefined => this.#sessions.get(peerHex)
     this.leaves = new LeafSeeker({ session, sessions, ...asked, attestations: this.attestations, onFault })
     this.#fetcher = new Fetcher({
       platform,
       sessions,
       chainCount: () => this.view.membership.members.length,
-      ownSize: (index) => this.#heldSize(index),
+      ownSize: heldSize,
       wantedSize: (index) => this.#wantedSize(index),
       keyAt,
       backlogBytes: init.backlogBytes,
@@ -138,6 +143,7 @@ export class Sync {
     this.#stopped = true
     this.#announcer.stop()
     this.attestations.stop()
+    this.branches.stop()
     this.#fetcher.stop()
     this.#gatherer.flush()
     for (const session of [...this.#sessions.values()]) this.#end(session)
@@ -228,6 +234,13 @@ export class Sync {
     this.#checker.onChange()
   }
 
+  /** The same where the run took the place of other blocks: what neighbours were told of the chain does not hold any more. */
+  onReplaced(run: StoredRun): void {
+    this.view.forgetEnd(run.member)
+    this.onStored(run)
+    this.#guard(this.view.readEnds().then(() => this.crossCheck()))
+  }
+
   /** A chain stopped being wanted, or its leaf became a named one. */
   onQuarantine(): void {
     this.#checker.onChange()
@@ -252,27 +265,7 @@ export class Sync {
 
   /** What the door said of a run that this neighbour sent, by gossip or by sync. */
   noteRefusal(peerHex: string, outcome: Exclude<Outcome, { verdict: 'accept' }>, index?: number): void {
-    const session = this.#sessions.get(peerHex)
-    if (outcome.announced !== undefined) this.#noteAnnounced(session, outcome.announced, outcome)
-    if (session !== undefined && outcome.verdict === 'reject') {
-      const where = index === undefined ? '' : ` in chain ${index}`
-      this.#charge(session, 'rejected-run', `${outcome.code}${where}: ${outcome.message}`)
-    }
-  }
-
-  #noteAnnounced(session: Session | undefined, announced: SignedCheckpoint, { code, data }: Refused): void {
-    const index = this.view.membership.member(announced.member)?.index
-    if (index === undefined) return
-    if (code === 'CONFLICT') {
-      this.#guard(this.#disputes.settleConflict(announced))
-    } else if (session !== undefined && code === 'FORK') {
-      const held = this.#heldSize(index)
-      // It was judged by blocks that may not be written yet: below the fork both hold the same, and nobody is to blame for it.
-      if (held >= (data['height'] as number)) this.#disputes.open(session, index, Math.min(announced.size, held))
-    } else if (session !== undefined) {
-      session.learn(index, announced.size)
-      this.#fetcher.considerChain(index)
-    }
+    this.#refused.note(this.#sessions.get(peerHex), outcome, index)
   }
 
   #heldSize(index: number): number {
@@ -319,16 +312,19 @@ export class Sync {
       case 'announce':
         return this.#onAnnounce(session, frame)
       case 'want':
+      case 'want-branch':
       case 'want-checkpoint':
       case 'ask-leaves':
         return this.#server.onWant(session, frame)
       case 'run':
-        return this.#fetcher.onRun(session, frame)
+        if (!this.branches.onRun(session, frame)) this.#fetcher.onRun(session, frame)
+        return
       case 'miss':
         this.#fetcher.onMiss(session, frame.id, frame.reason)
         this.#disputes.onMiss(session, frame.id, frame.reason)
         this.#checker.onMiss(session, frame.id)
         this.attestations.onMiss(session, frame.id)
+        this.branches.onMiss(session, frame.id)
         return
       case 'checkpoint':
         return this.#guard(this.#disputes.onCheckpoint(session, frame))
@@ -394,6 +390,7 @@ export class Sync {
     this.#server.onSessionEnd(session)
     this.#disputes.onSessionEnd(session)
     this.attestations.onSessionEnd(session)
+    this.branches.onSessionEnd(session)
     this.#fetcher.onSessionEnd(session)
     session.channel.close()
   }

@@ -15,6 +15,7 @@ import {
 } from '../../protocol/index.ts'
 import type { Clock } from '../platform.ts'
 import type { LedgerStore } from '../store/index.ts'
+import { type Adoption, type Branch, checkBranch, storeBranch } from './adoption.ts'
 import { type CheckedRun, checkRun } from './checked-run.ts'
 import { type Job, type Lane, Lanes, type Outcome, type OwnSeal } from './lanes.ts'
 import type { VerifyPool } from './pool.ts'
@@ -41,6 +42,9 @@ const REFUSED_BY_STORE: ReadonlySet<string> = new Set([
   'FINAL_CONFLICT',
   'LIMIT_EXCEEDED',
 ])
+
+/** What an adoption waits with: its runs are not its own memory. */
+const NO_BYTES = new Uint8Array(0)
 
 /** A checked and stored run, as everything behind the door sees it. */
 export interface StoredRun {
@@ -111,13 +115,26 @@ export class Door {
     } catch (error) {
       return Promise.resolve(refusalOf(error))
     }
+    return this.#enqueue(memberHex, { bytes, own })
+  }
+
+  /**
+   * Takes a branch in the place of what is held behind the fork: see `checkBranch`. In the chain's own turn: what came before is
+   * written first, and nothing that comes after is looked at before `told` was called. Never rejects.
+   */
+  adopt(branch: Branch, told: (run: StoredRun) => void): Promise<Outcome> {
+    if (this.#stopped) return Promise.resolve(busy('the node is stopping'))
+    return this.#enqueue(toHex(branch.member), { bytes: NO_BYTES, own: undefined, adoption: { branch, told } })
+  }
+
+  #enqueue(memberHex: string, job: Omit<Job, 'resolve'>): Promise<Outcome> {
     return new Promise((answer) => {
       const resolve = (outcome: Outcome): void => {
         this.#unanswered--
         answer(outcome)
         if (this.#unanswered === 0) for (const told of this.#whenAnswered.splice(0)) told()
       }
-      if (!this.#lanes.add(memberHex, { bytes, own, resolve })) {
+      if (!this.#lanes.add(memberHex, { ...job, resolve })) {
         answer(busy(`${this.#lanes.bytes} bytes wait to be checked`))
         return
       }
@@ -141,6 +158,10 @@ export class Door {
       if (this.#settling !== undefined) await this.#settling
       const job = this.#lanes.take(lane)
       lane.busy = true
+      if (job.adoption !== undefined) {
+        void this.#adopt(lane, job, job.adoption)
+        continue
+      }
       if (this.#init.pool !== undefined && job.bytes.length >= POOL_MIN_BYTES) {
         void this.#checkElsewhere(lane, job)
         continue
@@ -178,6 +199,28 @@ export class Door {
     if (epoch === lane.epoch) this.#settle(lane, job, run)
     else this.#lanes.putBack(lane, job)
     this.#write()
+    this.#wake()
+  }
+
+  async #adopt(lane: Lane, job: Job, { branch, told }: Adoption): Promise<void> {
+    while (lane.unwritten > 0) {
+      this.#write()
+      await new Promise<void>((resolve) => {
+        lane.onWritten = resolve
+      })
+    }
+    if (this.#settling !== undefined) await this.#settling
+    const { store, genesis, clock, verify, membership, turn } = this.#init
+    const context = { genesis, membership: membership(), nowMs: clock.now(), verify }
+    const run = await checkBranch(branch, store, context, turn).catch(refusalOf)
+    const outcome = run.verdict === 'accept' ? await storeBranch(store, run).catch(notStored) : run
+    this.#recent.forget(branch.member)
+    if (outcome.verdict === 'accept' && run.verdict === 'accept') {
+      this.#recent.put(run.member, run.state)
+      told({ member: run.member, from: run.from, blocks: run.blocks, state: run.state, own: false })
+    }
+    lane.busy = false
+    this.#lanes.answer(lane, job, outcome)
     this.#wake()
   }
 
@@ -269,7 +312,10 @@ export class Door {
 
   #onWritten({ lane, job, run }: Checked): void {
     lane.unwritten--
-    if (lane.unwritten === 0) lane.ahead = undefined
+    if (lane.unwritten === 0) {
+      lane.ahead = undefined
+      lane.onWritten?.()
+    }
     this.#recent.put(run.member, run.state)
     try {
       this.#tell(run, job.own !== undefined)

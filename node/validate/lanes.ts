@@ -1,4 +1,5 @@
 import type { Bytes, ChainState, Refused } from '../../protocol/index.ts'
+import type { Adoption } from './adoption.ts'
 
 /** What a submitter adds to a run that this node sealed itself. */
 export interface OwnSeal {
@@ -14,6 +15,8 @@ export type Outcome =
 export interface Job {
   readonly bytes: Bytes
   readonly own: OwnSeal | undefined
+  /** A branch instead of a run. */
+  readonly adoption?: Adoption
   readonly resolve: (outcome: Outcome) => void
 }
 
@@ -30,6 +33,8 @@ export interface Lane {
   ahead: ChainState | undefined
   /** Checked runs of this lane that wait for their write. */
   unwritten: number
+  /** Called when nothing of this lane waits for its write any more. */
+  onWritten: (() => void) | undefined
   /** Counts failed writes: a check that began before one is made again. */
   epoch: number
 }
@@ -58,7 +63,7 @@ export class Lanes {
     if (job.own === undefined && this.#bytes + job.bytes.length > this.#maxBytes) return false
     let lane = this.#lanes.get(memberHex)
     if (lane === undefined) {
-      lane = { memberHex, jobs: [], busy: false, ahead: undefined, unwritten: 0, epoch: 0 }
+      lane = { memberHex, jobs: [], busy: false, ahead: undefined, unwritten: 0, onWritten: undefined, epoch: 0 }
       this.#lanes.set(memberHex, lane)
     }
     lane.jobs.push(job)
@@ -106,6 +111,7 @@ export class Lanes {
     lane.epoch++
     lane.ahead = undefined
     lane.unwritten = 0
+    lane.onWritten?.()
     this.release(lane)
   }
 

@@ -24,6 +24,11 @@ export class RecentRoots {
     if (ends.length > PER_CHAIN) ends.shift()
   }
 
+  /** Another branch of the chain is held. */
+  forget(member: Bytes): void {
+    this.#chains.delete(toHex(member))
+  }
+
   get(member: Bytes, size: number): End | undefined {
     return this.#chains.get(toHex(member))?.findLast((end) => end.size === size)
   }
