@@ -30,16 +30,16 @@ export interface Final extends Leaf {
 }
 
 /**
- * Leaves kept of one witness, epoch and chain that are off the branch held here, and as many beyond it: the largest, which is
- * all that an honest one needs, and those shown last. What a liar's others push out comes in again when it is shown again.
+ * Leaves kept of one witness, epoch and chain on the branch held here, off it, and beyond it, each: the largest, and those shown
+ * last. A smaller one may lie on another branch too; what is pushed out comes in again when it is shown again.
  */
-export const MAX_OTHER_LEAVES = 4
+export const MAX_KEPT_LEAVES = 4
 
 /** What the witnesses of one epoch have attested of one chain. */
 interface Tally {
-  /** By witness: its largest leaf on the branch held here. */
-  readonly own: Map<number, Leaf>
-  /** By witness: leaves of other branches, as `keptLeaves` keeps them. */
+  /** By witness: leaves on the branch held here that are of the epoch, as `keptLeaves` keeps them. */
+  readonly own: Map<number, readonly Leaf[]>
+  /** By witness: leaves of other branches, in the same way. */
   readonly other: Map<number, readonly Leaf[]>
   /** By witness: leaves larger than the chain as held, in the same way. */
   readonly ahead: Map<number, readonly Leaf[]>
@@ -69,9 +69,12 @@ export class Finality {
     this.#begun = this.#latestBegun()
   }
 
-  /** What was final before a restart; never less than it was. */
-  restore(member: number, final: Final): void {
-    this.#advance(member, final)
+  /**
+   * What was final before a restart, or has turned out to be with another branch at hand (rule W14), and is held now. Never
+   * less than it was. Answers as `note` does.
+   */
+  restore(member: number, final: Final): Final | undefined {
+    return this.#advance(member, final) ? this.#begin(member, final) : undefined
   }
 
   final(member: number): Final | undefined {
@@ -122,10 +125,12 @@ export class Finality {
   replaced(member: number, from: number): Vote[] {
     const votes: Vote[] = []
     for (const [epoch, { own, other }] of this.#tallies.get(member) ?? []) {
-      for (const [witness, { size, root }] of own) {
-        if (size <= from) continue
-        own.delete(witness)
-        votes.push({ epoch, witness, member, size, root })
+      for (const [witness, leaves] of own) {
+        own.set(
+          witness,
+          leaves.filter(({ size }) => size <= from),
+        )
+        for (const leaf of leaves) if (leaf.size > from) votes.push({ epoch, witness, member, ...leaf })
       }
       for (const [witness, leaves] of other) {
         for (const { size, root } of leaves) votes.push({ epoch, witness, member, size, root })
@@ -136,20 +141,23 @@ export class Finality {
   }
 
   /**
-   * Rule W14: leaves off the branch held here or beyond it that may be final where they lie, largest first: at least a quorum
-   * of one epoch has such leaves that are no smaller, and they lie above what is final here.
+   * Rule W14: leaves off the branch held here or beyond it that are needed to see what is final, largest first: a quorum of one
+   * epoch has leaves above what is final here, and these are among them. Where they lie tells which of them make one branch.
    */
   candidates(member: number): Final[] {
     const found: Final[] = []
     const floor = this.#finals.get(member)?.size ?? 0
-    for (const [epoch, tally] of this.#begunTallies(member)) {
+    for (const [epoch, { own, other, ahead }] of this.#begunTallies(member)) {
       const { quorum, witnesses } = this.#epochs.get(epoch) as Epoch
-      const byWitness = witnesses.map((witness) => [...(tally.other.get(witness) ?? []), ...(tally.ahead.get(witness) ?? [])])
-      for (const leaf of byWitness.flat()) {
-        const support = byWitness.filter((leaves) => leaves.some(({ size }) => size >= leaf.size)).length
-        const isNew = !found.some((each) => isSameLeaf(each, leaf))
-        if (leaf.size > floor && quorum !== undefined && support >= quorum && isNew) found.push({ ...leaf, epoch })
+      let support = 0
+      const unplaced: Leaf[] = []
+      for (const witness of witnesses) {
+        const off = [...(other.get(witness) ?? []), ...(ahead.get(witness) ?? [])].filter(({ size }) => size > floor)
+        if (off.length > 0 || largestSize(own.get(witness)) > floor) support++
+        unplaced.push(...off)
       }
+      if (quorum === undefined || support < quorum) continue
+      for (const leaf of unplaced) if (!found.some((each) => isSameLeaf(each, leaf))) found.push({ ...leaf, epoch })
     }
     return found.sort((a, b) => b.size - a.size)
   }
@@ -166,8 +174,8 @@ export class Finality {
         if (leaf.size <= (largest.get(witness)?.size ?? 0) || !on(leaf) || leafEpoch(member, leaf.size) !== epoch) return
         largest.set(witness, leaf)
       }
-      for (const [witness, leaf] of own) consider(witness, leaf)
-      for (const kept of [other, ahead]) for (const [witness, leaves] of kept) for (const leaf of leaves) consider(witness, leaf)
+      for (const kept of [own, other, ahead])
+        for (const [witness, leaves] of kept) for (const leaf of leaves) consider(witness, leaf)
       const final = this.#quorumLeaf(epoch, largest)
       if (final !== undefined && final.size > (best?.size ?? this.#finals.get(member)?.size ?? 0)) best = final
     }
@@ -197,20 +205,27 @@ export class Finality {
 
   #count(vote: Vote): Final | undefined {
     const { own } = this.#tally(vote)
-    if ((own.get(vote.witness)?.size ?? 0) >= vote.size) return undefined
-    own.set(vote.witness, { size: vote.size, root: vote.root })
-    let final = this.#recount(vote.member, vote.epoch)
-    if (vote.member !== 0 || final === undefined) return final
-    // The next epoch may have begun by it, and the votes of its witnesses count from now on.
-    for (let epoch = vote.epoch + 1; epoch <= this.#begun; epoch++) final = this.#recount(0, epoch) ?? final
-    return final
+    const leaves = own.get(vote.witness) ?? []
+    own.set(vote.witness, keptLeaves(leaves, vote))
+    if (largestSize(leaves) >= vote.size) return undefined
+    const final = this.#recount(vote.member, vote.epoch)
+    return final && this.#begin(vote.member, final)
+  }
+
+  /** The registrar's chain: the next epoch may have begun by what is final now, and the votes of its witnesses count. */
+  #begin(member: number, final: Final): Final {
+    let last = final
+    if (member === 0) for (let epoch = final.epoch + 1; epoch <= this.#begun; epoch++) last = this.#recount(0, epoch) ?? last
+    return last
   }
 
   #recount(member: number, epoch: number): Final | undefined {
     const own = this.#tallies.get(member)?.get(epoch)?.own
     // Rule W10: before its witnesses are final, anybody can have named them.
     if (own === undefined || epoch > this.#begun) return undefined
-    const final = this.#quorumLeaf(epoch, own)
+    const largest = new Map<number, Leaf>()
+    for (const [witness, leaves] of own) if (leaves.length > 0) largest.set(witness, largestOf(leaves))
+    const final = this.#quorumLeaf(epoch, largest)
     return final !== undefined && this.#advance(member, final) ? final : undefined
   }
 
@@ -236,11 +251,18 @@ function isSameLeaf(a: Leaf, b: Leaf): boolean {
   return a.size === b.size && equalBytes(a.root, b.root)
 }
 
+function largestOf(leaves: readonly Leaf[]): Leaf {
+  return leaves.reduce((best, leaf) => (leaf.size > best.size ? leaf : best))
+}
+
+function largestSize(leaves: readonly Leaf[] = []): number {
+  return leaves.length === 0 ? 0 : largestOf(leaves).size
+}
+
 /** The largest leaf, and of the others those that were shown last, in that order. */
 function keptLeaves(kept: readonly Leaf[], { size, root }: Leaf): readonly Leaf[] {
   const shown = { size, root }
   const leaves = [...kept.filter((leaf) => !isSameLeaf(leaf, shown)), shown]
-  if (leaves.length <= MAX_OTHER_LEAVES) return leaves
-  const largest = leaves.reduce((best, leaf) => (leaf.size > best.size ? leaf : best))
-  return leaves.toSpliced(leaves[0] === largest ? 1 : 0, 1)
+  if (leaves.length <= MAX_KEPT_LEAVES) return leaves
+  return leaves.toSpliced(leaves[0] === largestOf(leaves) ? 1 : 0, 1)
 }

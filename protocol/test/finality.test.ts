@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import type { LeafStanding } from '../attestation-leaves.ts'
 import type { Epochs } from '../epochs.ts'
-import { type Final, Finality, MAX_OTHER_LEAVES, type Vote, votesOf } from '../finality.ts'
+import { type Final, Finality, MAX_KEPT_LEAVES, type Vote, votesOf } from '../finality.ts'
 import type { Leaf } from '../frames.ts'
 import { epochsAfter, leafOn } from './witness-setting.ts'
 
@@ -217,15 +217,23 @@ describe('finality', () => {
     const finality = new Finality(still)
     note(finality, [onB(5)(1), onB(6)(2)], 'other')
     expect(finality.candidates(METER)).to.deep.equal([])
-    note(finality, [onB(9)(3)], 'ahead')
-    expect(finality.candidates(METER)).to.deep.equal([{ ...leafOn('b', 5), epoch: 0 }])
-    note(finality, [onB(6)(4), onB(5)(4)], 'other')
-    expect(finality.candidates(METER)).to.deep.equal([
-      { ...leafOn('b', 6), epoch: 0 },
-      { ...leafOn('b', 5), epoch: 0 },
-    ])
+    note(finality, [onB(9)(3), onB(9)(2)], 'ahead')
+    expect(finality.candidates(METER)).to.deep.equal([9, 6, 5].map((size) => ({ ...leafOn('b', size), epoch: 0 })))
     finality.restore(METER, { ...leafOn('a', 5), epoch: 0 })
-    expect(finality.candidates(METER).map(({ size }) => size)).to.deep.equal([6])
+    expect(finality.candidates(METER)).to.deep.equal([])
+    note(finality, [onA(6)(4)])
+    expect(finality.candidates(METER).map(({ size }) => size)).to.deep.equal([9, 6])
+  })
+
+  it('W14: with leaves on two branches what is below the fork can be final', () => {
+    const finality = new Finality(still)
+    note(finality, [onA(2)(1), onA(5)(1), onA(3)(2)])
+    note(finality, [onB(5)(3)], 'other')
+    expect(finality.candidates(METER)).to.deep.equal([{ ...leafOn('b', 5), epoch: 0 }])
+    const final = finality.finalOn(METER, isOnB, epoch0)
+    expect(final).to.deep.equal({ ...leafOn('a', 2), epoch: 0 })
+    expect(finality.restore(METER, final as Final)).to.deep.equal(final)
+    expect(finality.restore(METER, final as Final)).to.equal(undefined)
   })
 
   it('W14: what is final on the other branch, counting all that lies on it', () => {
@@ -256,14 +264,14 @@ describe('finality', () => {
     expect(finality.final(METER)?.size).to.equal(4)
   })
 
-  for (const standing of ['other', 'ahead'] as const) {
-    it(`W14: of one witness's leaves ${standing === 'other' ? 'on other branches' : 'beyond the chain'} the largest is kept, and those shown last`, () => {
+  for (const standing of ['own', 'other', 'ahead'] as const) {
+    it(`W14: of one witness's leaves the largest is kept, and those shown last (${standing})`, () => {
       const finality = new Finality(still)
       const shown = [7, 90, 8, 9, 10, 8, 11].map((size) => onB(size)(1))
       note(finality, shown, standing)
       const kept = finality.takeReached(METER, 99).concat(finality.replaced(METER, 0))
       expect(kept.map(({ size }) => size)).to.deep.equal([90, 10, 8, 11])
-      expect(kept).to.have.length(MAX_OTHER_LEAVES)
+      expect(kept).to.have.length(MAX_KEPT_LEAVES)
     })
   }
 
