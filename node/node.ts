@@ -9,8 +9,11 @@ import {
   type LabelRecord,
   type Membership,
   type MembershipOperation,
+  type ProofFile,
   type Roles,
   toHex,
+  WattnessError,
+  type WitnessResponse,
 } from '../protocol/index.ts'
 import { NodeEmitter, type NodeEventName, type NodeEvents } from './events.ts'
 import { Healer } from './healing.ts'
@@ -22,7 +25,7 @@ import type { Sealed } from './seal/index.ts'
 import type { NodeSettings } from './settings.ts'
 import type { Appended, LedgerStore, SpoolItem } from './store/index.ts'
 import type { Sync } from './sync/index.ts'
-import { EpochBook } from './witness/index.ts'
+import { COSIGN_PROTOCOL, EpochBook, encodeCosignAnswer } from './witness/index.ts'
 
 /** One node of the neighbourhood: a member that seals and replicates, or an observer that only replicates. */
 export class LedgerNode {
@@ -114,6 +117,7 @@ export class LedgerNode {
     gossip.start()
     reactions.start()
     if (this.isRegistrar && settings.seals) joins.serve(network)
+    network.serve(COSIGN_PROTOCOL, async (request) => encodeCosignAnswer(await this.addCheckpoint(request)))
     const configured = new Set(settings.bootstrap.flatMap((address) => network.keyOf(address) ?? []).map((key) => toHex(key)))
     await network.start({
       admits: (key, direction) =>
@@ -215,5 +219,25 @@ export class LedgerNode {
   /** Writes operations into the registrar's chain. */
   changeMembership(operations: readonly MembershipOperation[]): Promise<Sealed> {
     return this.#parts.ownChain.sealMembership(operations)
+  }
+
+  /** A request for a cosignature, as c2sp.org/tlog-witness has it, from wherever it came. */
+  addCheckpoint(body: Bytes): Promise<WitnessResponse> {
+    return this.#parts.witnessing.cosigning.answer(body)
+  }
+
+  /** The newest checkpoint that this node cosigned since it started, as a note, by the SHA-256 of its origin in hex. */
+  cosigned(originHash: string): string | undefined {
+    return this.#parts.witnessing.cosigning.cosigned(originHash)
+  }
+
+  /**
+   * One block with all that proves it to a stranger, cosigned by the witnesses. Throws MEMBER_UNKNOWN, BLOCK_UNKNOWN,
+   * CHECKPOINT_UNKNOWN, NO_WITNESSES, NOT_FINAL, QUORUM_MISSING, BUSY.
+   */
+  async prove(key: Bytes, height: number): Promise<ProofFile> {
+    const member = this.membership.member(key)
+    if (member !== undefined) return this.#parts.witnessing.prover.prove(member, height)
+    throw new WattnessError('MEMBER_UNKNOWN', `${toHex(key)} is no member`)
   }
 }

@@ -20,7 +20,7 @@ import { Sealer, SealGate, SealSchedule } from './seal/index.ts'
 import { announceDelayOf, attestDelayOf } from './settings.ts'
 import { Sync } from './sync/index.ts'
 import { createVerifyPool, Door, EvidenceDesk, type VerifyPool } from './validate/index.ts'
-import { type EpochBook, Witnessing } from './witness/index.ts'
+import { askWitness, type EpochBook, Witnessing } from './witness/index.ts'
 
 /** The rooms of one node, put together; nothing runs yet. */
 export interface NodeParts {
@@ -223,10 +223,12 @@ export function createParts(init: NodeInit, roster: Roster, book: EpochBook, eve
     askLeaves: (attestation, sourceHex) => sync.leaves.ask(attestation, sourceHex),
     askClosings: (epoch) => sync.attestations.askClosings(epoch),
     onDiffering: (index, leaf, sourceHex) => sync.leaves.dispute(index, leaf.size, sourceHex),
+    onContradiction: (evidence) => desk.take(evidence, 'own'),
     onAttestation: (attestation, bytes, sourceHex) => reactions.onAttestation(attestation, bytes, sourceHex),
     onFinal: (changes) => reactions.onFinal(changes),
     onEpoch: (number) => events.emit('epoch', { number }),
     onHalted: (reason) => events.emit('witnessHalted', { reason }),
+    askWitness: (witness, request, signal) => askWitness(network, dialer.known(), witness, request, signal),
     onError: (error) => events.emit('damage', { error }),
   })
 

@@ -15,15 +15,19 @@ import {
   type Resolution,
   type SignedAttestation,
   type Signer,
+  toUtf8,
   type VerifySignature,
+  type WitnessResponse,
 } from '../../protocol/index.ts'
 import type { Clock, Timers } from '../platform.ts'
 import type { LedgerStore } from '../store/index.ts'
 import { AttestationDesk, type AttestationOutcome } from './attestation-desk.ts'
 import { Attester } from './attester.ts'
+import { Contradictions } from './contradictions.ts'
 import { CosignDesk } from './cosign.ts'
 import { type FinalChange, FinalityKeeper } from './finality-keeper.ts'
 import { OwnChains } from './own-chains.ts'
+import { Prover } from './prover.ts'
 import { SigningTurn } from './signing-turn.ts'
 
 export interface WitnessingInit {
@@ -52,6 +56,8 @@ export interface WitnessingInit {
   readonly askClosings: (epoch: number) => void
   /** A leaf of another branch than the held one: the checkpoint behind it is evidence, or nobody has it. */
   readonly onDiffering: (index: number, leaf: Leaf, sourceHex: string | undefined) => void
+  /** A witness has contradicted itself: evidence of kind 2, to be judged, stored and shown like any. */
+  readonly onContradiction: (evidence: Bytes) => Promise<unknown>
   /** An attestation that neighbours may not have. `sourceHex`: who showed it, or 'own'. */
   readonly onAttestation: (attestation: SignedAttestation, bytes: Bytes, sourceHex: string) => void
   /** On the disk. */
@@ -59,6 +65,8 @@ export interface WitnessingInit {
   readonly onEpoch: (epoch: number) => void
   /** For good: this key has signed what this node has no record of. */
   readonly onHalted: (reason: string) => void
+  /** Another witness, with what it is to cosign. */
+  readonly askWitness: (witness: Bytes, request: string, signal: AbortSignal) => Promise<WitnessResponse>
   readonly onError: (error: Error) => void
 }
 
@@ -68,9 +76,11 @@ export class Witnessing {
   readonly #chains: OwnChains
   readonly #keeper: FinalityKeeper
   readonly #desk: AttestationDesk
+  readonly #contradictions: Contradictions
   readonly #attester: Attester
   /** What others ask this witness to sign. */
   readonly cosigning: CosignDesk
+  readonly prover: Prover
   readonly #words = new Set<string>()
   #hasHeard = false
 
@@ -88,6 +98,15 @@ export class Witnessing {
       },
       onError,
     })
+    this.#contradictions = new Contradictions({
+      store,
+      timers,
+      chains: this.#chains,
+      held,
+      ownLeavesOf: (attestation) => this.#desk.ownLeavesOf(attestation),
+      onFound: init.onContradiction,
+      onError,
+    })
     this.#desk = new AttestationDesk({
       store,
       genesis,
@@ -97,6 +116,7 @@ export class Witnessing {
       selfKey: signer.publicKey,
       chains: this.#chains,
       keeper: this.#keeper,
+      contradictions: this.#contradictions,
       epochs,
       held,
       own: init.own,
@@ -141,6 +161,20 @@ export class Witnessing {
       turn,
       onRecorded: () => this.#attester.poke(),
     })
+    this.prover = new Prover({
+      store,
+      genesis,
+      verify,
+      clock,
+      timers,
+      chains: this.#chains,
+      epochs,
+      ownLeavesOf: (attestation) => this.#desk.ownLeavesOf(attestation),
+      ask: (witness, request, signal) =>
+        equalBytes(witness, signer.publicKey)
+          ? this.cosigning.answer(toUtf8(request))
+          : init.askWitness(witness, request, signal),
+    })
   }
 
   /** Counts what was stored before; nothing is signed yet. */
@@ -155,6 +189,8 @@ export class Witnessing {
 
   async stop(): Promise<void> {
     this.#desk.stop()
+    this.#contradictions.stop()
+    this.prover.stop()
     await this.#attester.stop()
     await this.cosigning.stop()
     await this.#keeper.stop()
@@ -212,12 +248,14 @@ export class Witnessing {
     if (index === undefined) return
     this.#keeper.grew(index).catch(this.#init.onError)
     this.#desk.onGrew()
+    this.#contradictions.onGrew()
     this.#attester.poke()
   }
 
   /** Another branch of a chain is held from height `from` on. */
   async onReplaced(index: number, from: number): Promise<void> {
     await this.#keeper.replaced(index, from)
+    await this.#contradictions.onReplaced()
     this.#desk.onGrew()
     this.#attester.poke()
   }
