@@ -89,7 +89,7 @@ export class LedgerStore extends LedgerReads {
 
   /**
    * Opens the store in `kv`, migrates it forward, loads every head and checks it. What was damaged is in `damage`: those
-   * chains end at their longest intact prefix. Throws STORE_NEWER, STORE_OTHER_NETWORK, STORE_DAMAGED.
+   * chains end at what is vouched for. Throws STORE_NEWER, STORE_OTHER_NETWORK, STORE_DAMAGED.
    */
   static async open(init: LedgerStoreInit): Promise<LedgerStore> {
     const { kv, networkId } = init
@@ -305,7 +305,7 @@ export class LedgerStore extends LedgerReads {
     }
   }
 
-  /** Takes a chain back to its longest intact prefix of at most `size` blocks, so that the rest is fetched again. */
+  /** Takes a chain back to what is vouched for of its first `size` blocks, so that the rest is fetched again. */
   cutBack(member: Uint8Array, size: number, what: string): Promise<ChainState | undefined> {
     return this.inTurn(async () => {
       await this.#writer.ready()
