@@ -25,6 +25,7 @@ import {
 import type { Clock, Timer, Timers } from '../platform.ts'
 import type { LedgerStore } from '../store/index.ts'
 import { WitnessAllowance } from './allowance.ts'
+import type { Contradictions } from './contradictions.ts'
 import type { FinalityKeeper } from './finality-keeper.ts'
 import type { OwnChains } from './own-chains.ts'
 
@@ -52,6 +53,7 @@ export interface AttestationDeskInit {
   readonly selfKey: Bytes
   readonly chains: OwnChains
   readonly keeper: FinalityKeeper
+  readonly contradictions: Pick<Contradictions, 'note'>
   readonly epochs: () => Epochs
   /** After every block held of the registrar's chain (rule A5). */
   readonly held: () => Membership
@@ -203,7 +205,7 @@ export class AttestationDesk {
   /** Every leaf that is not named is this node's own: only what has grown since is placed. */
   async #placeEqual(shown: Shown): Promise<void> {
     const { attestation } = shown
-    const { keeper, chains } = this.#init
+    const { keeper, chains, contradictions } = this.#init
     const before = this.#counted.get(nameOf(shown)) ?? []
     const named = new Map(attestation.named.map((leaf) => [leaf.index, leaf]))
     const votes: Vote[] = []
@@ -217,17 +219,19 @@ export class AttestationDesk {
     this.#counted.set(nameOf(shown), attestation.frontier)
     await keeper.place(votes)
     await this.#tellDiffering(shown, votes)
+    await contradictions.note(attestation)
   }
 
   /** Leaves that were supplied, and fit the signed root. */
   async #place(shown: Shown, leaves: readonly Leaf[]): Promise<void> {
-    const { epochs, keeper } = this.#init
+    const { epochs, keeper, contradictions } = this.#init
     const votes = votesOf(epochs(), shown.witness, shown.attestation, leaves)
     await keeper.place(votes)
     await this.#tellDiffering(
       shown,
       leaves.map((leaf, member) => ({ ...leaf, member })),
     )
+    await contradictions.note(shown.attestation, leaves)
   }
 
   async #tellDiffering({ sourceHex }: Shown, leaves: readonly (Leaf & { readonly member: number })[]): Promise<void> {
