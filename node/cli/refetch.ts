@@ -33,6 +33,8 @@ export interface Refetched {
   readonly wanted: ReadonlyMap<string, number>
   /** Members whose chains are stopped by evidence, and members whose label is known. */
   readonly quarantined: ReadonlySet<string>
+  /** Members against whom there is evidence as witnesses. */
+  readonly contradicted: ReadonlySet<string>
   readonly labelled: ReadonlySet<string>
   /** Readings that no block holds. */
   readonly waiting: number
@@ -87,6 +89,7 @@ export async function refetch(init: RefetchInit): Promise<Refetched> {
       sizes: sizesOf(node),
       wanted,
       quarantined: new Set(members.filter(({ key }) => store.quarantined(key)).map(({ keyHex }) => keyHex)),
+      contradicted: new Set(members.filter(({ key }) => store.witnessEvidence.has(key)).map(({ keyHex }) => keyHex)),
       labelled: new Set(members.filter(({ label }) => label !== undefined).map(({ keyHex }) => keyHex)),
       waiting: store.spool.size,
       report,

@@ -177,6 +177,10 @@ function lostOf({ before, after }: Mended, refetched: Refetched | undefined, cha
     if (isLabel && refetched?.labelled.has(member.key) !== true) lost.push(`the label of ${nameOf(member)}`)
     const isDamaged = kind === 'evidence' && what.includes('checksum')
     if (isDamaged && refetched?.quarantined.has(member.key) !== true) lost.push(`the evidence against ${nameOf(member)}`)
+    const isOfWitness = kind === 'witness-evidence' && what.includes('checksum')
+    if (isOfWitness && refetched?.contradicted.has(member.key) !== true) {
+      lost.push(`the evidence against ${nameOf(member)} as a witness`)
+    }
   }
   const last = refetched?.report ?? after
   for (const { fault, ...chain } of last.chains) {

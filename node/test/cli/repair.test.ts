@@ -4,7 +4,7 @@ import { expect } from 'chai'
 import type { RepairResult } from '../../cli/repair.ts'
 import { openNode } from '../../index.ts'
 import { put } from '../../store/index.ts'
-import { blockKey, chainKey, evidenceKey, labelKey, metaKey, spoolKey } from '../../store/keys.ts'
+import { blockKey, chainKey, evidenceKey, labelKey, metaKey, spoolKey, witnessEvidenceKey } from '../../store/keys.ts'
 import { inspectionDirectory, ledgerDirectory } from '../../store/layout.ts'
 import { checkRecord, sealRecord } from '../../store/record.ts'
 import { event, json, type Said, say, start } from './command-line.ts'
@@ -114,6 +114,20 @@ describe('wattness repair', () => {
       ['registrar', false],
       ['meter', false],
       ['other', false],
+    ])
+  })
+
+  it('says which evidence was lost, of each kind', async () => {
+    const dir = await node.copy()
+    const meter = node.signer.publicKey
+    await node.tamper(dir, (kv) =>
+      kv.batch([evidenceKey, witnessEvidenceKey].map((keyOf) => put(keyOf(meter), new Uint8Array(300).fill(1)))),
+    )
+    const said = await node.repair(dir)
+    expect(said.status).to.equal(1)
+    expect(resultOf(said).lost).to.deep.equal([
+      'the evidence against member 1 "meter"',
+      'the evidence against member 1 "meter" as a witness',
     ])
   })
 
