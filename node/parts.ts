@@ -137,7 +137,7 @@ export function createParts(init: NodeInit, roster: Roster, book: EpochBook, eve
         isGossiped: () => gossip.blocksOn,
         stored: () => witnessing.stored(),
         take: (bytes, source) => witnessing.take(bytes, source),
-        leavesOf: (witness, epoch, sequence) => witnessing.leavesOf(witness, epoch, sequence),
+        leavesOf: (asked) => witnessing.leavesOf(asked),
         closingsOf: (epoch) => witnessing.closingsOf(epoch),
         onTold: (session) => witnessing.onTold(session.peerHex),
       },

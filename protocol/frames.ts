@@ -140,13 +140,14 @@ export interface AttestationsFrame {
   readonly attestations: readonly Uint8Array[]
 }
 
-/** Rule S22: send the leaves that this attestation's heads root is over. */
+/** Rule S22: send the leaves that this attestation's heads root is over. A witness may have signed two of one sequence. */
 export interface AskAttestedLeavesFrame {
   readonly type: 'ask-attested-leaves'
   readonly id: number
   readonly witness: Uint8Array
   readonly epoch: number
   readonly sequence: number
+  readonly headsRoot: Uint8Array
 }
 
 /** In member order, as many as the attestation's frontier is long. */

@@ -36,11 +36,12 @@ export const attestations: Form<AttestationsFrame> = {
 
 export const askAttestedLeaves: Form<AskAttestedLeavesFrame> = {
   code: 15,
-  write(writer, { id, witness, epoch, sequence }) {
+  write(writer, { id, witness, epoch, sequence, headsRoot }) {
     putId(writer, id)
     putFixed(writer, witness, KEY_BYTES, 'witness key')
     putEpoch(writer, epoch)
     putNumber(writer, sequence, 1, Number.MAX_SAFE_INTEGER, 'sequence')
+    putFixed(writer, headsRoot, HASH_BYTES, 'heads root')
   },
   read: (reader) => ({
     type: 'ask-attested-leaves',
@@ -48,6 +49,7 @@ export const askAttestedLeaves: Form<AskAttestedLeavesFrame> = {
     witness: takeFixed(reader, KEY_BYTES),
     epoch: takeEpoch(reader),
     sequence: takeNumber(reader, 1, Number.MAX_SAFE_INTEGER, 'sequence'),
+    headsRoot: takeFixed(reader, HASH_BYTES),
   }),
 }
 

@@ -29,6 +29,9 @@ export interface StoredAttestationBytes {
   readonly bytes: Bytes
 }
 
+/** Of which attestation. A witness may have signed two of one sequence. */
+export type AskedLeaves = Pick<SignedAttestation, 'witness' | 'epoch' | 'sequence' | 'headsRoot'>
+
 /** What the exchange asks of the rest of the node. */
 export interface AttestationCallbacks {
   /** Gossip carries new attestations at present: then neighbours are told at cross-checks, what they are not known to hold. */
@@ -38,7 +41,7 @@ export interface AttestationCallbacks {
   /** Never rejects for what the bytes are. `source`: key of the neighbour that told it. */
   readonly take: (bytes: Bytes, sourceHex: string) => Promise<'accept' | 'ignore' | 'reject'>
   /** Leaves of an attestation in member order (rule A7); undefined where they are not known here. */
-  readonly leavesOf: (witness: Bytes, epoch: number, sequence: number) => Promise<readonly Leaf[] | undefined>
+  readonly leavesOf: (asked: AskedLeaves) => Promise<readonly Leaf[] | undefined>
   /** Signed closing attestations of an epoch; MAX_WITNESSES of them are sent. */
   readonly closingsOf: (epoch: number) => Promise<readonly Bytes[]>
   /** The neighbour has told all that it holds after its greeting, and all of it has been judged. Once a session. */
@@ -169,10 +172,10 @@ export class AttestationExchange {
         this.#onAttestations(session, frame.attestations)
         return true
       case 'ask-attested-leaves': {
-        const { id, witness, epoch, sequence } = frame
+        const { id } = frame
         this.#line.add(session, id, () =>
           this.#answer(session, id, async () => {
-            const leaves = await this.#init.leavesOf(witness, epoch, sequence)
+            const leaves = await this.#init.leavesOf(frame)
             return leaves && session.send({ type: 'attested-leaves', id, leaves })
           }),
         )

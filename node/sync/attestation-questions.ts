@@ -67,7 +67,8 @@ export class AttestationQuestions {
     preferHex: string | undefined,
     isRight: (leaves: readonly Leaf[]) => boolean,
   ): Promise<LeavesAnswer | undefined> {
-    const key = `${toHex(attestation.witness)}/${attestation.epoch}/${attestation.sequence}`
+    const { witness, epoch, sequence, headsRoot } = attestation
+    const key = `${toHex(witness)}/${epoch}/${sequence}/${toHex(headsRoot)}`
     const before = this.#sought.get(key)
     if (before !== undefined) return before
     if (this.#sought.size >= MAX_LEAVES_SOUGHT) return Promise.resolve(undefined)
@@ -81,11 +82,11 @@ export class AttestationQuestions {
     preferHex: string | undefined,
     isRight: (leaves: readonly Leaf[]) => boolean,
   ): Promise<LeavesAnswer | undefined> {
-    const { witness, epoch, sequence, frontier } = attestation
+    const { witness, epoch, sequence, frontier, headsRoot } = attestation
     for (const session of this.#inOrder(attestation, preferHex).slice(0, MAX_ASKED_FOR_LEAVES)) {
       if (!this.#mayAsk(session)) continue
       const leaves = await this.#ask(session, undefined, (id) =>
-        session.send({ type: 'ask-attested-leaves', id, witness, epoch, sequence }),
+        session.send({ type: 'ask-attested-leaves', id, witness, epoch, sequence, headsRoot }),
       )
       if (leaves === undefined) continue
       if (leaves.length === frontier.length && isRight(leaves)) return { leaves, session }

@@ -74,6 +74,9 @@ export interface AttestationDeskInit {
   readonly onError: (error: Error) => void
 }
 
+/** Which attestation's leaves: a witness may have signed two of one sequence. */
+export type AskedLeaves = Pick<SignedAttestation, 'witness' | 'epoch' | 'sequence' | 'headsRoot'>
+
 interface Shown {
   readonly attestation: SignedAttestation
   readonly bytes: Bytes
@@ -298,11 +301,12 @@ export class AttestationDesk {
   }
 
   /** Leaves of an attestation that is stored here, for a neighbour that asks (rule A7). */
-  async leavesOf(witness: Bytes, epoch: number, sequence: number): Promise<readonly Leaf[] | undefined> {
+  async leavesOf({ witness, epoch, sequence, headsRoot }: AskedLeaves): Promise<readonly Leaf[] | undefined> {
     const stored = await this.#init.store.witness.attestations.get(epoch, witness)
     if (stored === undefined) return undefined
     const attestation = decodeSignedAttestation(stored.bytes)
-    return attestation.sequence === sequence ? (stored.leaves ?? this.ownLeavesOf(attestation)) : undefined
+    const isAsked = attestation.sequence === sequence && equalBytes(attestation.headsRoot, headsRoot)
+    return isAsked ? (stored.leaves ?? this.ownLeavesOf(attestation)) : undefined
   }
 
   /** The leaves of an attestation by this node's own chains: undefined where they are not those that the witness signed. */

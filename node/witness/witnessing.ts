@@ -21,7 +21,7 @@ import {
 } from '../../protocol/index.ts'
 import type { Clock, Timers } from '../platform.ts'
 import type { LedgerStore } from '../store/index.ts'
-import { AttestationDesk, type AttestationOutcome } from './attestation-desk.ts'
+import { type AskedLeaves, AttestationDesk, type AttestationOutcome } from './attestation-desk.ts'
 import { Attester } from './attester.ts'
 import { Contradictions } from './contradictions.ts'
 import { CosignDesk } from './cosign.ts'
@@ -238,8 +238,8 @@ export class Witnessing {
     return this.#init.store.witness.final(member)
   }
 
-  leavesOf(witness: Bytes, epoch: number, sequence: number): Promise<readonly Leaf[] | undefined> {
-    return this.#desk.leavesOf(witness, epoch, sequence)
+  leavesOf(asked: AskedLeaves): Promise<readonly Leaf[] | undefined> {
+    return this.#desk.leavesOf(asked)
   }
 
   /** More of a chain is held. */

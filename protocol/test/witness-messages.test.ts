@@ -21,7 +21,7 @@ const branch = {
   maxBlocks: 1,
   maxBytes: 1,
 } as const
-const ask = { type: 'ask-attested-leaves', id: 1, witness: hash, epoch: 0, sequence: 1 } as const
+const ask = { type: 'ask-attested-leaves', id: 1, witness: hash, epoch: 0, sequence: 1, headsRoot: hash } as const
 
 function expectRoundTrip(frame: KnownFrame): void {
   expect(decodeFrame(encodeFrame(frame))).to.deep.equal(frame)
@@ -47,6 +47,7 @@ const anyFrame: fc.Arbitrary<KnownFrame> = fc.oneof(
     witness: anyHash,
     epoch: anySize,
     sequence: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+    headsRoot: anyHash,
   }),
   fc.record({
     type: fc.constant('attested-leaves' as const),
@@ -83,12 +84,13 @@ describe('sync frames of witnesses', () => {
     expectRefusal('OUT_OF_RANGE', () => decodeFrame(concat(long, bytes(1))))
   })
 
-  it('S22: a witness, an epoch of 48 bits and a sequence from 1 on', () => {
+  it('S22: a witness, an epoch of 48 bits, a sequence from 1 on, and a heads root', () => {
     expectBound(
       { ...ask, epoch: MAX_CHAIN_SIZE, sequence: Number.MAX_SAFE_INTEGER },
       { ...ask, epoch: MAX_CHAIN_SIZE + 1 },
       { ...ask, sequence: 0 },
       { ...ask, witness: bytes(31) },
+      { ...ask, headsRoot: bytes(31) },
     )
     expectRefusal('OUT_OF_RANGE', () => decodeFrame(concat(Uint8Array.of(15, 1), hash, Uint8Array.of(0, 0))))
     const epoch = Uint8Array.of(0xc0, 0x80, 0x80, 0x80, 0x80, 0x80, 0)

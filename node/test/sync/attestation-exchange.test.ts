@@ -143,7 +143,8 @@ describe('what is held', () => {
       leavesOf: () => Promise.reject(new Error('disk')),
     })
     const a = await stand.greet('a')
-    stand.exchange.onFrame(a, { type: 'ask-attested-leaves', id: 7, witness: ZERO_HASH, epoch: 0, sequence: 1 })
+    const asked = { witness: ZERO_HASH, epoch: 0, sequence: 1, headsRoot: ZERO_HASH }
+    stand.exchange.onFrame(a, { type: 'ask-attested-leaves', id: 7, ...asked })
     await stand.time.settle()
     expect(stand.damage).to.have.length(2)
     expect(a.sent).to.deep.equal([{ type: 'miss', id: 7, reason: 'not-held' }])

@@ -14,7 +14,7 @@ describe('questions about attestations', () => {
   it('S22 S26: are answered where there is an answer, one neighbour’s in turn and in a bounded number', async () => {
     const gate = Promise.withResolvers<void>()
     const stand = new AttestationStand({
-      leavesOf: async (_witness, epoch) => {
+      leavesOf: async ({ epoch }) => {
         await gate.promise
         return epoch === 0 ? leaves(3) : undefined
       },
@@ -22,7 +22,7 @@ describe('questions about attestations', () => {
     })
     const a = await stand.greet('a')
     const ask = (id: number, epoch: number): Frame => {
-      return { type: 'ask-attested-leaves', id, witness: ZERO_HASH, epoch, sequence: 1 }
+      return { type: 'ask-attested-leaves', id, witness: ZERO_HASH, epoch, sequence: 1, headsRoot: ZERO_HASH }
     }
     expect(stand.exchange.onFrame(a, ask(1, 0))).to.equal(true)
     expect(stand.exchange.onFrame(a, ask(2, 1))).to.equal(true)
@@ -40,6 +40,19 @@ describe('questions about attestations', () => {
     expect(questions(a, 'closings').map(({ id, epoch, attestations }) => [id, epoch, attestations.length])).to.deep.equal([
       [3, 5, MAX_WITNESSES],
     ])
+  })
+
+  it('S22: two attestations of one sequence are two questions', async () => {
+    const stand = new AttestationStand()
+    const a = await stand.greet('a')
+    const attestation = attestationOf('w', 0, 4)
+    const twin = { ...attestation, headsRoot: new Uint8Array(32).fill(1) }
+    const found = [stand.exchange.askLeaves(attestation, undefined), stand.exchange.askLeaves(twin, undefined)]
+    const asked = questions(a, 'ask-attested-leaves')
+    expect(asked.map(({ headsRoot }) => headsRoot)).to.deep.equal([attestation.headsRoot, twin.headsRoot])
+    for (const { id } of asked) stand.exchange.onFrame(a, { type: 'attested-leaves', id, leaves: leaves(2) })
+    expect((await Promise.all(found)).map((answer) => answer?.session)).to.deep.equal([a, a])
+    stand.exchange.stop()
   })
 
   it('leave other frames to others', async () => {

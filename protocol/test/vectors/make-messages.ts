@@ -64,7 +64,7 @@ export const SAMPLE_FRAMES: readonly KnownFrame[] = [
   },
   { type: 'labels', labels: [{ key: keyOf(2), record: encodeLabelRecord(filled(0xee, 16), 'Haus 1') }] },
   { type: 'attestations', attestations: [filled(0x01, 3), filled(0x02, 200)] },
-  { type: 'ask-attested-leaves', id: 3, witness: keyOf(4), epoch: 2, sequence: 300 },
+  { type: 'ask-attested-leaves', id: 3, witness: keyOf(4), epoch: 2, sequence: 300, headsRoot: filled(0x99) },
   {
     type: 'attested-leaves',
     id: 3,
