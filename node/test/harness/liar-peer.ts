@@ -108,7 +108,7 @@ export class LiarPeer {
   }
 
   /** Gossips on one of the network's topics. */
-  async gossip(topic: 'blocks' | 'evidence', payload: Bytes): Promise<void> {
+  async gossip(topic: 'attestations' | 'blocks' | 'evidence', payload: Bytes): Promise<void> {
     const { genesis, time } = this.#all
     const name = `/wattness/${toHex(genesis.networkId).slice(0, 32)}/${topic}/1`
     await time.wait(this.network.publish(name, payload))
