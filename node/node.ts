@@ -1,5 +1,6 @@
 import {
   type Bytes,
+  type Epochs,
   equalBytes,
   type Final,
   type Genesis,
@@ -37,6 +38,7 @@ export class LedgerNode {
   readonly sync: Sync
   readonly #init: NodeInit
   readonly #roster: Roster
+  readonly #book: EpochBook
   readonly #parts: NodeParts
   readonly #events: NodeEmitter
   #isStopped = false
@@ -45,6 +47,7 @@ export class LedgerNode {
     const { genesis, signer, network, store, settings, logger } = init
     this.#init = init
     this.#roster = roster
+    this.#book = book
     this.genesis = genesis
     this.key = signer.publicKey
     this.store = store
@@ -83,6 +86,11 @@ export class LedgerNode {
   /** The same with what the registrar wrote and is not final yet. */
   get heldMembership(): Membership {
     return this.#roster.held
+  }
+
+  /** Of the registrar's chain as far as it is held. */
+  get epochs(): Epochs {
+    return this.#book.epochs
   }
 
   /** What is final of a member's chain, and on the disk. */

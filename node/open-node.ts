@@ -1,6 +1,8 @@
 import {
+  Epochs,
   equalBytes,
   type Genesis,
+  initialMembership,
   type Membership,
   type Signer,
   type VerifySignature,
@@ -47,6 +49,8 @@ export interface OpenedStore {
   /** As the blocks of the registrar's chain say that count, and as all say that are held. */
   readonly membership: Membership
   readonly heldMembership: Membership
+  /** Those that have begun: of what counts of the registrar's chain. */
+  readonly epochs: Epochs
   close(): Promise<void>
 }
 
@@ -63,7 +67,7 @@ export interface OpenNodeInit extends OpenStoreInit {
   readonly network?: (key: Uint8Array) => Network | Promise<Network>
 }
 
-export interface OpenedNode extends Omit<OpenedStore, 'membership' | 'heldMembership'> {
+export interface OpenedNode extends Omit<OpenedStore, 'membership' | 'heldMembership' | 'epochs'> {
   readonly node: LedgerNode
   /** Starts the node and remembers where it is reached. Listeners are best added before. */
   start(): Promise<void>
@@ -89,8 +93,12 @@ export async function openStore(init: OpenStoreInit): Promise<OpenedStore> {
   }).catch((error: unknown) => explainFullDisk(init.dir, error))
   try {
     const finalSize = store.witness.final(genesis.registrar)?.size ?? 0
-    const { membership, held } = await Roster.load(genesis, store, { finalSize })
-    return { files, genesis, signer, store, membership, heldMembership: held, close: () => store.close() }
+    let epochs = Epochs.of(initialMembership(genesis))
+    const onCounted = (state: Membership): void => {
+      epochs = epochs.extended(state)
+    }
+    const { membership, held } = await Roster.load(genesis, store, { finalSize, onCounted })
+    return { files, genesis, signer, store, membership, heldMembership: held, epochs, close: () => store.close() }
   } catch (error) {
     await store.close().catch(() => undefined)
     throw error

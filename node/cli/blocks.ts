@@ -1,5 +1,15 @@
 import type { Command } from 'commander'
-import { type BlockLine, blockQueryOf, formatBlockLine, readBlockLines, streamControl } from '../control/index.ts'
+import {
+  askControl,
+  type BlockLine,
+  blockQueryOf,
+  describeStatus,
+  formatBlockLine,
+  formatQuorum,
+  readBlockLines,
+  type Status,
+  streamControl,
+} from '../control/index.ts'
 import { addCommand, addDir, type Context, type SharedOptions } from './context.ts'
 import { write } from './io.ts'
 import { socketOf, withStore } from './ledger.ts'
@@ -15,7 +25,7 @@ export function registerBlocks(program: Command, context: Context): void {
     addCommand(
       program,
       'blocks',
-      'the chains, block by block with their readings: text, or a line of JSON for each block',
+      'the chains, block by block with their readings, and whether each is final: text, or a line of JSON for each block',
       'wattness blocks --dir meter-01 --member "Elm Street 12" --from 96 --limit 4',
     ),
   )
@@ -30,8 +40,20 @@ async function blocks(context: Context, flags: BlocksFlags): Promise<void> {
   const query = blockQueryOf(flags)
   const parameters = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]))
   const lines = await streamControl<BlockLine>(socketOf(dir), `/blocks?${parameters}`)
-  if (lines !== undefined) return print(context, flags, lines)
-  await withStore(dir, (view) => print(context, flags, readBlockLines(view, query)))
+  if (lines !== undefined) {
+    await print(context, flags, lines)
+    return noteQuorum(context, flags, await askControl<Status>(socketOf(dir), 'GET', '/status'))
+  }
+  await withStore(dir, async (view) => {
+    await print(context, flags, readBlockLines(view, query))
+    await noteQuorum(context, flags, await describeStatus(view, null))
+  })
+}
+
+/** Where "final" tolerates no liar, that is said beside it. */
+async function noteQuorum(context: Context, flags: BlocksFlags, status: Status | undefined): Promise<void> {
+  const { witnesses, tolerated } = status?.finality ?? { witnesses: 0, tolerated: 0 }
+  if (flags.json !== true && witnesses > 0 && tolerated === 0) await context.note(`final: ${formatQuorum(witnesses)}`)
 }
 
 async function print(context: Context, flags: BlocksFlags, lines: AsyncIterable<BlockLine>): Promise<void> {

@@ -23,8 +23,8 @@ export async function holdDirectory(dir: string): Promise<Lock> {
 export async function withStore<T>(dir: string, work: (view: LedgerView, opened: OpenedStore) => Promise<T>): Promise<T> {
   const opened = await openStore({ dir })
   try {
-    const { genesis, signer, store, membership } = opened
-    return await work({ genesis, key: signer.publicKey, store, membership }, opened)
+    const { genesis, signer, store, membership, heldMembership, epochs } = opened
+    return await work({ genesis, key: signer.publicKey, store, membership, heldMembership, epochs }, opened)
   } finally {
     await opened.close()
   }

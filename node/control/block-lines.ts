@@ -32,6 +32,8 @@ export interface BlockLine {
   readonly bytes: number
   /** Whether a signature of exactly this block is kept; the next one's covers it as well. */
   readonly signed: boolean
+  /** A quorum of witnesses has signed a history that holds it. */
+  readonly final: boolean
   readonly readings?: readonly ReadLine[]
   readonly events?: readonly { readonly time: string; readonly event: string; readonly detail: string }[]
   readonly operations?: readonly OperationLine[]
@@ -66,17 +68,18 @@ export async function* readBlockLines(view: LedgerView, query: BlockQuery): Asyn
   const from = query.from ?? 0
   for (const member of members) {
     let left = query.limit ?? MAX_BLOCK_LIMIT
+    const finalSize = store.witness.final(member.key)?.size ?? 0
     for (let at = from; left > 0; ) {
       const blocks = await store.readBlocks(member.key, at, Math.min(left, BATCH_BLOCKS), BATCH_BYTES)
       if (blocks.length === 0) break
-      for (const block of blocks) yield blockLine(member, block)
+      for (const block of blocks) yield blockLine(member, block, finalSize)
       at += blocks.length
       left -= blocks.length
     }
   }
 }
 
-function blockLine(member: Member, block: StoredBlock): BlockLine {
+function blockLine(member: Member, block: StoredBlock, finalSize: number): BlockLine {
   const { header } = block
   return {
     member: member.index,
@@ -90,6 +93,7 @@ function blockLine(member: Member, block: StoredBlock): BlockLine {
     registrarSize: header.registrarSize,
     bytes: block.bytes.length,
     signed: block.signed !== undefined,
+    final: header.height < finalSize,
     ...contentOf(header.kind, bodyContent(block.body)),
   }
 }
@@ -133,11 +137,10 @@ function iso(ms: number): string {
 
 /** A line for the block and one, indented, for each thing that it says. */
 export function formatBlockLine(line: BlockLine): string {
-  const { label, key, height, kind, hash, sealedAt, bytes, readings = [], events = [], operations = [] } = line
+  const { label, key, height, kind, hash, sealedAt, bytes, final, readings = [], events = [], operations = [] } = line
   const name = label ?? nameOf({ keyHex: key })
-  const rows = [
-    `${name} ${height}  ${hash.slice(0, 16)}  ${sealedAt}  ${typeof kind === 'number' ? `kind ${kind}` : kind}  ${bytes} bytes`,
-  ]
+  const what = typeof kind === 'number' ? `kind ${kind}` : kind
+  const rows = [`${name} ${height}  ${hash.slice(0, 16)}  ${sealedAt}  ${what}  ${bytes} bytes  ${final ? 'final' : 'not final'}`]
   for (const { time, register, value, unit, quality, intervalMs } of readings) {
     const over = intervalMs === undefined ? '' : `  over ${intervalMs / 1_000} s`
     rows.push(`    ${time}  ${register}  ${value ?? '-'} ${unit}${over}${quality === 'good' ? '' : `  ${quality}`}`)

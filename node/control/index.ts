@@ -2,6 +2,7 @@
 export { type BlockLine, type BlockQuery, blockQueryOf, formatBlockLine, MAX_BLOCK_LIMIT, readBlockLines } from './block-lines.ts'
 export { askControl, type ControlAnswer, streamControl } from './client.ts'
 export { type EvidenceLine, formatEvidenceLine, readEvidenceLines } from './evidence-lines.ts'
+export type { FinalityStatus, WitnessLine } from './finality-status.ts'
 export { findMember, nameOf } from './member-name.ts'
 export {
   type AdmitOrder,

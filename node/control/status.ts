@@ -1,5 +1,6 @@
 import {
   EMPTY_CHAIN,
+  type Epochs,
   formatRoles,
   fromHex,
   type Genesis,
@@ -11,6 +12,7 @@ import {
   type Member,
   type Membership,
   type MembershipOperation,
+  type ProofFile,
   ROLE_METER,
   ROLE_REGISTRAR,
   type Roles,
@@ -19,6 +21,7 @@ import {
 import type { Link } from '../net/index.ts'
 import type { Damage, LedgerStore } from '../store/index.ts'
 import type { Agreement } from '../sync/index.ts'
+import { describeFinality, type FinalityStatus, formatFinality } from './finality-status.ts'
 import { nameOf } from './member-name.ts'
 
 /** What a directory holds, whether or not a node runs on it. */
@@ -30,6 +33,7 @@ export interface LedgerView {
   readonly membership: Membership
   /** The one after every block of the registrar's that is held; the same unless given. */
   readonly heldMembership?: Membership
+  readonly epochs: Epochs
 }
 
 /** The running node as this room needs it. */
@@ -46,6 +50,7 @@ export interface ControlledNode extends LedgerView {
   admit(request: JoinRequest): Promise<JoinAnswer>
   admitKey(key: Uint8Array, roles: Roles, label: LabelRecord): Promise<number>
   changeMembership(operations: readonly MembershipOperation[]): Promise<unknown>
+  prove(key: Uint8Array, height: number): Promise<ProofFile>
   /** What is final of a member's chain; undefined where nothing tells. */
   finalOf?(key: Uint8Array): { readonly size: number; readonly root: Uint8Array } | undefined
 }
@@ -97,6 +102,12 @@ export interface ChainLine extends MemberLine {
   readonly head: string | null
   readonly sealedAt: string | null
   readonly quarantined: boolean
+  /** Blocks that are final, from height 0. */
+  readonly final: number
+  /** The first height at which a quarantined chain may yet go on otherwise; null where what is held is final. */
+  readonly contestedFrom: number | null
+  /** It has signed two stories as a witness, which stops nothing. */
+  readonly contradicted: boolean
 }
 
 export interface Status {
@@ -106,6 +117,7 @@ export interface Status {
   readonly chains: readonly ChainLine[]
   readonly frontier: readonly number[]
   readonly headsRoot: string
+  readonly finality: FinalityStatus
   readonly waiting: number
   /** Damaged spool entries that wait for somebody to look at them. */
   readonly setAside: number
@@ -147,7 +159,7 @@ function memberLine({ index, keyHex, label, roles, admittedAt, replaces, revoked
   }
 }
 
-export function describeStatus(view: LedgerView, running: RunningNode | null): Status {
+export async function describeStatus(view: LedgerView, running: RunningNode | null): Promise<Status> {
   const { genesis, key, store, membership } = view
   const self = membership.member(key)
   const leaves = membership.members.map((member) => {
@@ -156,6 +168,7 @@ export function describeStatus(view: LedgerView, running: RunningNode | null): S
     const root = size === head.size || member.revoked === undefined ? head.root : member.revoked.endRoot
     return { member: member.key, size, root }
   })
+  const finality = await describeFinality(view)
   return {
     network: { name: genesis.name, id: toHex(genesis.networkId) },
     self: { key: toHex(key), index: self?.index ?? null, label: self?.label ?? null, roles: formatRoles(self?.roles ?? 0) },
@@ -163,6 +176,7 @@ export function describeStatus(view: LedgerView, running: RunningNode | null): S
     chains: membership.members.map((member) => chainLine(store, member)),
     frontier: leaves.map(({ size }) => size),
     headsRoot: toHex(headsRoot(leaves)),
+    finality,
     waiting: store.spool.size,
     setAside: store.spool.setAside,
     damage: store.damage.slice(-DAMAGE_SHOWN).map(damageText),
@@ -171,12 +185,18 @@ export function describeStatus(view: LedgerView, running: RunningNode | null): S
 
 function chainLine(store: LedgerStore, member: Member): ChainLine {
   const head = store.head(member.key)
+  const size = head?.size ?? 0
+  const final = store.witness.final(member.key)?.size ?? 0
+  const quarantined = store.quarantined(member.key)
   return {
     ...memberLine(member),
-    size: head?.size ?? 0,
+    size,
     head: head === undefined ? null : toHex(head.lastHash),
     sealedAt: head === undefined ? null : new Date(head.sealedAt).toISOString(),
-    quarantined: store.quarantined(member.key),
+    quarantined,
+    final,
+    contestedFrom: quarantined && size > final ? final : null,
+    contradicted: store.witnessEvidence.has(member.key),
   }
 }
 
@@ -206,7 +226,7 @@ export function describeRunning(node: ControlledNode, sources: RunningNode['sour
 
 /** For people, within 100 columns where names are short. */
 export function formatStatus(status: Status): string {
-  const { network, self, running, chains, frontier, headsRoot: root, waiting, setAside, damage } = status
+  const { network, self, running, chains, frontier, headsRoot: root, finality, waiting, setAside, damage } = status
   const who = self.index === null ? 'no member' : `member ${self.index} "${self.label ?? '?'}" (${self.roles})`
   const lines = [
     `network    ${network.name} ${network.id.slice(0, 16)}`,
@@ -214,18 +234,22 @@ export function formatStatus(status: Status): string {
     `state      ${running === null ? 'stopped' : stateText(status, running)}`,
     `heads root ${root}`,
     `waiting    ${waiting} reading${waiting === 1 ? '' : 's'}${setAside > 0 ? `, ${setAside} damaged and set aside` : ''}`,
+    ...formatFinality(finality, sum(frontier), sum(chains.map(({ final }) => final))).map(
+      ([title, text]) => `${title.padEnd(10)} ${text}`,
+    ),
     '',
     ...table([
-      ['member', 'label', 'roles', 'blocks', 'counted', 'head', 'sealed', ''],
+      ['member', 'label', 'roles', 'blocks', 'counted', 'final', 'head', 'sealed', ''],
       ...chains.map((chain, at) => [
         String(chain.index),
         chain.label ?? chain.key.slice(0, 12),
         chain.roles,
         String(chain.size),
         String(frontier[at] ?? 0),
+        String(chain.final),
         chain.head?.slice(0, 12) ?? '-',
         chain.sealedAt ?? '-',
-        [chain.quarantined ? 'QUARANTINED' : '', endText(chain)].filter((text) => text !== '').join(' '),
+        notesOf(chain).join(', '),
       ]),
     ]),
   ]
@@ -255,6 +279,20 @@ function refusalText(refusedBy: readonly string[]): string {
   if (refusedBy.length === 0) return ''
   const more = refusedBy.length > NAMES_SHOWN ? ` and ${refusedBy.length - NAMES_SHOWN} more` : ''
   return `; refused by ${refusedBy.slice(0, NAMES_SHOWN).join(', ')}${more}: this node may have been revoked`
+}
+
+function notesOf(chain: ChainLine): string[] {
+  const { quarantined, contestedFrom, contradicted } = chain
+  return [
+    quarantined ? 'QUARANTINED' : '',
+    contestedFrom === null ? '' : `contested from ${contestedFrom}, not final`,
+    contradicted ? 'two stories as a witness' : '',
+    endText(chain),
+  ].filter((text) => text !== '')
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
 }
 
 function endText({ revoked }: MemberLine): string {

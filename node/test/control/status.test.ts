@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { formatStatus, type RunningNode, type Status } from '../../control/index.ts'
+import { type FinalityStatus, formatStatus, type RunningNode, type Status } from '../../control/index.ts'
 
 const PEER = { key: 'ab', name: 'meter-2', address: '/memory/ab', direction: 'inbound', agreement: 'equal' } as const
 const RUNNING: RunningNode = {
@@ -13,6 +13,19 @@ const RUNNING: RunningNode = {
   sources: [],
 }
 
+const FINALITY: FinalityStatus = {
+  epoch: 0,
+  fromSize: 0,
+  witnesses: 0,
+  quorum: null,
+  tolerated: 0,
+  attestations: [],
+  isWitness: false,
+  sequence: null,
+  halted: null,
+  waiting: null,
+}
+
 function stateOf(running: Partial<RunningNode>): string | undefined {
   const status: Status = {
     network: { name: 'Elm Street', id: '00' },
@@ -21,6 +34,7 @@ function stateOf(running: Partial<RunningNode>): string | undefined {
     chains: [],
     frontier: [],
     headsRoot: '00',
+    finality: FINALITY,
     waiting: 0,
     setAside: 0,
     damage: [],

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { formatGenesis, initialMembership, parseGenesis, ROLE_METER } from '../../../protocol/index.ts'
+import { Epochs, formatGenesis, initialMembership, parseGenesis, ROLE_METER } from '../../../protocol/index.ts'
 import type { VerifyLine } from '../../control/index.ts'
 import { verifyLines } from '../../control/verify-lines.ts'
 import { createSigner, systemPlatform, verifySignature } from '../../index.ts'
@@ -12,6 +12,7 @@ const genesis = parseGenesis(formatGenesis({ name: 'lines', registrar: createSig
 
 describe('a running node that is asked to verify', () => {
   let store: LedgerStore
+  const membership = initialMembership(genesis)
   beforeEach(async () => {
     store = await LedgerStore.open({ kv: await openMemoryKv(), networkId: genesis.networkId, ownKey: signer.publicKey })
     await store.accept([new SignedChain(signer, genesis).grow(1_000).acceptance()])
@@ -21,7 +22,7 @@ describe('a running node that is asked to verify', () => {
   /** Every turn takes as long as a busy node lets it. */
   const lines = (turn: () => Promise<void>): AsyncGenerator<VerifyLine> =>
     verifyLines(
-      { genesis, key: signer.publicKey, store, membership: initialMembership(genesis) },
+      { genesis, key: signer.publicKey, store, membership, epochs: Epochs.of(membership) },
       { platform: { ...systemPlatform, turn }, verify: verifySignature, allSignatures: false },
     )
 
@@ -51,7 +52,7 @@ describe('a running node that is asked to verify', () => {
   it('a store that belongs to another network: the asker is told', async () => {
     const other = await LedgerStore.open({ kv: await openMemoryKv(), networkId: new Uint8Array(32) })
     const asked = verifyLines(
-      { genesis, key: signer.publicKey, store: other, membership: initialMembership(genesis) },
+      { genesis, key: signer.publicKey, store: other, membership, epochs: Epochs.of(membership) },
       { platform: systemPlatform, verify: verifySignature, allSignatures: false },
     )
     expect(await asked.next().catch((error: { code: string }) => error.code)).to.equal('STORE_OTHER_NETWORK')
