@@ -153,7 +153,7 @@ describe('a witness with two stories', () => {
     })
   }
 
-  it('A9: a root of blocks that nobody has sealed yet is proven once the chain is as long and the witness has said so', async () => {
+  it('A9: a root of blocks that nobody has sealed yet is proven once the witness has attested as much of the chain', async () => {
     await start('on', ['meter-1'])
     await grow(1)
     await show(attest(1, lie(3)))
