@@ -241,7 +241,7 @@ export class LedgerNode {
 
   /**
    * One block with all that proves it to a stranger, cosigned by the witnesses. Throws MEMBER_UNKNOWN, BLOCK_UNKNOWN,
-   * CHECKPOINT_UNKNOWN, NO_WITNESSES, NOT_FINAL, QUORUM_MISSING, BUSY.
+   * CHECKPOINT_UNKNOWN, NO_WITNESSES, NOT_FINAL, QUORUM_MISSING, PROVING_BUSY.
    */
   async prove(key: Bytes, height: number): Promise<ProofFile> {
     const member = this.membership.member(key)

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { registerBlocks } from './blocks.ts'
+import { registerCheck } from './check.ts'
 import { registerConfig } from './config.ts'
 import { Context, type ExitStatus, type Register } from './context.ts'
 import { registerDemo } from './demo.ts'
@@ -11,6 +12,7 @@ import { registerJoin } from './join.ts'
 import { registerMember } from './member.ts'
 import { registerNetwork } from './network.ts'
 import { registerObserve } from './observe.ts'
+import { registerProve } from './prove.ts'
 import { registerRead } from './read.ts'
 import { registerRepair } from './repair.ts'
 import { registerRun } from './run.ts'
@@ -31,6 +33,8 @@ const COMMANDS: readonly Register[] = [
   registerVerify,
   registerRepair,
   registerEvidence,
+  registerProve,
+  registerCheck,
   registerMember,
   registerRead,
   registerConfig,

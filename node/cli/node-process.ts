@@ -1,9 +1,10 @@
 import type { Logger as PinoLogger } from 'pino'
 import { hasRoles, ROLE_METER, ROLE_REGISTRAR, toHex } from '../../protocol/index.ts'
-import { nodeOptionsOf, type Resolved } from '../config/index.ts'
+import { type NodeOptions, nodeOptionsOf, type Resolved } from '../config/index.ts'
 import { ControlServer } from '../control/index.ts'
 import { filesOf, readGenesisFile } from '../directory/index.ts'
 import { type OpenedNode, openNode, verifySignature } from '../index.ts'
+import { type HttpServer, startHttp } from '../observe/index.ts'
 import { sourceDepsOf } from './config.ts'
 import { type Context, type ExitStatus, FINE, FOUND_WRONG, type SharedOptions } from './context.ts'
 import type { Io } from './io.ts'
@@ -46,7 +47,9 @@ export async function runNode(context: Context, flags: SharedOptions, dir: strin
     await opened.start()
     stops.unshift(() => meter.stop())
     meter.start()
-    logStart(opened, options.sources, log)
+    const http = await serveHttp(opened, options, io, log)
+    if (http !== undefined) stops.unshift(() => http.close())
+    logStart(opened, options.sources, log, http)
     await untilStopped(io.stopped)
     log.info({ event: 'stopping' }, 'stopping')
   } catch (error) {
@@ -64,7 +67,35 @@ export async function runNode(context: Context, flags: SharedOptions, dir: strin
   return isClean ? FINE : FOUND_WRONG
 }
 
-function logStart({ node, genesis }: OpenedNode, sources: readonly string[], log: PinoLogger): void {
+/** Undefined where nothing is served by HTTP. Throws LISTEN_FAILED. */
+async function serveHttp(
+  { node, store, genesis }: OpenedNode,
+  { http }: NodeOptions,
+  { platform }: Io,
+  log: PinoLogger,
+): Promise<HttpServer | undefined> {
+  if (http === undefined) return undefined
+  return startHttp({
+    ...http,
+    store,
+    genesis,
+    verify: verifySignature,
+    timers: platform.timers,
+    onError: (error) => log.error({ err: error }, 'a request by HTTP failed'),
+    addCheckpoint: async (request) => {
+      const { status, contentType, body } = await node.addCheckpoint(request)
+      return { status, headers: { 'content-type': contentType }, body }
+    },
+    cosigned: (originHash) => Promise.resolve(node.cosigned(originHash)),
+  })
+}
+
+function logStart(
+  { node, genesis }: OpenedNode,
+  sources: readonly string[],
+  log: PinoLogger,
+  http: HttpServer | undefined,
+): void {
   const addresses = node.network.addresses()
   const self = node.membership.member(node.key)
   const who = self === undefined ? 'no member yet' : `member ${self.index}`
@@ -74,6 +105,7 @@ function logStart({ node, genesis }: OpenedNode, sources: readonly string[], log
     `"${genesis.name}": ${who}, key ${key}`,
   )
   for (const address of addresses) log.info({ event: 'listening', address }, `listening on ${address}`)
+  if (http !== undefined) log.info({ event: 'listening', address: http.address }, `listening on ${http.address} for HTTP`)
   if (sources.length === 0) return
   if (self === undefined)
     log.warn({ event: 'notMember' }, 'not a member yet: readings are kept, and sealed once the registrar admits this key')

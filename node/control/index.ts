@@ -13,6 +13,7 @@ export {
   type RolesResult,
   revokeMember,
 } from './membership-desk.ts'
+export { type ProveOrder, type ProveResult, type ProvingNode, proveBlock } from './proof-desk.ts'
 export { formatQuorum } from './quorum-text.ts'
 export { type ReplaceOrder, type ReplaceResult, type ReplaceTools, replaceMember } from './replacement-desk.ts'
 export { type ControlInit, ControlServer } from './server.ts'

@@ -6,6 +6,7 @@ import type { Platform } from '../platform.ts'
 import { blockQueryOf, readBlockLines } from './block-lines.ts'
 import { readEvidenceLines } from './evidence-lines.ts'
 import { type AdmitOrder, admitMember, changeRoles, revokeMember } from './membership-desk.ts'
+import { type ProveOrder, proveBlock } from './proof-desk.ts'
 import { type ReplaceOrder, replaceMember } from './replacement-desk.ts'
 import { placeSocket, type SocketPlace } from './socket-path.ts'
 import { type ControlledNode, describeMembers, describeRunning, describeStatus, type RunningNode } from './status.ts'
@@ -64,6 +65,7 @@ export class ControlServer {
         },
       ],
       ['POST /members/replace', async (_, body) => replaceMember(node, { random, clock, verify }, replacementOf(await body()))],
+      ['POST /prove', async (_, body) => proveBlock(node, verify, proofOf(await body()))],
     ])
   }
 
@@ -176,6 +178,10 @@ function orderOf(body: Readonly<Record<string, unknown>>): AdmitOrder {
 
 function replacementOf(body: Readonly<Record<string, unknown>>): ReplaceOrder {
   return { member: textOf(body, 'member'), by: textOf(body, 'by'), ...optional(body, 'label') }
+}
+
+function proofOf(body: Readonly<Record<string, unknown>>): ProveOrder {
+  return { member: textOf(body, 'member'), ...optional(body, 'height'), ...optional(body, 'time') }
 }
 
 function optional<N extends string>(body: Readonly<Record<string, unknown>>, name: N): { readonly [name in N]?: string } {

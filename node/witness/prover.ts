@@ -78,8 +78,8 @@ export class Prover {
   }
 
   /**
-   * Throws BLOCK_UNKNOWN, CHECKPOINT_UNKNOWN, NO_WITNESSES, NOT_FINAL, QUORUM_MISSING with what each witness said, BUSY for
-   * more at once than MAX_PROVING.
+   * Throws BLOCK_UNKNOWN, CHECKPOINT_UNKNOWN, NO_WITNESSES, NOT_FINAL, QUORUM_MISSING with what each witness said, PROVING_BUSY
+   * for more at once than MAX_PROVING.
    */
   async prove(member: Member, height: number): Promise<ProofFile> {
     const block = await this.#init.store.readBlock(member.key, height)
@@ -88,7 +88,7 @@ export class Prover {
       const data = { member: member.keyHex, height, size }
       throw new WattnessError('BLOCK_UNKNOWN', `block ${height} of member ${member.index} is not held: it has ${size} here`, data)
     }
-    if (this.#proving >= MAX_PROVING) throw new WattnessError('BUSY', `${MAX_PROVING} proofs are being made already`)
+    if (this.#proving >= MAX_PROVING) throw new WattnessError('PROVING_BUSY', `${MAX_PROVING} proofs are being made already`)
     this.#proving++
     try {
       return await this.#file(block, await this.#collect(member, height))

@@ -178,7 +178,7 @@ describe('prover', () => {
     expect((await refusal('meter-2', 'meter-1', 0)).code).to.equal('NO_WITNESSES')
   })
 
-  it('BUSY: more proofs at once than may be', async () => {
+  it('PROVING_BUSY: more proofs at once than may be', async () => {
     await begin()
     await take('meter-5')
     await untilFinal('meter-5', 1)
@@ -187,7 +187,7 @@ describe('prover', () => {
     const ends = await all.time.wait(Promise.allSettled(proofs))
     expect(ends.map(({ status }) => status).filter((status) => status === 'rejected')).to.have.length(1)
     const failed = ends.find((end) => end.status === 'rejected')
-    expect(failed?.reason).to.include({ code: 'BUSY' })
+    expect(failed?.reason).to.include({ code: 'PROVING_BUSY' })
     expectProven(await prove('meter-5', 'meter-5', 0))
   })
 

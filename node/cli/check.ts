@@ -1,0 +1,111 @@
+import { open } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import {
+  checkEvidenceFile,
+  checkProofFile,
+  type EvidenceReport,
+  explainEvidenceFile,
+  explainProof,
+  isEvidenceFile,
+  MAX_PROOF_FILE_BYTES,
+  type Member,
+  type ProofReport,
+  parseTicket,
+  toHex,
+} from '../../protocol/index.ts'
+import { useNativeHash, verifySignature } from '../index.ts'
+import { addCommand, type Context, FOUND_WRONG, type SharedOptions, usage } from './context.ts'
+
+interface CheckFlags extends SharedOptions {
+  readonly ticket?: string
+}
+
+export function registerCheck(program: Command, context: Context): void {
+  addCommand(
+    program,
+    'check <file>',
+    'what a file of `prove` or `evidence` proves, in plain words; needs no node, no directory and no network',
+    'wattness check proof.json --ticket wattness-ticket:1:…',
+  )
+    .option('--ticket <ticket>', 'the network it must be of; without it the file is believed which network it is of')
+    .addHelpText('after', '\nStatus 1 where it proves nothing, with the part that is wrong.')
+    .action((file: string, flags: CheckFlags) => check(context, file, flags))
+}
+
+async function check(context: Context, file: string, flags: CheckFlags): Promise<void> {
+  useNativeHash()
+  const ticketGenesis = flags.ticket === undefined ? undefined : parseTicket(flags.ticket).genesis.bytes
+  const bytes = await readSome(resolve(file))
+  const verifying = { verify: verifySignature, ticketGenesis }
+  if (isEvidenceFile(Buffer.from(bytes).toString('utf8'))) {
+    const report = checkEvidenceFile(bytes, verifying)
+    return print(context, flags, report, evidenceResult(report), explainEvidenceFile(report))
+  }
+  const report = checkProofFile(bytes, verifying)
+  return print(context, flags, report, proofResult(report), explainProof(report))
+}
+
+async function print(context: Context, flags: CheckFlags, { ok }: { ok: boolean }, result: object, words: string): Promise<void> {
+  if (!ok) context.status = FOUND_WRONG
+  const hint = flags.ticket === undefined && ok ? '\nIs it the right network? --ticket makes sure.' : ''
+  await context.print(flags, result, words.trimEnd() + hint)
+}
+
+/** Of a file that is too large, so much that it shows. Throws USAGE for what cannot be read. */
+async function readSome(path: string): Promise<Uint8Array> {
+  try {
+    const file = await open(path)
+    try {
+      const { size } = await file.stat()
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.min(size, MAX_PROOF_FILE_BYTES + 1)))
+      return buffer.subarray(0, bytesRead)
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    throw usage(`${path}: cannot be read: ${(error as Error).message}`)
+  }
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString()
+
+function who({ index, keyHex, label }: Member): { readonly index: number; readonly key: string; readonly label: string | null } {
+  return { index, key: keyHex, label: label ?? null }
+}
+
+function proofResult(report: ProofReport): object {
+  if (!report.ok) return { type: 'proof', ...report }
+  const { genesis, member, header, size, root, epoch, cosignatures, existedByS, readings } = report.proven
+  return {
+    type: 'proof',
+    ok: true,
+    network: genesis.name,
+    networkId: toHex(genesis.networkId),
+    member: who(member),
+    height: header.height,
+    sealedAt: iso(header.sealedAt),
+    existedBy: iso(existedByS * 1_000),
+    size,
+    root: toHex(root),
+    epoch: epoch.number,
+    witnesses: epoch.witnesses.length,
+    quorum: epoch.quorum,
+    cosignatures: cosignatures.map(({ witness, timeS }) => ({ ...who(witness), time: iso(timeS * 1_000) })),
+    readings,
+  }
+}
+
+function evidenceResult(report: EvidenceReport): object {
+  if (!report.ok) return { type: 'evidence', ...report }
+  const { genesis, accusation, accused, label } = report.proven
+  return {
+    type: 'evidence',
+    ok: true,
+    network: genesis.name,
+    networkId: toHex(genesis.networkId),
+    kind: accusation.kind,
+    key: toHex(accused),
+    label: label ?? null,
+  }
+}
