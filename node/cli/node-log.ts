@@ -1,6 +1,6 @@
 import type { Logger as PinoLogger } from 'pino'
-import { fromHex, hasRoles, ROLE_METER, ROLE_REGISTRAR } from '../../protocol/index.ts'
-import { nameOf } from '../control/index.ts'
+import { fromHex, hasRoles, ROLE_METER, ROLE_REGISTRAR, witnessesOf } from '../../protocol/index.ts'
+import { formatQuorum, nameOf } from '../control/index.ts'
 import type { LedgerNode } from '../index.ts'
 
 /** What is said when a node learns that its own key has signed two histories. */
@@ -18,6 +18,14 @@ export const SELF_CONTRADICTION = [
   'Stop every node with this key, and ask the registrar to revoke it. Then join again under a new key.',
 ] as const
 
+/** What is said when a node learns that its key has attested what its store knows nothing of. */
+export const WITNESS_HALTED = [
+  'THIS NODE SIGNS NOTHING MORE AS A WITNESS.',
+  'Its key has attested what this store has no record of: it was restored from an old copy, or another node runs under the same key.',
+  'Reading, sealing and replication go on. Until it has another key, the network counts it among the witnesses that may be wrong.',
+  'Join again with an empty directory, and have the registrar run: wattness member replace MEMBER REQUEST --dir DIR',
+] as const
+
 /** Puts a node's events into the log; the answer ends that. */
 export function logEvents(node: LedgerNode, log: PinoLogger): () => void {
   const name = (keyHex: string): string => {
@@ -26,6 +34,9 @@ export function logEvents(node: LedgerNode, log: PinoLogger): () => void {
   }
   let wasMember = node.isMember
   let failures = 0
+  let isFinalTold = false
+  const { halted } = node.store.witness
+  if (halted !== undefined) tellHalted(log, halted)
   const subscriptions = [
     node.on('sealed', ({ height, rows }) => {
       const after = failures === 0 ? '' : `, after ${failures} failed attempt${failures === 1 ? '' : 's'}`
@@ -80,6 +91,20 @@ export function logEvents(node: LedgerNode, log: PinoLogger): () => void {
     node.on('damage', ({ error }) =>
       log.error({ event: 'damage', err: error }, 'damage in the store: `wattness verify` says what'),
     ),
+    node.on('final', ({ member, size, epoch }) => {
+      // Finality moves with every block: that it does is news once.
+      const level = isFinalTold ? 'debug' : 'info'
+      const worth = isFinalTold ? '' : `; ${formatQuorum(witnessesOf(node.membership).length)}`
+      isFinalTold = true
+      const what = size === 1 ? 'the first block' : `the first ${size} blocks`
+      log[level]({ event: 'final', member, size, epoch }, `final: ${what} of ${name(member)}${worth}`)
+    }),
+    node.on('attested', ({ epoch, sequence }) => log.debug({ event: 'attested', epoch, sequence }, `attestation ${sequence}`)),
+    node.on('epoch', ({ number }) => {
+      const { witnesses } = node.epochs.get(number) ?? { witnesses: [] }
+      log.info({ event: 'epoch', number }, `signs in epoch ${number} from now on: ${formatQuorum(witnesses.length)}`)
+    }),
+    node.on('witnessHalted', ({ reason }) => tellHalted(log, reason)),
     node.on('evidence', ({ member, self }) => {
       if (self) for (const line of SELF_EQUIVOCATION) log.fatal({ event: 'evidence', member, self }, line)
       else log.error({ event: 'evidence', member, self }, `${name(member)} has signed two histories: its chain is quarantined`)
@@ -95,4 +120,8 @@ export function logEvents(node: LedgerNode, log: PinoLogger): () => void {
   return () => {
     for (const end of subscriptions) end()
   }
+}
+
+function tellHalted(log: PinoLogger, reason: string): void {
+  for (const line of WITNESS_HALTED) log.fatal({ event: 'witnessHalted', reason }, line)
 }

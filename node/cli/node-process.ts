@@ -10,7 +10,7 @@ import { type Context, type ExitStatus, FINE, FOUND_WRONG, type SharedOptions } 
 import type { Io } from './io.ts'
 import { createLog } from './log.ts'
 import { Meter } from './meter.ts'
-import { logEvents, SELF_EQUIVOCATION } from './node-log.ts'
+import { logEvents, SELF_EQUIVOCATION, WITNESS_HALTED } from './node-log.ts'
 
 /** From the signal to the end of the process, whatever is still busy then. */
 const STOP_MS = 5_000
@@ -30,6 +30,9 @@ export async function runNode(context: Context, flags: SharedOptions, dir: strin
   // Whatever becomes of the log: this must reach a person.
   opened.node.on('evidence', ({ self }) => {
     if (self && (format === 'json' || config.logLevel === 'silent')) void context.note(SELF_EQUIVOCATION.join('\n'))
+  })
+  opened.node.on('witnessHalted', () => {
+    if (format === 'json' || config.logLevel === 'silent') void context.note(WITNESS_HALTED.join('\n'))
   })
   const stops: (() => Promise<void>)[] = [() => opened.close()]
   try {
