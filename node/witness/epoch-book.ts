@@ -27,6 +27,11 @@ export class EpochBook {
     this.#states = states
   }
 
+  /** Of the states that count alone. */
+  get counted(): Epochs {
+    return this.#counted
+  }
+
   get epochs(): Epochs {
     const states = this.#states
     if (states === undefined) return this.#counted

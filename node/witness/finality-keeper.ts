@@ -44,6 +44,11 @@ export class FinalityKeeper {
     return key === undefined ? 0 : (this.#init.store.witness.final(key)?.size ?? 0)
   }
 
+  /** Counted, and perhaps not written down yet. */
+  final(index: number): Final | undefined {
+    return this.#finality.final(index)
+  }
+
   async place(votes: readonly Vote[]): Promise<void> {
     this.#finality.setEpochs(this.#init.epochs())
     for (const vote of votes) await this.#place(vote)
@@ -90,6 +95,13 @@ export class FinalityKeeper {
     epochOf: (size: number) => number,
   ): Final | undefined {
     return this.#finality.finalOn(index, on, (_, size) => epochOf(size))
+  }
+
+  /** Rule W14: final by a branch that was at hand, of which the chain as held has so much. */
+  confirm(index: number, final: Final): void {
+    this.#finality.setEpochs(this.#init.epochs())
+    const moved = this.#finality.restore(index, final)
+    if (moved !== undefined) this.#changed(index, moved)
   }
 
   #changed(index: number, final: Final): void {

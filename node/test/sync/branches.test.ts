@@ -148,7 +148,7 @@ describe('branches', () => {
     expect(asked(stranger)).to.deep.equal([])
   })
 
-  it('are checked as the door does it, and by the root at the end; others are charged for, and nothing of them is kept', async () => {
+  it('are checked as by the door, and by the root at the end; others are charged for, and nothing of them is kept', async () => {
     const stand = await Stand.create()
     const { other, held } = stand
     const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
