@@ -6,7 +6,7 @@ import { formatViolations, runSeeds } from './model/seeds.ts'
 const SEEDS = Number(process.env.WATTNESS_MODEL_SEEDS ?? 100_000)
 
 describe('model', () => {
-  it(`W15: ${SEEDS.toLocaleString('en-US')} seeds, no two finals that conflict, the same everywhere in the end, and new blocks final`, async function () {
+  it(`W15: ${SEEDS.toLocaleString('en-US')} seeds: finals never conflict, all nodes agree in the end, new blocks become final`, async function () {
     this.timeout(15 * 60_000)
     const tally = await runSeeds(SEEDS)
     expect(formatViolations(tally)).to.equal('')

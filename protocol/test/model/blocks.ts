@@ -1,3 +1,4 @@
+import { toHex } from '../../bytes.ts'
 import { Epochs } from '../../epochs.ts'
 import type { Leaf } from '../../frames.ts'
 import { type Member, Membership } from '../../membership.ts'
@@ -102,7 +103,8 @@ function genesisWith(witnesses: number, reserves: number, meters: number): Regis
           : index <= witnesses + reserves
             ? ROLE_OBSERVER
             : ROLE_METER
-    return { index, key: keyNumbered(index), keyHex: `${index}`, roles, admittedAt: 0 }
+    const key = keyNumbered(index)
+    return { index, key, keyHex: toHex(key), roles, admittedAt: 0 }
   })
   const membership = new Membership(0, members, new Set())
   const state = { membership, epochs: Epochs.of(membership) }

@@ -17,8 +17,19 @@ export interface Leaning {
   readonly meters: number
   readonly colluders: number
   readonly steps: number
-  /** Members whose chains have two stories: a meter, the registrar. */
-  readonly equivocators: readonly number[]
+  /** The first meter has more than one story. */
+  readonly meterEquivocates: boolean
+  readonly registrarEquivocates: boolean
+  /** The halves that are shown different stories: every other node, or the witnesses of genesis and the rest. */
+  readonly split: 'alternate' | 'generations'
+  /** Percent of the looks at such a chain that show the other half's story. */
+  readonly crossed: number
+  /** Percent of the looks for the signed checkpoint behind another story's leaf that find it before all is delivered. */
+  readonly evidence: number
+  /** Percent of what colluders sign that is just what somebody else holds. */
+  readonly plausible: number
+  /** Changes mostly put all new witnesses in the place of the old ones. */
+  readonly handsOver: boolean
   /** Percent of the steps. */
   readonly changes: number
   readonly restarts: number
@@ -29,16 +40,21 @@ export interface Leaning {
 export function leaningOf(random: Random): Leaning {
   const witnesses = random.pick([4, 4, 4, 4, 5, 6, 7, 7])
   const tolerated = Math.floor((witnesses - 1) / 3)
-  const reserves = random.below(4)
+  const reserves = random.below(5)
   const meters = random.between(1, 2)
-  const meter = witnesses + reserves + 1
   return {
     witnesses,
     reserves,
     meters,
     colluders: random.percent(70) ? tolerated : random.below(tolerated + 1),
     steps: random.between(40, 160),
-    equivocators: [...(random.percent(75) ? [meter] : []), ...(random.percent(12) ? [0] : [])],
+    meterEquivocates: random.percent(75),
+    registrarEquivocates: random.percent(12),
+    split: random.pick(['alternate', 'generations']),
+    crossed: random.pick([0, 5, 15]),
+    evidence: random.pick([0, 5, 25]),
+    plausible: random.pick([60, 80, 100]),
+    handsOver: random.percent(50),
     changes: random.pick([0, 2, 5]),
     restarts: random.pick([0, 2, 6]),
     rollbacks: random.percent(30),
@@ -103,7 +119,7 @@ export class World implements Surroundings {
   }
 
   findsEvidence(): boolean {
-    return this.isSettling || this.random.percent(25)
+    return this.isSettling || this.random.percent(this.leaning.evidence)
   }
 
   #nameOf(key: Uint8Array): string {
@@ -130,7 +146,8 @@ export class World implements Surroundings {
   }
 
   isEquivocator(member: number): boolean {
-    return this.leaning.equivocators.includes(member)
+    const { meterEquivocates, registrarEquivocates } = this.leaning
+    return (member === 0 && registrarEquivocates) || (member === this.firstMeter && meterEquivocates)
   }
 
   #seal(): void {
@@ -142,13 +159,20 @@ export class World implements Surroundings {
       this.sealBlock(member, all.at(-1), Math.max(counted, all.at(-1)?.registrarSize ?? 0))
       return
     }
-    const parent = random.percent(20) ? random.pick([undefined, ...all]) : random.pick([...all.slice(-2), undefined].slice(0, 2))
+    const half = random.below(2)
+    const parent = random.percent(12) ? random.pick(all) : all.findLast((block) => this.#halfOf(block) === half)
     const least = parent?.registrarSize ?? 0
     this.sealBlock(
       member,
       parent,
       random.percent(60) ? Math.max(least, this.mostCounted) : random.between(least, Math.max(least, counted)),
     )
+  }
+
+  /** Stories begin with different first blocks; every other story is for the other half. */
+  #halfOf({ member, path }: Block): number {
+    const first = this.blocks.of(member).filter(({ height }) => height === 0)
+    return first.indexOf(path[0] as Block) % 2
   }
 
   sealBlock(member: number, parent: Block | undefined, registrarSize: number): Block {
@@ -191,15 +215,23 @@ export class World implements Surroundings {
     }
     const set = membership.witnesses
     const outside = members.filter(
-      ({ index, revoked }) => index > witnesses && index <= witnesses + reserves && !revoked && !set.includes(index),
+      ({ index, revoked }) => index > 0 && index <= witnesses + reserves && !revoked && !set.includes(index),
     )
     const operations: MembershipOperation[] = []
+    if (this.leaning.handsOver && outside.length > 0 && random.percent(75)) {
+      const stays = random.percent(50) ? set.find((index) => this.colluders.has(index)) : undefined
+      if (outside.length + (stays === undefined ? 0 : 1) >= 4) {
+        const leaving = set.filter((index) => index !== stays)
+        const keyOf = (index: number): Uint8Array => (members[index] as { key: Uint8Array }).key
+        return [...outside.map(({ key }) => grantWitness(key)), ...leaving.map((index) => withdrawWitness(keyOf(index)))]
+      }
+    }
     const isGrowing = random.percent(60) && outside.length > 0
     if (isGrowing) {
       // All who can, or one of them.
       for (const { key } of random.percent(40) ? outside : [random.pick(outside)]) operations.push(grantWitness(key))
     } else if (random.percent(20) && this.#admitted < 2) operations.push(admitWitness(this.#newcomer()))
-    const leaving = set.filter((index) => random.percent(isGrowing ? 35 : 20) && (members[index]?.key[0] as number) > 0)
+    const leaving = set.filter(() => random.percent(isGrowing ? 35 : 20))
     for (const index of leaving.slice(0, set.length + operations.length - 4)) {
       const { key } = members[index] as { key: Uint8Array }
       operations.push(random.percent(50) ? withdrawWitness(key) : revoke(key, { size: 0, root: EMPTY_ROOT }))
@@ -221,10 +253,10 @@ export class World implements Surroundings {
     const all = this.blocks.of(member)
     if (all.length === 0) return
     if (!this.isEquivocator(member)) return node.pull(all[all.length - 1 - random.below(Math.min(2, all.length))] as Block)
-    // Each half is shown another branch for the most part.
-    const half = this.honest.indexOf(node) % 2
-    const shown = random.percent(88) ? all.filter((block) => ((block.path[0] as Block).root[0] as number) % 2 === half) : all
-    node.pull(random.pick((shown.length > 0 ? shown : all).slice(-3)))
+    const isOld = this.honest.indexOf(node) < this.leaning.witnesses - this.leaning.colluders
+    const half = this.leaning.split === 'alternate' ? this.honest.indexOf(node) % 2 : isOld ? 0 : 1
+    const shown = random.percent(this.leaning.crossed) ? all : all.filter((block) => this.#halfOf(block) === half)
+    if (shown.length > 0) node.pull(random.pick(shown.slice(-3)))
   }
 
   #restart(node: HonestNode): void {
@@ -277,7 +309,7 @@ export class World implements Surroundings {
     const { epochs } = victim
     const epoch = random.percent(70) ? victim.record.epoch : random.below(epochs.all.length)
     const change = epochs.get(epoch + 1)?.fromSize
-    const isClean = random.percent(70)
+    const isClean = random.percent(this.leaning.plausible)
     const leaves: Leaf[] = []
     for (let member = 0; member < victim.count; member++) {
       const roll = isClean ? 99 : random.below(100)
