@@ -35,19 +35,35 @@ export function createNode(init: CreateNodeInit): Promise<LedgerNode> {
   })
 }
 
+export { type HouseholdOptions, householdReadings, openDataDir, openSource, Replay } from './collect/index.ts'
 export type { NodeEventName, NodeEvents } from './events.ts'
 export type { GossipMode } from './gossip/index.ts'
 export { type Logger, silentLogger } from './logger.ts'
 export {
+  type Admission,
+  addBounded,
+  BaseChannel,
+  backoffMs,
+  type Channel,
   createLibp2pNetwork,
   createMemoryHub,
+  DEFAULT_GOSSIP_DEGREE,
+  type Direction,
+  type GossipHandler,
   type GossipLoss,
+  type GossipVerdict,
   type Libp2pNetworkInit,
   type Link,
   type MemoryHub,
   type MemoryHubInit,
   type Network,
+  type NetworkHandlers,
+  networkLimits,
   type Reach,
+  RequestGate,
+  type RequestHandler,
+  randomFraction,
+  SeenPayloads,
 } from './net/index.ts'
 export { LedgerNode } from './node.ts'
 export type { NodeInit } from './node-init.ts'
@@ -65,6 +81,7 @@ export {
   type Platform,
   type Random,
   sleep,
+  systemEnvironment,
   systemPlatform,
   type Timer,
   type Timers,
@@ -75,6 +92,11 @@ export { createSigner, generateSeed, useNativeHash, verifySignature } from './si
 export {
   type Appended,
   type Kv,
+  type KvBatchOptions,
+  type KvEntry,
+  type KvOperation,
+  type KvRange,
+  type KvView,
   LedgerStore,
   type LedgerStoreInit,
   openLevelKv,

@@ -53,11 +53,19 @@ describe('tidy', () => {
     )
   })
 
-  it('simulations/ import only protocol/ and node/index.ts', () => {
+  it('simulations/ import only protocol/ and node/index.ts, their tests the suites of the ports too', () => {
     hold(
       imports.simulationImports,
-      [at('simulations/a.ts', "import { x } from '../node/node.ts'"), at('simulations/a.ts', "import '../node/seal/index.ts'")],
-      [at('simulations/a.ts', "import { x } from '../node/index.ts'\nimport y from '../protocol/y.ts'\nimport './b.ts'")],
+      [
+        at('simulations/a.ts', "import { x } from '../node/node.ts'"),
+        at('simulations/a.ts', "import '../node/seal/index.ts'"),
+        at('simulations/a.ts', "import { x } from '../node/test/net/contract.ts'"),
+        at('simulations/test/a.test.ts', "import { x } from '../../node/node.ts'"),
+      ],
+      [
+        at('simulations/a.ts', "import { x } from '../node/index.ts'\nimport y from '../protocol/y.ts'\nimport './b.ts'"),
+        at('simulations/test/a.test.ts', "import { x } from '../../node/test/net/contract.ts'"),
+      ],
     )
   })
 

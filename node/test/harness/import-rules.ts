@@ -81,8 +81,10 @@ export const simulationImports: Rule = (files) =>
   importFaults(
     files,
     (file) => isIn('simulations', file.path),
-    (_file, { target }) => {
+    (file, { target }) => {
       if (target === undefined || isIn('simulations', target) || isIn('protocol', target)) return undefined
+      // What implements a port of the node runs the suite of that port.
+      if (isTestOrBench(file) && isIn('node/test', target)) return undefined
       return target === 'node/index.ts' ? undefined : 'simulations/ see protocol/ and node/index.ts only'
     },
   )
