@@ -1,7 +1,9 @@
 import { expect } from 'chai'
 import {
   checkProofFile,
+  formatAddCheckpointRequest,
   formatProofFile,
+  formatSignedCheckpointNote,
   isWattnessError,
   type ProofFile,
   type ProofReport,
@@ -125,6 +127,27 @@ describe('prover', () => {
     all.hub.healAll()
     const { size, header } = expectProven(await prove('registrar', 'meter-5', 0))
     expect([size, header.height]).to.deep.equal([2, 0])
+  })
+
+  it('P11, W7: an attestation that is being written is waited for, and a cosignature goes on from it', async () => {
+    await begin()
+    const { store, node } = all.get('meter-1')
+    const sign = store.witness.sign.bind(store.witness)
+    const gate = Promise.withResolvers<void>()
+    let writes = 0
+    store.witness.sign = async (write) => {
+      if (writes++ === 0) await gate.promise
+      return sign(write)
+    }
+    await take('meter-5')
+    await all.time.until(() => writes === 1, 60_000, 'it attests')
+    const { checkpoint } = store.head(keyOf('meter-5')) ?? {}
+    const note = formatSignedCheckpointNote(all.genesis.networkId, checkpoint ?? expect.fail('no checkpoint'))
+    const asked = node.addCheckpoint(toUtf8(formatAddCheckpointRequest(0, [], note)))
+    await all.time.advance(1_000)
+    expect(writes).to.equal(1)
+    gate.resolve()
+    expect(await all.time.wait(asked)).to.include({ status: 409, body: '1\n' })
   })
 
   it('QUORUM_MISSING: less than a quorum answers, and the error says who did not', async () => {
