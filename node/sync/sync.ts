@@ -238,7 +238,13 @@ export class Sync {
   onReplaced(run: StoredRun): void {
     this.view.forgetEnd(run.member)
     this.onStored(run)
-    this.#guard(this.view.readEnds().then(() => this.crossCheck()))
+    if (equalBytes(run.member, this.#init.genesis.registrar)) this.greetAgain()
+    else this.#guard(this.view.readEnds().then(() => this.crossCheck()))
+  }
+
+  /** Ends every channel; the network opens it anew. Rule W14: what the registrar's other story had refused is then told again. */
+  greetAgain(): void {
+    for (const session of [...this.#sessions.values()]) this.#end(session)
   }
 
   /** A chain stopped being wanted, or its leaf became a named one. */
@@ -253,14 +259,12 @@ export class Sync {
 
   /** A neighbour has passed on, by gossip or by sync, evidence that proves nothing. */
   noteBadEvidence(peerHex: string): void {
-    const session = this.#sessions.get(peerHex)
-    if (session !== undefined) this.#charge(session, 'bad-evidence', 'evidence that proves nothing')
+    this.#charge(this.#sessions.get(peerHex), 'bad-evidence', 'evidence that proves nothing')
   }
 
   /** A neighbour has passed on, by gossip, an attestation that no honest node passes on. */
   noteBadAttestation(peerHex: string): void {
-    const session = this.#sessions.get(peerHex)
-    if (session !== undefined) this.#charge(session, 'bad-attestation', 'an attestation that no honest node passes on')
+    this.#charge(this.#sessions.get(peerHex), 'bad-attestation', 'an attestation that no honest node passes on')
   }
 
   /** What the door said of a run that this neighbour sent, by gossip or by sync. */
@@ -317,8 +321,7 @@ export class Sync {
       case 'ask-leaves':
         return this.#server.onWant(session, frame)
       case 'run':
-        if (!this.branches.onRun(session, frame)) this.#fetcher.onRun(session, frame)
-        return
+        return this.branches.onRun(session, frame) ? undefined : this.#fetcher.onRun(session, frame)
       case 'miss':
         this.#fetcher.onMiss(session, frame.id, frame.reason)
         this.#disputes.onMiss(session, frame.id, frame.reason)
@@ -375,8 +378,8 @@ export class Sync {
     work.catch((error: unknown) => this.#init.onDamage(error as Error))
   }
 
-  #charge(session: Session, fault: Fault, detail: string, times = 1): void {
-    if (!session.isOpen) return
+  #charge(session: Session | undefined, fault: Fault, detail: string, times = 1): void {
+    if (session?.isOpen !== true) return
     const isLast = this.#conduct.charge(session.peerHex, fault, this.#init.platform.clock.monotonicMs(), times)
     this.#init.onFault(session.peerHex, fault, detail, isLast)
     if (isLast) this.#end(session)

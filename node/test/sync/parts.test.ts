@@ -1,5 +1,8 @@
 import { expect } from 'chai'
+import { type Frame, MAX_ATTESTATIONS_PER_FRAME } from '../../../protocol/index.ts'
 import { Announcer } from '../../sync/announcer.ts'
+import { MAX_TOLD } from '../../sync/attestation-exchange.ts'
+import { MAX_QUESTIONS_PER_SECOND } from '../../sync/attestation-questions.ts'
 import { Conduct, FAULT_HALF_LIFE_MS, MAX_CONDUCT_ENTRIES } from '../../sync/conduct.ts'
 import { LONGEST_PAUSE_MS, MAX_PAUSES, Pauses } from '../../sync/pauses.ts'
 import { VirtualTime } from '../harness/virtual-time.ts'
@@ -27,6 +30,12 @@ describe('conduct', () => {
   it('hangs up at once on what no honest node can send', () => {
     for (const fault of ['malformed', 'wrong-network', 'flood'] as const)
       expect(new Conduct().charge('a', fault, 0)).to.equal(true)
+  })
+
+  it('hangs up on who passes on attestations that no honest node does, again and again', () => {
+    const conduct = new Conduct()
+    const charges = Array.from({ length: 5 }, () => conduct.charge('a', 'bad-attestation', 0))
+    expect(charges).to.deep.equal([false, false, false, false, true])
   })
 
   it('remembers a bounded number of keys, the latest', () => {
@@ -196,5 +205,19 @@ describe('a session', () => {
     let costly = 0
     while (other.takeFrameCredit(0) && other.takeTypeCredit('status')) costly++
     expect(costly).to.equal(64)
+  })
+
+  it('grants a bounded number of frames about attestations in one go, of each kind what it costs to answer', () => {
+    const granted = (type: Frame['type']): number => {
+      const session = fakeSession('a')
+      let count = 0
+      while (session.takeFrameCredit(0) && session.takeTypeCredit(type)) count++
+      return count
+    }
+    const kinds = ['attestations', 'ask-attested-leaves', 'attested-leaves', 'want-branch', 'closings', 'ask-closings'] as const
+    expect(kinds.map(granted)).to.deep.equal([128, 256, 256, 1_024, 64, 64])
+    // All that a neighbour is told after its greeting, and what it may ask within a second, is granted.
+    expect(granted('attestations')).to.be.above(MAX_TOLD / MAX_ATTESTATIONS_PER_FRAME + 1)
+    expect(granted('ask-attested-leaves')).to.be.above(MAX_QUESTIONS_PER_SECOND)
   })
 })
