@@ -267,18 +267,25 @@ export class HonestNode implements HeldChains {
     return true
   }
 
-  /** Its turn to sign: it enters the epochs that it may, and attests what is new. */
-  attest(): void {
+  /** It enters the epochs that it may, once it is a witness of one of them; false where it is none. */
+  enter(): boolean {
     const { rules } = this.#around
     const { self, epochs } = this
-    if (this.isHalted || self === undefined) return
-    if (!epochs.all.some(({ number, witnesses }) => number >= this.record.epoch && witnesses.includes(self))) return
+    if (this.isHalted || self === undefined) return false
+    if (!epochs.all.some(({ number, witnesses }) => number >= this.record.epoch && witnesses.includes(self))) return false
     for (;;) {
       const entered = rules.enter(this.record, epochs, this, (epoch) => this.#closingsOf(epoch))
-      if (entered === undefined) break
+      if (entered === undefined) return true
       this.#remember(entered)
     }
-    const plan = rules.plan(self, this.record, epochs, this)
+  }
+
+  /** Its turn to sign what is new. */
+  attest(): void {
+    const { rules } = this.#around
+    if (!this.enter()) return
+    const self = this.self as number
+    const plan = rules.plan(self, this.record, this.epochs, this)
     if (plan === undefined) return
     this.#remember(rules.after(this.record, plan))
     const { epoch, sequence, frontier, leaves } = plan

@@ -14,7 +14,7 @@ export interface Tally {
   readonly violations: readonly { readonly seed: number; readonly what: string }[]
 }
 
-const MAX_VIOLATIONS = 5
+const MAX_VIOLATIONS = 3
 
 /** One seed after the other; stops after some violations. */
 export function runRange({ from, count }: SeedRange, options: RunOptions = {}): Tally {

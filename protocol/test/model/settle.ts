@@ -25,7 +25,7 @@ export function settle(world: World): void {
     showFinals(world)
     if (honest.every(({ version }, at) => version === before[at]) && said.length === Math.min(...delivered.values())) return
   }
-  world.onViolation('liveness: it does not come to rest')
+  world.onViolation(checkConvergence(world) ?? 'liveness: it does not come to rest')
 }
 
 /** Rule W14: who lacks something final is shown the attestations that made it final, together. */

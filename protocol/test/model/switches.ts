@@ -2,6 +2,7 @@ import { type Epoch, Epochs } from '../../epochs.ts'
 import { votesOf } from '../../finality.ts'
 import type { Leaf } from '../../frames.ts'
 import { EMPTY_LEAF, enterNextEpoch, type HeldChains, planAttestation, recordAfter, type WitnessRecord } from '../../witness.ts'
+import * as plays from './plays.ts'
 import { REAL, type Rules } from './rules.ts'
 import type { Leaning } from './world.ts'
 
@@ -10,10 +11,9 @@ export interface Switch {
   readonly rule: string
   readonly leavesOut: string
   readonly rules: Rules
-  /** The kind of violation that follows. */
-  readonly finds: 'safety' | 'convergence' | 'liveness'
-  /** What makes it likely. */
+  /** What makes it likely, or what brings it about. */
   readonly leaning?: Partial<Leaning>
+  readonly play?: plays.Play
 }
 
 /** The same chains, with some answers replaced. */
@@ -109,48 +109,42 @@ export const SWITCHES: readonly Switch[] = [
   {
     rule: 'W2',
     leavesOut: 'one witness of a quorum',
-    finds: 'safety',
     rules: { ...REAL, epochsOf: withSmallerQuorum },
   },
   {
     rule: 'W4',
-    leavesOut: 'that a change counts only once it is final',
-    finds: 'safety',
+    leavesOut: 'waiting for a change to be final before it counts',
     rules: { ...REAL, epochsOf: withAllCounted },
     leaning: { registrarEquivocates: true, changes: 12, reserves: 4 },
   },
   {
     rule: 'W5',
     leavesOut: 'the durable record',
-    finds: 'safety',
+    play: plays.CRASH,
     rules: { ...REAL, isRecordDurable: false, halts: false },
-    leaning: { restarts: 12 },
   },
   {
     rule: 'W6',
-    leavesOut: 'never to contradict what was signed',
-    finds: 'safety',
+    leavesOut: 'never contradicting what was signed',
+    play: plays.CRASH,
     rules: { ...REAL, plan: contradicting },
-    leaning: { restarts: 12 },
   },
   {
     rule: 'W7',
-    leavesOut: 'no growth after closing',
-    finds: 'safety',
+    leavesOut: 'stopping all growth after closing',
+    play: plays.HANDOVER,
     rules: { ...REAL, plan: growing, after: (record, plan) => ({ ...recordAfter(record, plan), isClosed: false }) },
-    leaning: changing,
   },
   {
     rule: 'W7',
-    leavesOut: 'that a closed witness stays closed where it does not hold the change any more',
-    finds: 'safety',
+    leavesOut: 'remembering that it has closed where the change is lost',
+    play: plays.LOST_CHANGE,
     rules: { ...REAL, after: (record, plan) => ({ ...recordAfter(record, plan), isClosed: false }) },
-    leaning: { ...changing, restarts: 12 },
   },
   {
     rule: 'W8',
-    leavesOut: 'to resolve the leaves of closings',
-    finds: 'safety',
+    leavesOut: 'resolving the leaves of closings',
+    play: plays.LATE,
     rules: {
       ...REAL,
       enter: (record, epochs, chains, closingsOf) =>
@@ -161,30 +155,26 @@ export const SWITCHES: readonly Switch[] = [
           closingsOf(record.epoch).map(({ witness, leaves }) => ({ witness, leaves: leaves.slice(0, 1) })),
         ),
     },
-    leaning: changing,
   },
   {
     rule: 'W8',
-    leavesOut: 'to take over what was resolved',
-    finds: 'safety',
+    leavesOut: 'taking over what was resolved',
+    play: plays.LOST_BLOCKS,
     rules: { ...REAL, enter: (record, ...rest) => bound(REAL.enter(record, ...rest), record.leaves) },
-    leaning: { ...changing, restarts: 12 },
   },
   {
     rule: 'W8',
-    leavesOut: 'that a leaf of a later epoch is not taken over',
-    finds: 'safety',
+    leavesOut: 'leaving aside leaves of later epochs that a closing names',
+    play: plays.LATE,
     rules: {
       ...REAL,
       enter: (record, epochs, chains, closingsOf) =>
         REAL.enter(record, epochs, altered(chains, { leafEpoch: () => 0 }), closingsOf),
     },
-    leaning: changing,
   },
   {
     rule: 'W8',
     leavesOut: 'epochs in order',
-    finds: 'safety',
     rules: {
       ...REAL,
       enter: (record, epochs, chains, closingsOf) =>
@@ -194,33 +184,29 @@ export const SWITCHES: readonly Switch[] = [
   },
   {
     rule: 'W9',
-    leavesOut: 'to freeze the leaf of a quarantined chain',
-    finds: 'safety',
+    leavesOut: 'freezing the leaf of a quarantined chain',
+    play: plays.LATE,
     rules: {
       ...REAL,
       plan: (self, record, epochs, chains) =>
         planAttestation(self, record, epochs, altered(chains, { isQuarantined: () => false })),
       stopsQuarantined: false,
     },
-    leaning: changing,
   },
   {
     rule: 'W9',
-    leavesOut: 'to halt where an old record was restored',
-    finds: 'safety',
+    leavesOut: 'halting where an old record was restored',
+    play: plays.COPY,
     rules: { ...REAL, halts: false },
-    leaning: { restarts: 12, rollbacks: true },
   },
   {
     rule: 'W10',
-    leavesOut: 'that an attestation that comes late brings what it brings',
-    finds: 'convergence',
+    leavesOut: 'counting an attestation that comes after a newer one',
     rules: { ...REAL, takesOld: false },
   },
   {
     rule: 'W10',
-    leavesOut: 'that a closing attestation counts for every chain',
-    finds: 'convergence',
+    leavesOut: 'counting a closing attestation for every chain',
     rules: {
       ...REAL,
       votes: (epochs, attested) => {
@@ -233,21 +219,18 @@ export const SWITCHES: readonly Switch[] = [
   },
   {
     rule: 'W11',
-    leavesOut: 'that a leaf counts only in its own epoch',
-    finds: 'safety',
+    leavesOut: 'a leaf’s own epoch',
     rules: { ...REAL, countsAnyEpoch: true },
     leaning: changing,
   },
   {
     rule: 'W12',
-    leavesOut: 'that leaves count by branch',
-    finds: 'safety',
+    leavesOut: 'counting leaves by branch',
     rules: { ...REAL, isBranchBlind: true },
   },
   {
     rule: 'W14',
-    leavesOut: 'to fetch the other branch',
-    finds: 'convergence',
+    leavesOut: 'fetching the other branch',
     rules: { ...REAL, fetchesBranches: false },
   },
 ]
