@@ -2,6 +2,7 @@ import {
   type Accusation,
   accusedOf,
   type Bytes,
+  encodeSignedAttestation,
   equalBytes,
   type Membership,
   type SignedAttestation,
@@ -65,6 +66,16 @@ export class Reactions {
     events.emit('stored', { member: toHex(run.member), from, count: run.blocks.length, state, own })
   }
 
+  /** Another branch of a chain is held from the run's first block on: the one that a quorum has signed. */
+  onReplaced(index: number, run: StoredRun): void {
+    const { roster, sync, events } = this.#init
+    if (index === 0) roster.onCut(run.from)
+    this.#watchCounted(() => roster.onStored(run.member, run.blocks))
+    sync.onReplaced(run)
+    const { member, from, blocks, state, own } = run
+    events.emit('stored', { member: toHex(member), from, count: blocks.length, state, own })
+  }
+
   /** A witness has said something new; this node's own words are on disk. */
   onAttestation(attestation: SignedAttestation, bytes: Bytes, source: string): void {
     const { key, sync, gossip, gate, events } = this.#init
@@ -107,11 +118,14 @@ export class Reactions {
     sync.spreadEvidence(bytes, source)
     const told = { member: toHex(accused), bytes, source, self }
     if (!isAuthor) {
+      // What is true of either counts, wherever the witness showed it (rule A13).
+      const { a, b } = accusation.evidence
+      for (const { attestation } of [a, b]) void this.#init.witnessing().take(encodeSignedAttestation(attestation), source)
       events.emit('witnessEvidence', { ...told, evidence: accusation.evidence })
       return
     }
     sync.onQuarantine()
-    this.#init.witnessing().poke()
+    this.#init.witnessing().onQuarantine(accused)
     events.emit('evidence', { ...told, evidence: accusation.evidence })
   }
 

@@ -71,6 +71,8 @@ export interface AttestationDeskInit {
   readonly onOwnAhead: (attestation: SignedAttestation) => void
   /** A leaf that is not of the chain held here (rule A8). */
   readonly onDiffering: (index: number, leaf: Leaf, sourceHex: string) => void
+  /** A leaf beyond the end of a quarantined chain: its blocks come by no announcement (rule W14). */
+  readonly onBeyondEnd: (index: number, sourceHex: string) => void
   readonly onError: (error: Error) => void
 }
 
@@ -238,9 +240,12 @@ export class AttestationDesk {
   }
 
   async #tellDiffering({ sourceHex }: Shown, leaves: readonly (Leaf & { readonly member: number })[]): Promise<void> {
-    const { chains, onDiffering } = this.#init
+    const { chains, store, onDiffering, onBeyondEnd } = this.#init
     for (const { member, size, root } of leaves) {
-      if (size > 0 && (await chains.isOn(member, { size, root })) === false) onDiffering(member, { size, root }, sourceHex)
+      const isOn = size === 0 || (await chains.isOn(member, { size, root }))
+      const key = chains.key(member)
+      if (isOn === false) onDiffering(member, { size, root }, sourceHex)
+      else if (isOn === undefined && key !== undefined && store.quarantined(key)) onBeyondEnd(member, sourceHex)
     }
   }
 

@@ -21,8 +21,10 @@ import {
 } from '../../protocol/index.ts'
 import type { Clock, Timers } from '../platform.ts'
 import type { LedgerStore } from '../store/index.ts'
+import type { StoredRun } from '../validate/index.ts'
 import { type AskedLeaves, AttestationDesk, type AttestationOutcome } from './attestation-desk.ts'
 import { Attester } from './attester.ts'
+import { ContestedChains, type ContestedInit } from './contested.ts'
 import { Contradictions } from './contradictions.ts'
 import { CosignDesk } from './cosign.ts'
 import { type FinalChange, FinalityKeeper } from './finality-keeper.ts'
@@ -56,6 +58,12 @@ export interface WitnessingInit {
   readonly askClosings: (epoch: number) => void
   /** A leaf of another branch than the held one: the checkpoint behind it is evidence, or nobody has it. */
   readonly onDiffering: (index: number, leaf: Leaf, sourceHex: string | undefined) => void
+  /** Rule W14: the registrar's blocks that count; another branch of a chain, and the door that takes it. */
+  readonly counted: ContestedInit['counted']
+  readonly fetchBranch: ContestedInit['fetchBranch']
+  readonly adopt: ContestedInit['adopt']
+  /** Another branch of a chain is held from the run's first block on. */
+  readonly onReplaced: (index: number, run: StoredRun) => void
   /** A witness has contradicted itself: evidence of kind 2, to be judged, stored and shown like any. */
   readonly onContradiction: (evidence: Bytes) => Promise<unknown>
   /** An attestation that neighbours may not have. `sourceHex`: who showed it, or 'own'. */
@@ -77,6 +85,7 @@ export class Witnessing {
   readonly #keeper: FinalityKeeper
   readonly #desk: AttestationDesk
   readonly #contradictions: Contradictions
+  readonly #contested: ContestedChains
   readonly #attester: Attester
   /** What others ask this witness to sign. */
   readonly cosigning: CosignDesk
@@ -95,6 +104,22 @@ export class Witnessing {
       onFinal: (changes) => {
         init.onFinal(changes)
         this.#attester.poke()
+      },
+      onError,
+    })
+    this.#contested = new ContestedChains({
+      store,
+      timers,
+      selfKey: signer.publicKey,
+      chains: this.#chains,
+      keeper: this.#keeper,
+      epochs,
+      counted: init.counted,
+      fetchBranch: init.fetchBranch,
+      adopt: init.adopt,
+      onReplaced: (index, run) => {
+        init.onReplaced(index, run)
+        this.onReplaced(index, run.from).catch(onError)
       },
       onError,
     })
@@ -125,7 +150,11 @@ export class Witnessing {
       onNew: init.onAttestation,
       onClosing: () => this.#attester.poke(),
       onOwnAhead: (attestation) => this.#onOwn(attestation),
-      onDiffering: init.onDiffering,
+      onDiffering: (index, leaf, sourceHex) => {
+        init.onDiffering(index, leaf, sourceHex)
+        this.#contested.review(index, sourceHex)
+      },
+      onBeyondEnd: (index, sourceHex) => this.#contested.review(index, sourceHex),
       onError,
     })
     const turn = new SigningTurn()
@@ -190,6 +219,7 @@ export class Witnessing {
   async stop(): Promise<void> {
     this.#desk.stop()
     this.#contradictions.stop()
+    this.#contested.stop()
     this.prover.stop()
     await this.#attester.stop()
     await this.cosigning.stop()
@@ -258,6 +288,13 @@ export class Witnessing {
     await this.#contradictions.onReplaced()
     this.#desk.onGrew()
     this.#attester.poke()
+  }
+
+  /** A chain stopped here: what is final of it may be another branch, or more than is held. */
+  onQuarantine(member: Bytes): void {
+    const index = this.#init.held().member(member)?.index
+    if (index !== undefined) this.#contested.review(index)
+    this.poke()
   }
 
   /** Members or epochs changed, a chain was quarantined, a neighbour's word came. */
