@@ -1,12 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import type { NodeSettings } from '../settings.ts'
-import { type Host, startHost } from './host-process.ts'
-import type { NodeHostCommands } from './node-host.ts'
+import { MeshHosts } from './mesh-hosts.ts'
 import type { BenchResult } from './run.ts'
 import { round } from './statistics.ts'
-import { Street } from './street.ts'
 
 /**
  * `npm run bench -- mesh [gossip|pull]`: 32 nodes in four processes, each dials three others, all of them write, and
@@ -15,9 +9,6 @@ import { Street } from './street.ts'
 
 const NODES = 32
 const PROCESSES = 4
-/** Each node dials those so many places on: degree six, four hops across at most. */
-const STEPS = [1, 5, 11]
-const SETTLE_MS = 3_000
 const LIMIT_MS = 40_000
 
 /** Blocks that each node writes as fast as they go, and then, where nodes only pull, one a second. */
@@ -51,72 +42,34 @@ export async function run(args: readonly string[] = []): Promise<BenchResult> {
 }
 
 /** One mesh, and one round of writing for each of `intervals`: undefined is as fast as it goes. */
-async function measure(gossip: 'on' | 'off', intervals: readonly (number | undefined)[]): Promise<Cost[]> {
-  const dir = mkdtempSync(join(tmpdir(), 'wattness-bench-'))
-  const hosts = Array.from({ length: PROCESSES }, () => startHost<NodeHostCommands>('./node-host.ts'))
-  try {
-    await connect(dir, hosts, gossip)
+function measure(gossip: 'on' | 'off', intervals: readonly (number | undefined)[]): Promise<Cost[]> {
+  // The shortest announce delay: what a block interval of a second gives.
+  const settings = { verifyThreads: 0, gossip, intervalMs: PACE_MS }
+  return MeshHosts.run({ nodes: NODES, processes: PROCESSES, settings }, async (mesh) => {
     const costs: Cost[] = []
     let held = 0
     for (const intervalMs of intervals) {
       const blocks = intervalMs === undefined ? FAST_BLOCKS : PACED_BLOCKS
       held += NODES * blocks
-      costs.push(await write(hosts, blocks, intervalMs, held))
+      costs.push(await write(mesh, blocks, intervalMs, held))
     }
-    const roots = new Set((await Promise.all(hosts.map((host) => host.call('headsRoots')))).flat())
+    const roots = new Set((await Promise.all(mesh.hosts.map((host) => host.call('headsRoots')))).flat())
     if (roots.size !== 1) throw new Error(`${roots.size} heads roots where all should be equal`)
-    await Promise.all(hosts.map((host) => host.call('closeAll')))
     return costs
-  } finally {
-    await Promise.all(hosts.map((host) => host.stop()))
-    rmSync(dir, { recursive: true })
-  }
+  })
 }
 
-/** The registrar is away: it writes when somebody joins or leaves. */
-const namesOf = (host: number): string[] =>
-  Array.from({ length: NODES }, (_, i) => `meter ${i}`).filter((_, i) => i % PROCESSES === host)
-
-async function connect(dir: string, hosts: readonly Host<NodeHostCommands>[], gossip: 'on' | 'off'): Promise<void> {
-  const street = new Street(NODES)
-  const genesisBytes = street.genesis.bytes
-  // The shortest announce delay: what a block interval of a second gives.
-  const settings: Partial<NodeSettings> = { verifyThreads: 0, gossip, intervalMs: PACE_MS }
-  const hostOf = (i: number): Host<NodeHostCommands> => hosts[i % PROCESSES] as Host<NodeHostCommands>
-  const addresses: string[] = []
-  for (let i = 0; i < NODES; i++) {
-    const init = { name: `meter ${i}`, dir: join(dir, `${i}`), genesisBytes, settings, dialsNobody: true }
-    addresses.push(await hostOf(i).call('open', init))
-  }
-  for (let i = 0; i < NODES; i++) {
-    for (const step of STEPS) {
-      await hostOf(i).call('dial', { name: `meter ${i}`, address: addresses[(i + step) % NODES] as string })
-    }
-  }
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
-}
-
-async function write(
-  hosts: readonly Host<NodeHostCommands>[],
-  blocks: number,
-  intervalMs: number | undefined,
-  heldAfter: number,
-): Promise<Cost> {
-  const before = await cpuOf(hosts)
+async function write(mesh: MeshHosts, blocks: number, intervalMs: number | undefined, heldAfter: number): Promise<Cost> {
+  const before = await mesh.cpuUs()
   const startMs = performance.now()
-  const writing = hosts.map((host, i) => {
-    const names = namesOf(i)
+  const writing = mesh.hosts.map((host, i) => {
+    const names = mesh.namesOf(i)
     return host.call('write', intervalMs === undefined ? { names, blocks } : { names, blocks, intervalMs })
   })
   const limitMs = LIMIT_MS + blocks * (intervalMs ?? 0)
-  const held = hosts.map((host, i) => host.call('untilHeld', { names: namesOf(i), blocks: heldAfter, limitMs }))
+  const held = mesh.hosts.map((host, i) => host.call('untilHeld', { names: mesh.namesOf(i), blocks: heldAfter, limitMs }))
   await Promise.all([...writing, ...held])
   const seconds = (performance.now() - startMs) / 1000
-  const cpuUs = (await cpuOf(hosts)) - before
+  const cpuUs = (await mesh.cpuUs()) - before
   return { usPerDelivery: round(cpuUs / (NODES * blocks * (NODES - 1))), seconds: round(seconds) }
-}
-
-async function cpuOf(hosts: readonly Host<NodeHostCommands>[]): Promise<number> {
-  const used = await Promise.all(hosts.map((host) => host.call('usage')))
-  return used.reduce((sum, { cpuUs }) => sum + cpuUs, 0)
 }

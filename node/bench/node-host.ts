@@ -74,6 +74,20 @@ const commands = {
     return all
   },
 
+  /** Each named node takes one reading each `intervalMs`, `readings` of them; its schedule seals them. */
+  async feed({ names, readings, intervalMs }: { names: string[]; readings: number; intervalMs: number }): Promise<void> {
+    await Promise.all(names.map((name, i) => feedReadings(get(name), readings, intervalMs, i / names.length)))
+  },
+
+  /** Blocks that each node holds of all chains, and how many of them are final. */
+  progress(): { held: number; final: number; attestations: number }[] {
+    return [...residents.values()].map(({ held, store }) => ({
+      held,
+      final: [...store.witness.finals()].reduce((sum, { size }) => sum + size, 0),
+      attestations: store.witness.record.sequence,
+    }))
+  },
+
   /** Resolves once every named node holds `blocks` blocks of all chains together, to the moment when the last one did. */
   async untilHeld({ names, blocks, limitMs }: { names: string[]; blocks: number; limitMs: number }): Promise<number> {
     const done = Promise.withResolvers<void>()
@@ -143,6 +157,15 @@ async function writeBlocks(
     if (sealed?.height !== base + i) throw new Error(`block ${sealed?.height} was sealed, ${base + i} expected`)
   }
   return handedMs
+}
+
+async function feedReadings({ node }: Resident, readings: number, intervalMs: number, phase: number): Promise<void> {
+  const startedMs = nowMs() + intervalMs * phase
+  for (let i = 0; i < readings; i++) {
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, startedMs + i * intervalMs - nowMs())))
+    const time = Date.UTC(2026, 0, 1) + i * 900_000
+    await node.take([{ source: 'bench', reading: readingAt(time, 0, FOUR_REGISTERS.slice(0, 1)) }])
+  }
 }
 
 serveHost(commands)

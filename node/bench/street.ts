@@ -51,7 +51,8 @@ export class Street {
   readonly signers: readonly Signer[]
   readonly #chains: Chain[]
 
-  constructor(meters: number) {
+  /** `witnesses`: so many of the meters, the first ones, have that role too. */
+  constructor(meters: number, witnesses = 0) {
     this.registrar = signerNamed('registrar')
     this.signers = Array.from({ length: meters }, (_, i) => signerNamed(`meter ${i}`))
     this.genesis = parseGenesis(
@@ -60,7 +61,7 @@ export class Street {
         registrar: this.registrar.publicKey,
         members: this.signers.map((signer, i) => ({
           key: signer.publicKey,
-          roles: parseRoles('meter'),
+          roles: parseRoles(i < witnesses ? 'meter,witness' : 'meter'),
           label: `meter ${i}`,
         })),
       }),
