@@ -217,7 +217,8 @@ export class HonestNode implements HeldChains {
     for (const attested of this.#taken) {
       const leaf = attested.leaves[member]
       if (attested.epoch !== final.epoch || leaf === undefined || leaf.size < final.size || !isOn(path, leaf)) continue
-      behind.set(attested.witness, attested)
+      const { registrarSize } = path[leaf.size - 1] as Block
+      if (this.epochs.at(registrarSize).number === final.epoch) behind.set(attested.witness, attested)
     }
     this.certificates.set(member, [...behind.values()])
     this.#around.onFinal(this, member, final)
