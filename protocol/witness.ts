@@ -146,7 +146,7 @@ export function enterNextEpoch(
   const leaves = new Map(record.leaves)
   const resolved = new Set<number>()
   for (const { witness, leaves: closing } of closings) {
-    if (!epoch.witnesses.includes(witness) || resolved.has(witness) || !isSameLeaf(closing[0], change)) continue
+    if (!epoch.witnesses.includes(witness) || !isSameLeaf(closing[0], change)) continue
     if (closing.some((leaf, index) => index > 0 && resolutionOf(chains, index, leaf) !== 'resolved')) continue
     resolved.add(witness)
     takeOver(leaves, chains, closing, record.epoch)

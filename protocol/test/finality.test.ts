@@ -53,6 +53,8 @@ describe('finality', () => {
     const votes = [1, 2].map(onA(5))
     note(finality, [...votes, vote(5, leafOn('a', 5)), vote(6, leafOn('a', 5)), vote(3, leafOn('a', 5), { epoch: 2 })])
     expect(finality.final(METER)).to.equal(undefined)
+    note(finality, [vote(5, leafOn('a', 5)), vote(3, leafOn('a', 5), { epoch: 2 }), onA(0)(1)], 'ahead')
+    expect(finality.ahead(METER), 'nothing is kept of it').to.deep.equal([])
   })
 
   it('W10: each witness counts once, whatever comes again or late', () => {
@@ -267,7 +269,7 @@ describe('finality', () => {
   for (const standing of ['own', 'other', 'ahead'] as const) {
     it(`W14: of one witness's leaves the largest is kept, and those shown last (${standing})`, () => {
       const finality = new Finality(still)
-      const shown = [7, 90, 8, 9, 10, 8, 11].map((size) => onB(size)(1))
+      const shown = [7, 90, 8, 9, 10, 8, 11, 11].map((size) => onB(size)(1))
       note(finality, shown, standing)
       const kept = finality.takeReached(METER, 99).concat(finality.replaced(METER, 0))
       expect(kept.map(({ size }) => size)).to.deep.equal([90, 10, 8, 11])
