@@ -1,7 +1,7 @@
 export { backoffMs, randomFraction } from './backoff.ts'
 export { BaseChannel } from './base-channel.ts'
 export { Dialer, type DialerInit } from './dialer.ts'
-export { DEFAULT_GOSSIP_DEGREE } from './gossip-options.ts'
+export { DEFAULT_GOSSIP_DEGREE, REJECTS_TO_GREYLIST } from './gossip-options.ts'
 export { createLibp2pNetwork, type Libp2pNetworkInit } from './libp2p.ts'
 export type { Reach } from './libp2p-options.ts'
 export * as networkLimits from './limits.ts'
@@ -18,6 +18,7 @@ export type {
   NetworkHandlers,
   RequestHandler,
 } from './network.ts'
+export { RejectLedger } from './reject-ledger.ts'
 export { RequestGate } from './request-gate.ts'
 export { SeenPayloads } from './seen-payloads.ts'
 export { addBounded } from './tables.ts'

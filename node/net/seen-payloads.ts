@@ -11,6 +11,10 @@ export class SeenPayloads {
     return this.#ids.size
   }
 
+  has(id: string): boolean {
+    return this.#ids.has(id)
+  }
+
   /** False for one that is remembered. */
   add(id: string): boolean {
     if (this.#ids.has(id)) return false
