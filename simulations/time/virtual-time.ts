@@ -1,0 +1,111 @@
+import type { Clock, Platform, Random, Timer, Timers } from '../../node/index.ts'
+import { Agenda, type Entry } from './agenda.ts'
+
+/** Lets all promises settle: nothing that nodes wait for in a simulation needs more than that. */
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/**
+ * Time that passes only as fast as its events are worked off. Between two events all promises settle, so that a run depends
+ * on nothing but its inputs.
+ */
+export class VirtualTime {
+  readonly startMs: number
+  readonly #agenda = new Agenda()
+  #elapsedMs = 0
+  #events = 0
+
+  /** `startMs`: UTC milliseconds. */
+  constructor(startMs: number) {
+    this.startMs = startMs
+  }
+
+  /** Since the start. */
+  get elapsedMs(): number {
+    return this.#elapsedMs
+  }
+
+  /** UTC milliseconds by a clock that is right. */
+  get nowMs(): number {
+    return this.startMs + Math.floor(this.#elapsedMs)
+  }
+
+  /** Events that were worked off. */
+  get events(): number {
+    return this.#events
+  }
+
+  get pending(): number {
+    return this.#agenda.size
+  }
+
+  after(ms: number, run: () => void): Entry {
+    return this.#agenda.add(this.#elapsedMs + Math.max(0, ms), run)
+  }
+
+  cancel(entry: Entry): void {
+    this.#agenda.cancel(entry)
+  }
+
+  /** Works off what falls due until `untilMs` since the start, or until `isOver`; time stands at `untilMs` then. */
+  async runUntil(untilMs: number, isOver: () => boolean = () => false): Promise<void> {
+    await settle()
+    for (let nextMs = this.#agenda.nextMs(); nextMs !== undefined && nextMs <= untilMs; nextMs = this.#agenda.nextMs()) {
+      if (isOver()) return
+      await this.#step(nextMs)
+    }
+    this.#elapsedMs = untilMs
+  }
+
+  /** Waits for a promise while time passes, for `limitMs` at most. */
+  async wait<T>(promise: Promise<T>, limitMs = 3_600_000): Promise<T> {
+    let isDone = false
+    const mark = (): void => {
+      isDone = true
+    }
+    promise.then(mark, mark)
+    const untilMs = this.#elapsedMs + limitMs
+    await settle()
+    while (!isDone) {
+      const nextMs = this.#agenda.nextMs()
+      if (nextMs === undefined || nextMs > untilMs) throw new Error(`virtual time: nothing came of a promise in ${limitMs} ms`)
+      await this.#step(nextMs)
+    }
+    return promise
+  }
+
+  async #step(nextMs: number): Promise<void> {
+    this.#elapsedMs = nextMs
+    const run = this.#agenda.take()
+    this.#events++
+    run?.()
+    await settle()
+  }
+}
+
+/** Clock and timers of one node's machine: its clock may be wrong, and when it crashes nothing of it happens any more. */
+export class Machine {
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly platform: Platform
+  /** How far its clock is ahead of the right time. */
+  skewMs: number
+  #isDead = false
+
+  constructor(time: VirtualTime, random: Random, skewMs = 0) {
+    this.skewMs = skewMs
+    this.clock = { now: () => time.nowMs + this.skewMs, monotonicMs: () => time.elapsedMs }
+    this.timers = {
+      set: (ms, run): Timer => ({ id: time.after(ms, () => this.#isDead || run()) }),
+      clear: (timer) => time.cancel(timer.id as Entry),
+    }
+    this.platform = { clock: this.clock, timers: this.timers, random, turn: () => Promise.resolve() }
+  }
+
+  get isDead(): boolean {
+    return this.#isDead
+  }
+
+  die(): void {
+    this.#isDead = true
+  }
+}
