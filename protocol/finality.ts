@@ -223,6 +223,11 @@ export class Finality {
     const own = this.#tallies.get(member)?.get(epoch)?.own
     // Rule W10: before its witnesses are final, anybody can have named them.
     if (own === undefined || epoch > this.#begun) return undefined
+    // Most leaves come before a quorum's or after it: nothing is sorted for them.
+    const floor = this.#finals.get(member)?.size ?? 0
+    let above = 0
+    for (const leaves of own.values()) if (largestSize(leaves) > floor) above++
+    if (above < (this.#epochs.get(epoch)?.quorum ?? Number.POSITIVE_INFINITY)) return undefined
     const largest = new Map<number, Leaf>()
     for (const [witness, leaves] of own) if (leaves.length > 0) largest.set(witness, largestOf(leaves))
     const final = this.#quorumLeaf(epoch, largest)
