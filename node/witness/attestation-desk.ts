@@ -223,7 +223,9 @@ export class AttestationDesk {
     }
     this.#counted.set(nameOf(shown), attestation.frontier)
     await keeper.place(votes)
-    await this.#tellDiffering(shown, votes)
+    // The others are of this node's own roots.
+    const differing = votes.filter(({ member }) => named.has(member))
+    await this.#tellDiffering(shown, differing)
     await contradictions.note(attestation)
   }
 
