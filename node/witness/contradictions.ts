@@ -72,6 +72,8 @@ interface Clash {
 export class Contradictions {
   readonly #init: ContradictionsInit
   readonly #watched = new Map<string, Words>()
+  /** Something may be kept that the growth of a chain turns into evidence. */
+  #isWaiting = false
   #timer: Timer | undefined
   #stopped = false
 
@@ -114,12 +116,8 @@ export class Contradictions {
     })
   }
 
-  get #isWaiting(): boolean {
-    for (const { doubtful } of this.#watched.values()) if (doubtful.length > 0) return true
-    return false
-  }
-
   async #lookAgain(): Promise<void> {
+    this.#isWaiting = false
     for (const words of [...this.#watched.values()]) await this.#guard(() => this.#look(words))
   }
 
@@ -176,6 +174,7 @@ export class Contradictions {
 
   async #look(words: Words): Promise<void> {
     if (words.doubtful.length === 0) return
+    this.#isWaiting = true
     await this.#settle(words)
     const clash = await this.#find(words)
     const evidence = clash && (await this.#prove(clash))
