@@ -10,6 +10,9 @@ import { nameOf } from './member-name.ts'
 import { formatQuorum } from './quorum-text.ts'
 import type { LedgerView } from './status.ts'
 
+/** Witnesses named that have not signed the newest blocks. */
+const NAMES_SHOWN = 3
+
 /** What makes blocks final at this node, and whether it takes part in that. */
 export interface FinalityStatus {
   /** The one in force. */
@@ -113,15 +116,20 @@ export function formatFinality(finality: FinalityStatus, blocks: number, final: 
     ['finality', `epoch ${epoch}: ${formatQuorum(witnesses)}; ${final} of ${blocks} blocks are final`],
   ]
   const late = attestations.filter(({ isCurrent }) => !isCurrent)
-  if (late.length > 0 && final < blocks) lines.push(['', `not signed yet by ${late.map(lateText).join(', ')}`])
+  if (late.length > 0 && final < blocks) lines.push(['', lateText(late, witnesses)])
   const own = ownText(finality)
   if (own !== undefined) lines.push(['witness', own])
   return lines
 }
 
-function lateText({ label, key, attestedAt }: WitnessLine): string {
-  const name = nameOf(label === null ? { keyHex: key } : { keyHex: key, label })
-  return `${name} (${attestedAt === null ? 'never in this epoch' : `last ${attestedAt}`})`
+/** While blocks come there are always some: those that have been silent longest are the ones to look after. */
+function lateText(late: readonly WitnessLine[], witnesses: number): string {
+  const silent = late.toSorted((a, b) => (a.attestedAt ?? '').localeCompare(b.attestedAt ?? '')).slice(0, NAMES_SHOWN)
+  const names = silent.map(({ label, key, attestedAt }) => {
+    const name = nameOf(label === null ? { keyHex: key } : { keyHex: key, label })
+    return `${name} (${attestedAt === null ? 'never in this epoch' : attestedAt})`
+  })
+  return `${late.length} of ${witnesses} have not signed all of it yet; silent longest: ${names.join(', ')}`
 }
 
 function ownText({ isWitness, sequence, halted, waiting }: FinalityStatus): string | undefined {

@@ -75,7 +75,7 @@ describe('what status and blocks say of finality', () => {
     expect(lineOf(await statusOf('registrar'), 'finality')).to.contain('no witnesses: nothing becomes final')
   })
 
-  it('where something is not final it names the witnesses that have not signed it', async () => {
+  it('where something is not final it names those of the witnesses that have been silent longest', async () => {
     await begin(4)
     await sealFinal('meter-1')
     for (const name of ['meter-2', 'meter-3']) await all.time.wait(all.get(name).node.stop())
@@ -83,7 +83,7 @@ describe('what status and blocks say of finality', () => {
     await all.take('meter-1')
     await all.time.advance(60_000)
     const text = formatStatus(await statusOf('registrar'))
-    expect(text).to.match(/^ +not signed yet by meter-2 \(last \S+Z\), meter-3 \(last \S+Z\)$/m)
+    expect(text).to.match(/^ +2 of 4 have not signed all of it yet; silent longest: meter-[23] \(\S+Z\), meter-[23] \(\S+Z\)$/m)
     expect(text).to.contain('1 of 2 blocks are final')
   })
 
