@@ -170,6 +170,7 @@ export function createParts(init: NodeInit, roster: Roster, book: EpochBook, eve
     takeEvidence: (bytes, source) => desk.take(bytes, source),
     takeAttestation: (bytes, source) => witnessing.take(bytes, source),
     onBadEvidence: (peer) => sync.noteBadEvidence(peer),
+    onBadAttestation: (peer) => sync.noteBadAttestation(peer),
     onRefused: (peer, outcome) => sync.noteRefusal(peer, outcome),
   })
   const joins = new JoinService({
@@ -240,8 +241,8 @@ export function createParts(init: NodeInit, roster: Roster, book: EpochBook, eve
 }
 
 /**
- * Members that must have spoken after a start before this node signs: of n witnesses n − f, its own word not among them, and never
- * more than it seeks as neighbours; one where nobody witnesses.
+ * Members that must have spoken after a start before this node signs: of n witnesses n − f, its own word not among them, and
+ * never more than it seeks as neighbours; one where nobody witnesses.
  */
 function wordsNeeded(book: EpochBook, membership: Membership, key: Bytes): number {
   const { quorum = 1, witnesses } = book.epochs.at(membership.size)

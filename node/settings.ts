@@ -10,7 +10,7 @@ export interface NodeSettings {
   readonly maxRows: number
   /** From something new to the telling of it, milliseconds; undefined: a sixth of the interval, within its bounds. */
   readonly announceDelayMs: number | undefined
-  /** From something new that this node may sign as a witness to its attestation, milliseconds; at least a fortieth of the interval. */
+  /** From something new that a witness may sign to its attestation, milliseconds; at least a fortieth of the interval. */
   readonly attestDelayMs: number
   readonly crossCheckMs: number
   readonly gossip: GossipMode

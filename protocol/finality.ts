@@ -56,10 +56,13 @@ export class Finality {
   readonly #finals = new Map<number, Final>()
   /** Number of the latest epoch whose beginning counts (rule W4). */
   #begun: number
+  /** Up to this epoch the votes that came before it had begun are counted. */
+  #taken: number
 
   constructor(epochs: Epochs) {
     this.#epochs = epochs
     this.#begun = this.#latestBegun()
+    this.#taken = this.#begun
   }
 
   /** More of the registrar's chain is held, or another branch of what was not final of it. */
@@ -92,6 +95,23 @@ export class Finality {
       kept.set(vote.witness, keptLeaves(kept.get(vote.witness) ?? [], vote))
     } else if (leafEpoch(vote.member, vote.size) === vote.epoch) return this.#count(vote)
     return undefined
+  }
+
+  /**
+   * Rule W10: votes that came before their epoch had begun count once it has. By member, what is final by those of the epochs
+   * that have begun since this was asked last.
+   */
+  takeBegun(): ReadonlyMap<number, Final> {
+    const moved = new Map<number, Final>()
+    if (this.#taken === this.#begun) return moved
+    for (const [member, tallies] of this.#tallies) {
+      for (const epoch of tallies.keys()) {
+        const final = epoch > this.#taken ? this.#recount(member, epoch) : undefined
+        if (final !== undefined) moved.set(member, final)
+      }
+    }
+    this.#taken = this.#begun
+    return moved
   }
 
   /** Leaves that the chain as held has reached: to be placed and put in again. */

@@ -71,8 +71,6 @@ export interface AttestationDeskInit {
   readonly onOwnAhead: (attestation: SignedAttestation) => void
   /** A leaf that is not of the chain held here (rule A8). */
   readonly onDiffering: (index: number, leaf: Leaf, sourceHex: string) => void
-  /** A leaf beyond the end of a quarantined chain: its blocks come by no announcement (rule W14). */
-  readonly onBeyondEnd: (index: number, sourceHex: string) => void
   readonly onError: (error: Error) => void
 }
 
@@ -95,6 +93,8 @@ export class AttestationDesk {
   readonly #newest = new Map<string, { readonly sequence: number; readonly bytes: Bytes }>()
   readonly #counted = new Map<string, readonly number[]>()
   #waiting = new Map<string, Shown[]>()
+  /** Those whose leaves were asked for without waiting for blocks. */
+  readonly #asked = new WeakSet<SignedAttestation>()
   #lookTimer: Timer | undefined
   #askTimer: Timer | undefined
   #stopped = false
@@ -205,6 +205,7 @@ export class AttestationDesk {
     if (answer.type === 'different') return void this.#ask(shown).catch(this.#init.onError)
     this.#wait(shown)
     this.#init.onLacking(answer.chains, sourceHex)
+    this.#askWhereStuck([shown])
   }
 
   /** Every leaf that is not named is this node's own: only what has grown since is placed. */
@@ -242,12 +243,9 @@ export class AttestationDesk {
   }
 
   async #tellDiffering({ sourceHex }: Shown, leaves: readonly (Leaf & { readonly member: number })[]): Promise<void> {
-    const { chains, store, onDiffering, onBeyondEnd } = this.#init
+    const { chains, onDiffering } = this.#init
     for (const { member, size, root } of leaves) {
-      const isOn = size === 0 || (await chains.isOn(member, { size, root }))
-      const key = chains.key(member)
-      if (isOn === false) onDiffering(member, { size, root }, sourceHex)
-      else if (isOn === undefined && key !== undefined && store.quarantined(key)) onBeyondEnd(member, sourceHex)
+      if (size > 0 && (await chains.isOn(member, { size, root })) === false) onDiffering(member, { size, root }, sourceHex)
     }
   }
 
@@ -271,6 +269,22 @@ export class AttestationDesk {
     waiting.sort((a, b) => a.attestation.sequence - b.attestation.sequence)
     this.#waiting.set(name, waiting.slice(-MAX_WAITING))
     this.#askTimer ??= this.#init.timers.set(LACKING_MS, () => this.#askForWaiting())
+  }
+
+  /**
+   * Blocks of members that do not count here yet are refused, and they may never count without this very attestation: its leaves
+   * are asked for at once, each time the first.
+   */
+  #askWhereStuck(waiting: readonly Shown[]): void {
+    const { own, chains } = this.#init
+    const counted = own().sizes.length
+    for (const shown of waiting) {
+      const { frontier } = shown.attestation
+      const isStuck = frontier.some((size, index) => index >= counted && size > 0)
+      if (!isStuck || (frontier[0] as number) > chains.size(0) || this.#asked.has(shown.attestation)) continue
+      this.#asked.add(shown.attestation)
+      void this.#ask(shown).catch(this.#init.onError)
+    }
   }
 
   /** Blocks that did not come may be of a member that does not count yet, or of a branch that nobody gives by itself. */
@@ -304,6 +318,7 @@ export class AttestationDesk {
       if (left.length === 0) this.#waiting.delete(name)
       else this.#waiting.set(name, left)
     }
+    this.#askWhereStuck([...this.#waiting.values()].flat())
     for (const shown of ready) await this.#evaluate(shown)
   }
 

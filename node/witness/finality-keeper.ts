@@ -12,6 +12,8 @@ export interface FinalityKeeperInit {
   readonly store: LedgerStore
   readonly chains: OwnChains
   readonly epochs: () => Epochs
+  /** A leaf was placed that is not on the chain as held, or lies beyond the end of a quarantined one (rule W14). */
+  readonly onContested: (index: number) => void
   /** On the disk by now. */
   readonly onFinal: (changes: readonly FinalChange[]) => void
   /** What is final could not be written down: it is tried again with the next. */
@@ -52,6 +54,7 @@ export class FinalityKeeper {
   async place(votes: readonly Vote[]): Promise<void> {
     this.#finality.setEpochs(this.#init.epochs())
     for (const vote of votes) await this.#place(vote)
+    this.#takeBegun()
   }
 
   async #place(vote: Vote): Promise<void> {
@@ -63,6 +66,9 @@ export class FinalityKeeper {
     const epoch = standing === 'own' ? await chains.epochOf(member, size) : 0
     const final = this.#finality.note(vote, standing, () => epoch)
     if (final !== undefined) this.#changed(member, final)
+    const key = chains.key(member)
+    const isStopped = key !== undefined && this.#init.store.quarantined(key)
+    if (standing === 'other' || (standing === 'ahead' && isStopped)) this.#init.onContested(member)
     // It may have grown while its root was looked up.
     if (standing === 'ahead' && chains.size(member) >= size) await this.grew(member)
   }
@@ -102,6 +108,12 @@ export class FinalityKeeper {
     this.#finality.setEpochs(this.#init.epochs())
     const moved = this.#finality.restore(index, final)
     if (moved !== undefined) this.#changed(index, moved)
+    this.#takeBegun()
+  }
+
+  /** An epoch may have begun by what was placed: votes that waited for it count. */
+  #takeBegun(): void {
+    for (const [index, final] of this.#finality.takeBegun()) this.#changed(index, final)
   }
 
   #changed(index: number, final: Final): void {

@@ -105,6 +105,7 @@ export class Witnessing {
         init.onFinal(changes)
         this.#attester.poke()
       },
+      onContested: (index) => this.#contested.review(index),
       onError,
     })
     this.#contested = new ContestedChains({
@@ -150,11 +151,7 @@ export class Witnessing {
       onNew: init.onAttestation,
       onClosing: () => this.#attester.poke(),
       onOwnAhead: (attestation) => this.#onOwn(attestation),
-      onDiffering: (index, leaf, sourceHex) => {
-        init.onDiffering(index, leaf, sourceHex)
-        this.#contested.review(index, sourceHex)
-      },
-      onBeyondEnd: (index, sourceHex) => this.#contested.review(index, sourceHex),
+      onDiffering: init.onDiffering,
       onError,
     })
     const turn = new SigningTurn()
@@ -310,7 +307,7 @@ export class Witnessing {
       attestation.sequence === record.sequence && !equalBytes(encodeSignedAttestation(attestation), record.attestation)
     if (halted !== undefined || !(isOther || isAheadOfRecord(record, attestation))) return
     const { sequence } = attestation
-    const reason = `this key has attested up to sequence ${sequence}, which the record of this node (${record.sequence}) does not know`
+    const reason = `this key has attested sequence ${sequence}, which the record of this node (${record.sequence}) does not know`
     store.witness.halt(reason).then(() => onHalted(reason), onError)
   }
 

@@ -64,6 +64,18 @@ describe('finality', () => {
     expect(note(finality, [onA(2)(4)])).to.deep.equal([undefined])
   })
 
+  it('W10: votes that came before their epoch had begun count once it has', () => {
+    const finality = new Finality(changing)
+    const early = [1, 2, 5].map((witness) => vote(witness, leafOn('a', 5), { epoch: 1 }))
+    expect(note(finality, early, 'own', 1)).to.deep.equal([undefined, undefined, undefined])
+    expect(finality.takeBegun().size).to.equal(0)
+    for (const witness of [1, 2, 3]) finality.note(vote(witness, leafOn('r', 2), { member: 0 }), 'own', () => 0)
+    expect(finality.final(0)?.size).to.equal(2)
+    expect([...finality.takeBegun()]).to.deep.equal([[METER, { ...leafOn('a', 5), epoch: 1 }]])
+    expect(finality.final(METER)?.size).to.equal(5)
+    expect(finality.takeBegun().size, 'once').to.equal(0)
+  })
+
   it('W10: the order decides nothing', () => {
     const anyVote = fc.record({ witness: fc.integer({ min: 1, max: 5 }), size: fc.integer({ min: 0, max: 6 }) })
     const property = fc.property(fc.array(anyVote, { maxLength: 12 }), fc.infiniteStream(fc.nat()), (votes, random) => {

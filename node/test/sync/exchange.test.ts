@@ -276,7 +276,7 @@ describe('evidence for neighbours', () => {
     expect([session.sent.length, other.sent.length]).to.deep.equal([2, 1])
   })
 
-  it('A13: against a witness it is shown once on each channel, a bounded number at a time, to who can tell the witnesses', async () => {
+  it('A13: against a witness it is shown once on each channel, a bounded number at a time, to who knows them', async () => {
     const members = MAX_EVIDENCE_SHOWN + 20
     const ledger = await LedgerStand.create(members)
     const { witnessEvidence } = ledger.store

@@ -75,7 +75,14 @@ export class ContestedStand {
       () => this.counted.membership,
       () => this.epochs,
     )
-    this.keeper = new FinalityKeeper({ store, chains: this.chains, epochs: () => this.epochs, onFinal: () => undefined, onError })
+    this.keeper = new FinalityKeeper({
+      store,
+      chains: this.chains,
+      epochs: () => this.epochs,
+      onContested: () => undefined,
+      onFinal: () => undefined,
+      onError,
+    })
     this.contested = new ContestedChains({
       store,
       timers: this.time.timers,
