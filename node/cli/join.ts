@@ -15,7 +15,7 @@ export function registerJoin(program: Command, context: Context): void {
   const example = 'wattness join wattness-ticket:1:… --dir meter-01 --label "Elm Street 12"'
   addDir(addCommand(program, 'join <ticket>', 'make a key and ask for admission; may be repeated until it is granted', example))
     .requiredOption('--label <text>', 'what this meter is called')
-    .option('--roles <roles>', 'meter, witness, observer, separated by commas', 'meter,witness')
+    .option('--roles <roles>', 'meter, witness, observer, separated by commas', 'meter')
     .action((ticket: string, flags: JoinFlags) => join(context, ticket, flags))
 }
 

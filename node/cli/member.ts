@@ -38,10 +38,7 @@ export function registerMember(program: Command, context: Context): void {
   const example = 'wattness member admit wattness-request:1:… --dir registrar'
   addDir(addCommand(member, 'admit <who>', 'admit a pasted request, or a key with the label and roles given', example))
     .option('--label <text>', 'for a bare key (default: its first digits)')
-    .option(
-      '--roles <roles>',
-      'for a bare key: meter, witness, observer, separated by commas (default: meter,witness; meter where there are 22)',
-    )
+    .option('--roles <roles>', 'for a bare key: meter, witness, observer, separated by commas (default: meter)')
     .option('--seal-alone', SEAL_ALONE)
     .action((who: string, flags: AdmitFlags) => admit(context, who, flags))
   addDir(addCommand(member, 'list', 'who belongs to the network', 'wattness member list --dir registrar')).action(

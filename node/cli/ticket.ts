@@ -37,7 +37,7 @@ export function registerTicket(program: Command, context: Context): void {
   const example = 'wattness ticket --dir registrar --invite --expires 2d'
   addDir(addCommand(program, 'ticket', 'print a ticket: all that a new node needs, in one line', example))
     .option('--invite', 'with a single-use invitation; only the registrar can')
-    .option('--roles <roles>', 'the most that the invitation may be used for', 'meter,witness')
+    .option('--roles <roles>', 'the most that the invitation may be used for', 'meter')
     .option('--expires <duration>', 'how long the invitation is valid', '7d')
     .option('--address <address>', 'where newcomers connect (default: the addresses of this node); may be repeated', collect)
     .action((flags: TicketFlags) => ticket(context, flags))

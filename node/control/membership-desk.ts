@@ -72,13 +72,8 @@ async function admitKey(node: ControlledNode, random: Random, { who, label, role
   if (known !== undefined)
     throw new WattnessError('JOIN_REFUSED', `${who} was revoked: its owner needs a new key`, { code: 'REVOKED' })
   const record: LabelRecord = encodeLabelRecord(random.bytes(SALT_BYTES), label ?? toHex(key).slice(0, 12))
-  await node.admitKey(key, roles === undefined ? usualRoles(heldBy(node)) : parseRoles(roles), record)
+  await node.admitKey(key, roles === undefined ? ROLE_METER : parseRoles(roles), record)
   return key
-}
-
-/** A meter usually is a witness too, as long as there is room for one. */
-function usualRoles(membership: Membership): number {
-  return witnessesOf(membership).length < MAX_WITNESSES ? ROLE_METER | ROLE_WITNESS : ROLE_METER
 }
 
 export function keyOf(text: string): Bytes {
