@@ -21,8 +21,8 @@ export const SELF_CONTRADICTION = [
 /** What is said when a node learns that its key has attested what its store knows nothing of. */
 export const WITNESS_HALTED = [
   'THIS NODE SIGNS NOTHING MORE AS A WITNESS.',
-  'Its key has attested what this store has no record of: it was restored from an old copy, or another node runs under the same key.',
-  'Reading, sealing and replication go on. Until it has another key, the network counts it among the witnesses that may be wrong.',
+  'Its key has attested what this store has no record of: it is an old copy, or another node runs under the same key.',
+  'Reading, sealing and replication go on. Until it has another key it is one of the few witnesses that may fail.',
   'Join again with an empty directory, and have the registrar run: wattness member replace MEMBER REQUEST --dir DIR',
 ] as const
 

@@ -37,7 +37,7 @@ describe('what status and blocks say of finality', () => {
   const lineOf = (status: Status, title: string): string | undefined =>
     new RegExp(`^${title} +(.*)$`, 'm').exec(formatStatus(status))?.[1]
 
-  it('how many blocks of each chain are final, who the witnesses are, how many may lie, and what this one has signed', async () => {
+  it('how many blocks of each chain are final, who the witnesses are, how many may lie, what this one signed', async () => {
     await begin(4)
     await sealFinal('meter-1')
     await all.time.advance(2_000)
@@ -107,8 +107,9 @@ describe('what status and blocks say of finality', () => {
     const { membership, epochs } = registrar
     const status = await all.time.wait(describeStatus({ genesis, store, key, membership, epochs }, null))
     expect(status.finality).to.deep.include({ epoch: 1, fromSize: 1, witnesses: 5, quorum: 4, isWitness: true })
-    expect(lineOf(status, 'witness')).to.match(
-      /^this node waits to enter epoch 1, once the closing attestations of 3 of the 4 witnesses of epoch 0 are resolved; \d are held$/,
+    expect(lineOf(status, 'witness')?.replace(/\d are held$/, 'n are held')).to.equal(
+      'this node waits to enter epoch 1, once the closing attestations of 3 of the 4 witnesses of epoch 0 are resolved; ' +
+        'n are held',
     )
   })
 
