@@ -57,9 +57,9 @@ export function registerMember(program: Command, context: Context): void {
   addDir(
     addCommand(
       member,
-      'role <member> <roles>',
-      'give a member other roles: all that it has from then on, separated by commas',
-      'wattness member role 3 meter,witness --dir registrar',
+      'role <members> <roles>',
+      'give a member, or several separated by commas, other roles: all that they have from then on',
+      'wattness member role 1,2,3,4 meter,witness --dir registrar',
     ),
   )
     .option('--seal-alone', SEAL_ALONE)
@@ -128,9 +128,10 @@ async function revoke(context: Context, name: string, flags: RegistrarFlags): Pr
 async function changeRolesOf(context: Context, name: string, roles: string, flags: RegistrarFlags): Promise<void> {
   const dir = context.dirOf(flags)
   const result =
-    (await askControl<RolesResult>(socketOf(dir), 'POST', '/members/role', { member: name, roles })) ??
+    (await askControl<RolesResult[]>(socketOf(dir), 'POST', '/members/role', { member: name, roles })) ??
     (await withStoppedNode(dir, flags.sealAlone === true, ({ node }) => changeRoles(node, name, roles)))
-  await context.print(flags, result, `member ${result.index} ${result.key} is ${result.roles}`)
+  const lines = result.map(({ index, key, roles: given }) => `member ${index} ${key} is ${given}`)
+  await context.print(flags, { members: result }, lines.join('\n'))
 }
 
 async function replace(context: Context, name: string, by: string, flags: ReplaceFlags): Promise<void> {

@@ -7,6 +7,7 @@ import {
   formatRoles,
   fromHex,
   isAcceptableKey,
+  isWattnessError,
   type LabelRecord,
   MAX_WITNESSES,
   type Member,
@@ -100,7 +101,7 @@ export async function revokeMember(node: ControlledNode, name: string): Promise<
   const { key, keyHex, index, revoked } = memberToChange(node, name)
   if (revoked !== undefined) return { key: keyHex, index, endSize: revoked.endSize }
   const { size, root } = node.store.quarantined(key) ? finalEnd(node, key) : heldEnd(node, key)
-  await write(node, { type: 'revoke', key, endSize: size, endRoot: root }, (held) => held.at(index)?.revoked?.endSize === size)
+  await write(node, [{ type: 'revoke', key, endSize: size, endRoot: root }], (held) => held.at(index)?.revoked?.endSize === size)
   return { key: keyHex, index, endSize: size }
 }
 
@@ -112,22 +113,47 @@ export interface RolesResult {
 }
 
 /**
- * Gives a member other roles. One that has just these is no error. Throws NOT_THE_REGISTRAR, MEMBER_UNKNOWN,
- * MEMBER_AMBIGUOUS, MEMBER_IS_REGISTRAR, REVOKED, ROLES_INVALID, OUT_OF_RANGE, WITNESSES_FULL, SEAL_HELD_BACK.
+ * Gives members other roles, all in one block: one epoch begins, not one for each. `names`: one member, or several separated by
+ * commas. Those that have just these roles are no error. Throws NOT_THE_REGISTRAR, MEMBER_UNKNOWN, MEMBER_AMBIGUOUS,
+ * MEMBER_IS_REGISTRAR, REVOKED, ROLES_INVALID, OUT_OF_RANGE, WITNESSES_FULL, SEAL_HELD_BACK.
  */
-export async function changeRoles(node: ControlledNode, name: string, text: string): Promise<RolesResult> {
+export async function changeRoles(node: ControlledNode, names: string, text: string): Promise<RolesResult[]> {
   const roles = parseRoles(text)
   assertGrantable(roles, 'a member')
-  const { key, keyHex, index, label, revoked, roles: before } = memberToChange(node, name)
-  if (revoked !== undefined) throw new WattnessError('REVOKED', `member ${index} was revoked: it has no roles to change`)
-  if (roles !== before) {
-    const witnesses = witnessesOf(heldBy(node))
-    if ((roles & ROLE_WITNESS) !== 0 && !witnesses.includes(index) && witnesses.length >= MAX_WITNESSES) {
-      throw new WattnessError('WITNESSES_FULL', `the network has ${MAX_WITNESSES} witnesses, and can have no more`)
-    }
-    await write(node, { type: 'change-roles', key, roles }, (held) => held.at(index)?.roles === roles)
+  const members = new Map(membersToChange(node, names).map((member) => [member.index, member]))
+  for (const { index, revoked } of members.values()) {
+    if (revoked !== undefined) throw new WattnessError('REVOKED', `member ${index} was revoked: it has no roles to change`)
   }
-  return { key: keyHex, index, label: label ?? null, roles: formatRoles(roles) }
+  const changing = [...members.values()].filter((member) => member.roles !== roles)
+  assertRoomForWitnesses(heldBy(node), changing, roles)
+  if (changing.length > 0) {
+    const operations = changing.map(({ key }): MembershipOperation => ({ type: 'change-roles', key, roles }))
+    await write(node, operations, (held) => changing.every(({ index }) => held.at(index)?.roles === roles))
+  }
+  return [...members.values()].map(({ keyHex, index, label }) => ({
+    key: keyHex,
+    index,
+    label: label ?? null,
+    roles: formatRoles(roles),
+  }))
+}
+
+function assertRoomForWitnesses(membership: Membership, changing: readonly Member[], roles: number): void {
+  const witnesses = witnessesOf(membership)
+  const more = (roles & ROLE_WITNESS) === 0 ? 0 : changing.filter(({ index }) => !witnesses.includes(index)).length
+  if (more === 0 || witnesses.length + more <= MAX_WITNESSES) return
+  const found = `the network has ${witnesses.length} witnesses, and can have no more than ${MAX_WITNESSES}`
+  throw new WattnessError('WITNESSES_FULL', found)
+}
+
+/** A label may have a comma of its own: it is tried first. */
+function membersToChange(node: ControlledNode, names: string): Member[] {
+  try {
+    return [memberToChange(node, names)]
+  } catch (error) {
+    if (!isWattnessError(error, 'MEMBER_UNKNOWN') || !names.includes(',')) throw error
+    return names.split(',').map((name) => memberToChange(node, name))
+  }
 }
 
 /** What the registrar decides by: its own blocks bind it from the moment they are on disk, whether they count yet or not. */
@@ -159,14 +185,13 @@ export function finalEnd(node: ControlledNode, key: Bytes): End {
 /** Throws OPERATION_VOID where another operation came first and this one had no effect. */
 export async function write(
   node: ControlledNode,
-  operation: MembershipOperation,
+  operations: readonly MembershipOperation[],
   isDone: (held: Membership) => boolean,
 ): Promise<void> {
-  await node.changeMembership([operation])
+  await node.changeMembership(operations)
   if (isDone(heldBy(node))) return
-  throw new WattnessError('OPERATION_VOID', `${operation.type} of ${toHex(operation.key)}: another change came first`, {
-    operation: operation.type,
-  })
+  const { type, key } = operations[0] as MembershipOperation
+  throw new WattnessError('OPERATION_VOID', `${type} of ${toHex(key)}: another change came first`, { operation: type })
 }
 
 function assertRegistrar({ key, genesis }: ControlledNode): void {

@@ -62,7 +62,7 @@ export async function replaceMember(node: ControlledNode, tools: ReplaceTools, o
     const { size, root } = finalEnd(node, old.key)
     await write(
       node,
-      { type: 'replace-key', key: old.key, newKey: next.key, endSize: size, endRoot: root, labelHash: labelHash(next.label) },
+      [{ type: 'replace-key', key: old.key, newKey: next.key, endSize: size, endRoot: root, labelHash: labelHash(next.label) }],
       (held) => held.member(next.key)?.replaces === old.index,
     )
   }

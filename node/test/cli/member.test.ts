@@ -34,7 +34,7 @@ describe('member', () => {
   it('role gives other roles, by label, key or index', async () => {
     expect((await member('role', 'Elm Street 12', 'observer,meter')).out.trim()).to.equal(`member 1 ${KEYS[0]} is meter,observer`)
     const said = await member('role', '1', 'meter', '--json')
-    expect(json(said)).to.deep.equal({ key: KEYS[0], index: 1, label: 'Elm Street 12', roles: 'meter' })
+    expect(json(said)).to.deep.equal({ members: [{ key: KEYS[0], index: 1, label: 'Elm Street 12', roles: 'meter' }] })
     expect((await list()).map(({ roles }) => roles)).to.deep.equal(['registrar', 'meter'])
   })
 
@@ -96,7 +96,7 @@ describe('member', () => {
 
   it('help of each says what it does, with an example', async () => {
     for (const [command, text] of [
-      ['role', /other roles[\s\S]*wattness member role 3 meter,witness --dir registrar/],
+      ['role', /other roles[\s\S]*wattness member role 1,2,3,4 meter,witness --dir registrar/],
       ['replace', /new key go on[\s\S]*wattness member replace 3 wattness-request:1:/],
     ] as const) {
       const said = await say(['member', command, '--help'])

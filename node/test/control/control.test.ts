@@ -12,6 +12,7 @@ import {
   ControlServer,
   formatStatus,
   type MemberLine,
+  type RolesResult,
   type Status,
   streamControl,
 } from '../../control/index.ts'
@@ -138,8 +139,8 @@ describe('control socket', () => {
   it('changes roles and replaces keys', async () => {
     const socket = await begin('node')
     const by = 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a'
-    const changed = await askControl(socket, 'POST', '/members/role', { member: '3', roles: 'observer' })
-    expect(changed).to.deep.include({ index: 3, roles: 'observer' })
+    const changed = await askControl<RolesResult[]>(socket, 'POST', '/members/role', { member: '3', roles: 'observer' })
+    expect(changed?.map(({ index, roles }) => ({ index, roles }))).to.deep.equal([{ index: 3, roles: 'observer' }])
     const replaced = await askControl(socket, 'POST', '/members/replace', { member: '3', by, label: 'new' })
     expect(replaced).to.deep.include({ key: by, index: 4, label: 'new' })
     expect(await codeOf(askControl(socket, 'POST', '/members/role', { member: '3' }))).to.equal('QUERY_INVALID')
