@@ -168,7 +168,10 @@ export function createParts(init: NodeInit, roster: Roster, book: EpochBook, eve
     platform,
     submit: (run) => door.submit(run),
     takeEvidence: (bytes, source) => desk.take(bytes, source),
-    takeAttestation: (bytes, source) => witnessing.take(bytes, source),
+    takeAttestation: async (bytes, source) => {
+      const outcome = await witnessing.take(bytes, source)
+      return outcome === 'early' ? 'ignore' : outcome
+    },
     onBadEvidence: (peer) => sync.noteBadEvidence(peer),
     onBadAttestation: (peer) => sync.noteBadAttestation(peer),
     onRefused: (peer, outcome) => sync.noteRefusal(peer, outcome),

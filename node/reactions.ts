@@ -81,11 +81,11 @@ export class Reactions {
     const { key, sync, gossip, gate, events } = this.#init
     const { witness, epoch, sequence, frontier } = attestation
     sync.attestations.noteNew(attestation, bytes, source)
-    if (equalBytes(witness, key)) {
+    if (source === 'own') {
       gossip.publishAttestation(bytes)
       events.emit('attested', { epoch, sequence })
-      return
     }
+    if (equalBytes(witness, key)) return
     const own = this.#membership.member(key)
     if (own !== undefined) gate.attested(toHex(witness), frontier[own.index] ?? 0)
   }

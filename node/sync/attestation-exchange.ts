@@ -21,6 +21,9 @@ export const MAX_TOLD = 64 * MAX_WITNESSES
 /** Told by one neighbour and not yet judged here: all that it may tell after its greeting, at several times the usual length. */
 export const MAX_TAKING_BYTES = 8 * 1_048_576
 
+/** Of those that one neighbour told before this node held enough of the registrar's chain to judge them. */
+export const MAX_EARLY_BYTES = 1_048_576
+
 export interface StoredAttestationBytes {
   readonly witness: Bytes
   readonly epoch: number
@@ -39,7 +42,7 @@ export interface AttestationCallbacks {
   /** All that a newcomer should be told, newest epochs first; MAX_TOLD of them are. */
   readonly stored: () => Promise<readonly StoredAttestationBytes[]>
   /** Never rejects for what the bytes are. `source`: key of the neighbour that told it. */
-  readonly take: (bytes: Bytes, sourceHex: string) => Promise<'accept' | 'ignore' | 'reject'>
+  readonly take: (bytes: Bytes, sourceHex: string) => Promise<'accept' | 'ignore' | 'reject' | 'early'>
   /** Leaves of an attestation in member order (rule A7); undefined where they are not known here. */
   readonly leavesOf: (asked: AskedLeaves) => Promise<readonly Leaf[] | undefined>
   /** Signed closing attestations of an epoch; MAX_WITNESSES of them are sent. */
@@ -64,6 +67,9 @@ interface Neighbour {
   taking: Promise<void>
   takingBytes: number
   isToldAll: boolean
+  /** To be judged again once more of the registrar's chain is held: no neighbour tells one twice. */
+  early: Bytes[]
+  earlyBytes: number
 }
 
 /**
@@ -138,7 +144,14 @@ export class AttestationExchange {
   onGreeted(session: Session): void {
     if (this.#stopped || this.#neighbours.has(session)) return
     const known = new KnownAttestations(2 * MAX_TOLD)
-    this.#neighbours.set(session, { known, taking: Promise.resolve(), takingBytes: 0, isToldAll: false })
+    this.#neighbours.set(session, {
+      known,
+      taking: Promise.resolve(),
+      takingBytes: 0,
+      isToldAll: false,
+      early: [],
+      earlyBytes: 0,
+    })
     this.#guard(this.#tellAll([session], true))
   }
 
@@ -235,12 +248,26 @@ export class AttestationExchange {
     })
   }
 
-  async #judge(session: Session, { known }: Neighbour, bytes: Bytes): Promise<void> {
+  /** More of the registrar's chain is held. */
+  onRegistrarGrew(): void {
+    for (const [session, neighbour] of this.#neighbours) {
+      if (neighbour.early.length === 0) continue
+      const { early } = neighbour
+      Object.assign(neighbour, { early: [], earlyBytes: 0 })
+      this.#take(session, early)
+    }
+  }
+
+  async #judge(session: Session, neighbour: Neighbour, bytes: Bytes): Promise<void> {
     if (!session.isOpen || this.#stopped) return
     const named = nameOf(bytes)
-    if (named !== undefined) known.add(named)
+    if (named !== undefined) neighbour.known.add(named)
     try {
       const verdict = await this.#init.take(bytes, session.peerHex)
+      if (verdict === 'early' && neighbour.earlyBytes + bytes.length <= MAX_EARLY_BYTES) {
+        neighbour.early.push(bytes)
+        neighbour.earlyBytes += bytes.length
+      }
       if (verdict === 'reject') this.#init.onFault(session, 'bad-attestation', 'an attestation that no honest node passes on')
     } catch (error) {
       this.#init.onDamage(error as Error)

@@ -196,12 +196,8 @@ export class Sync {
   }
 
   holdings(): Holdings {
-    return {
-      timeMs: this.#init.platform.clock.now(),
-      frontier: this.view.frontier,
-      headsRoot: this.view.headsRoot(),
-      named: this.view.named(),
-    }
+    const timeMs = this.#init.platform.clock.now()
+    return { timeMs, frontier: this.view.frontier, headsRoot: this.view.headsRoot(), named: this.view.named() }
   }
 
   addChannel(channel: Channel): void {
@@ -221,6 +217,7 @@ export class Sync {
   setMembership(membership: Membership): void {
     this.view.setMembership(membership)
     this.#fetcher.registrarGrew()
+    this.attestations.onRegistrarGrew()
     this.#checker.onChange()
     this.#guard(this.view.readEnds().then((isCorrected) => isCorrected && this.crossCheck()))
   }
@@ -230,6 +227,7 @@ export class Sync {
     this.#server.onStored(run)
     const member = this.view.update(run.member)
     if (member === undefined) return
+    if (member.index === 0) this.attestations.onRegistrarGrew()
     this.#announcer.noteGrowth(member.index)
     this.#checker.onChange()
   }

@@ -20,6 +20,7 @@ import {
   type VerifySignature,
   type Vote,
   verdictOf,
+  verifyAttestation,
   votesOf,
 } from '../../protocol/index.ts'
 import type { Clock, Timer, Timers } from '../platform.ts'
@@ -29,8 +30,11 @@ import type { Contradictions } from './contradictions.ts'
 import type { FinalityKeeper } from './finality-keeper.ts'
 import type { OwnChains } from './own-chains.ts'
 
-/** What became of an attestation that was handed in. */
-export type AttestationOutcome = 'accept' | 'ignore' | 'reject'
+/** What became of an attestation that was handed in. 'early': more of the registrar's chain may tell whose word it is. */
+export type AttestationOutcome = 'accept' | 'ignore' | 'reject' | 'early'
+
+/** What A5 finds where less of the registrar's chain is held than the witness held. */
+const EARLY: ReadonlySet<string> = new Set(['NOT_A_WITNESS', 'EPOCH_AHEAD'])
 
 /** Blocks behind an attestation come on their own; after so long its leaves are asked for instead (rule A7). */
 export const LACKING_MS = 5_000
@@ -138,14 +142,16 @@ export class AttestationDesk {
       const id = toHex(attestation.signature.subarray(0, 16))
       if (this.#seen.has(id)) return 'ignore'
       const isOwn = sourceHex === 'own'
-      const { verify } = this.#init
+      const { verify, genesis, selfKey, onOwnAhead } = this.#init
+      // Rule W9, whatever of the registrar's chain is held: a copy that has lost everything must learn it before it signs.
+      if (!isOwn && equalBytes(attestation.witness, selfKey) && verifyAttestation(verify, genesis.networkId, attestation))
+        onOwnAhead(attestation)
       const member = isOwn
         ? this.#init.held().member(attestation.witness)
         : assertAttestation(verify, this.#context(), attestation)
       // Only what the witness has signed itself counts against it.
       if (member === undefined || (!isOwn && !this.#allowance.take(member.keyHex))) return 'ignore'
       this.#see(id)
-      if (!isOwn && equalBytes(attestation.witness, this.#init.selfKey)) this.#init.onOwnAhead(attestation)
       const shown = { attestation, bytes, sourceHex, witness: member.index }
       if (this.#remember(shown)) await this.#keep(shown)
       // Rule W10: one that comes late brings what it brings.
@@ -154,7 +160,7 @@ export class AttestationDesk {
     } catch (error) {
       const { verdict, code } = verdictOf(error)
       if (code === 'UNEXPECTED') this.#init.onError(error as Error)
-      return verdict
+      return EARLY.has(code) ? 'early' : verdict
     }
   }
 

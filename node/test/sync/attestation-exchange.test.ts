@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { encodeSignedAttestation, MAX_ATTESTATIONS_PER_FRAME, ZERO_HASH } from '../../../protocol/index.ts'
-import { MAX_TAKING_BYTES, MAX_TOLD } from '../../sync/attestation-exchange.ts'
+import { MAX_EARLY_BYTES, MAX_TAKING_BYTES, MAX_TOLD } from '../../sync/attestation-exchange.ts'
 import { KnownAttestations } from '../../sync/known-attestations.ts'
 import { signerOf } from '../harness/neighbourhood.ts'
 import { AttestationStand, attestationOf, parts, storedOf, toldTo } from './attestation-stand.ts'
@@ -199,6 +199,24 @@ describe('attestations that come', () => {
     stand.exchange.onCrossCheck()
     await stand.time.settle()
     expect([parts(a), parts(b)]).to.deep.equal([[], [1]])
+  })
+
+  it('told early are judged again once more of the registrar’s chain is held, of each neighbour a bounded number', async () => {
+    const stand = new AttestationStand()
+    const a = await stand.greet('a')
+    stand.verdict = 'early'
+    const large = new Uint8Array(65_536)
+    const most = MAX_EARLY_BYTES / large.length
+    for (let i = 0; i < most + 3; i++) stand.exchange.onFrame(a, { type: 'attestations', attestations: [large] })
+    await stand.time.settle()
+    expect(stand.taken).to.have.length(most + 3)
+    stand.verdict = 'accept'
+    stand.exchange.onRegistrarGrew()
+    await stand.time.settle()
+    expect(stand.taken).to.have.length(most + 3 + most)
+    stand.exchange.onRegistrarGrew()
+    await stand.time.settle()
+    expect(stand.taken, 'once').to.have.length(most + 3 + most)
   })
 
   it('wait in bounded bytes for each neighbour, and for none that is gone', async () => {

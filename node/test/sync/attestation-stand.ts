@@ -36,7 +36,7 @@ export class AttestationStand {
   readonly told: Session[] = []
   held: StoredAttestationBytes[] = []
   isGossiped = false
-  verdict: 'accept' | 'ignore' | 'reject' = 'accept'
+  verdict: 'accept' | 'ignore' | 'reject' | 'early' = 'accept'
   readonly exchange: AttestationExchange
 
   constructor(overrides: Partial<AttestationCallbacks> = {}) {
