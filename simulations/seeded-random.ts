@@ -9,12 +9,19 @@ const TWO_32 = 4_294_967_296
  */
 export class SeededRandom implements Random {
   readonly #seed: string
-  readonly #state: Uint32Array
+  #a: number
+  #b: number
+  #c: number
+  #d: number
 
   constructor(seed: string) {
     this.#seed = seed
-    const hash = sha256(toUtf8(seed))
-    this.#state = new Uint32Array(hash.slice(0, 16).buffer)
+    const { buffer, byteOffset } = sha256(toUtf8(seed))
+    const view = new DataView(buffer, byteOffset)
+    this.#a = view.getUint32(0)
+    this.#b = view.getUint32(4)
+    this.#c = view.getUint32(8)
+    this.#d = view.getUint32(12)
   }
 
   /** The stream of this seed that has this name. */
@@ -23,16 +30,14 @@ export class SeededRandom implements Random {
   }
 
   #next(): number {
-    const s = this.#state
-    const [a, b, c, d] = [s[0] as number, s[1] as number, s[2] as number, s[3] as number]
-    const scrambled = Math.imul(rotate(Math.imul(b, 5), 7), 9) >>> 0
-    s[2] = c ^ a
-    s[3] = d ^ b
-    s[1] = b ^ (s[2] as number)
-    s[0] = a ^ (s[3] as number)
-    s[2] = (s[2] as number) ^ (b << 9)
-    s[3] = rotate(s[3] as number, 11)
-    return scrambled
+    const b = this.#b
+    const c = this.#c ^ this.#a
+    const d = this.#d ^ b
+    this.#b = b ^ c
+    this.#a ^= d
+    this.#c = c ^ (b << 9)
+    this.#d = rotate(d, 11)
+    return Math.imul(rotate(Math.imul(b, 5), 7), 9) >>> 0
   }
 
   /** In [0, 1). */

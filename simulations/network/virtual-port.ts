@@ -13,7 +13,7 @@ import {
   sleep,
 } from '../../node/index.ts'
 import { equalBytes, toHex, WattnessError } from '../../protocol/index.ts'
-import { type GossipCounts, GossipMesh } from './gossip-mesh.ts'
+import type { GossipCounts, GossipMesh } from './gossip-mesh.ts'
 import type { Endpoint, VirtualConnection } from './virtual-connection.ts'
 import type { VirtualNetwork } from './virtual-network.ts'
 

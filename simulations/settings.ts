@@ -1,0 +1,141 @@
+import { formatDuration, type GossipMode, parseDuration } from '../node/index.ts'
+import { MAX_MEMBERS, MAX_WITNESSES, WattnessError } from '../protocol/index.ts'
+import { DEFAULT_CONDITIONS } from './network/conditions.ts'
+
+/** What a run can be told, by `--set` and by its scenario. Durations are milliseconds. */
+export interface Settings {
+  readonly meters: number
+  /** The first meters are witnesses too. */
+  readonly witnesses: number
+  /** Witnesses, the first ones, that an attack turns. */
+  readonly liars: number
+  readonly forMs: number
+  /** UTC. */
+  readonly startMs: number
+  readonly readingIntervalMs: number
+  readonly blockIntervalMs: number
+  /** 0: as the node chooses by its block interval. */
+  readonly announceDelayMs: number
+  readonly attestDelayMs: number
+  readonly crossCheckMs: number
+  readonly gossip: GossipMode
+  readonly degree: number
+  /** Nodes start one after another within this time. */
+  readonly startUpMs: number
+  /** After the run: how long it may take until everybody agrees. */
+  readonly drainMs: number
+  readonly latencyMs: number
+  readonly latencySpread: number
+  readonly jitterMs: number
+  readonly loss: number
+  readonly duplication: number
+  readonly reordering: number
+  readonly bytesPerSecond: number
+  /** A write that survives a power cut takes this long. */
+  readonly syncMs: number
+  /** Results of signature checks, and stored bytes, are kept once for all nodes of the process. */
+  readonly shared: boolean
+}
+
+export type SettingName = keyof Settings
+
+interface Rule<T> {
+  readonly preset: T
+  readonly what: string
+  /** Undefined for text that is none. */
+  parse(text: string): T | undefined
+  format(value: T): string
+}
+
+const wholeNumber = (preset: number, least: number, most: number, what: string): Rule<number> => ({
+  preset,
+  what: `${what} (${least} to ${most})`,
+  parse: (text) => (/^\d{1,15}$/.test(text) && Number(text) >= least && Number(text) <= most ? Number(text) : undefined),
+  format: String,
+})
+const share = (preset: number, what: string): Rule<number> => ({
+  preset,
+  what: `${what} (0 to 1)`,
+  parse: (text) => (/^(0|1|[01]?\.\d{1,9})$/.test(text) && Number(text) <= 1 ? Number(text) : undefined),
+  format: String,
+})
+const decimal = (preset: number, what: string): Rule<number> => ({
+  preset,
+  what,
+  parse: (text) => (/^\d{1,6}(\.\d{1,6})?$/.test(text) ? Number(text) : undefined),
+  format: String,
+})
+const duration = (preset: number, what: string): Rule<number> => ({
+  preset,
+  what: `${what} (such as 30m, or milliseconds)`,
+  parse: (text) => (/^\d{1,12}$/.test(text) ? Number(text) : parseDuration(text)),
+  format: formatDuration,
+})
+
+const DAY_MS = 86_400_000
+const HALF_HOUR_MS = 1_800_000
+
+/** Every setting with its preset: the default story is one day of half-hour blocks with 16 witnesses. */
+export const RULES: { readonly [N in SettingName]: Rule<Settings[N]> } = {
+  // One member is the registrar.
+  meters: wholeNumber(200, 1, MAX_MEMBERS - 1, 'meters in the network'),
+  witnesses: wholeNumber(16, 0, MAX_WITNESSES, 'meters that are witnesses too, the first ones'),
+  liars: wholeNumber(1, 0, MAX_WITNESSES, 'witnesses that an attack turns, the first ones'),
+  forMs: duration(DAY_MS, 'virtual time that is run'),
+  startMs: {
+    preset: Date.UTC(2013, 0, 1),
+    what: 'first instant of virtual time (such as 2013-01-01)',
+    parse: (text) => (/^\d{4}-\d{2}-\d{2}/.test(text) && !Number.isNaN(Date.parse(text)) ? Date.parse(text) : undefined),
+    format: (value) => new Date(value).toISOString(),
+  },
+  readingIntervalMs: duration(HALF_HOUR_MS, 'time between readings of the built-in household'),
+  blockIntervalMs: duration(HALF_HOUR_MS, 'time between two blocks of one meter'),
+  announceDelayMs: duration(0, 'from something new to the telling of it; 0: a sixth of the block interval, up to 30s'),
+  attestDelayMs: duration(2_000, 'from something new to a witness signing it; at least a fortieth of the block interval'),
+  crossCheckMs: duration(30_000, 'time between two comparisons with each neighbour'),
+  gossip: {
+    preset: 'auto',
+    what: 'on, off or auto',
+    parse: (text) => (text === 'on' || text === 'off' || text === 'auto' ? text : undefined),
+    format: String,
+  },
+  degree: wholeNumber(4, 1, 32, 'neighbours in a gossip mesh'),
+  startUpMs: duration(30_000, 'nodes start one after another within this time'),
+  drainMs: duration(1_200_000, 'how long it may take after the run until all agree'),
+  latencyMs: decimal(DEFAULT_CONDITIONS.latencyMs, 'one way, median over all pairs of nodes, milliseconds'),
+  latencySpread: decimal(DEFAULT_CONDITIONS.latencySpread, 'standard deviation of the logarithm of the latency'),
+  jitterMs: decimal(DEFAULT_CONDITIONS.jitterMs, 'mean of what each message takes longer, milliseconds'),
+  loss: share(0, 'share of messages lost'),
+  duplication: share(0, 'share of gossiped payloads that come twice'),
+  reordering: share(0, 'share of gossiped payloads that are overtaken'),
+  bytesPerSecond: wholeNumber(0, 0, 1_000_000_000, 'what one node can send; 0: no bound'),
+  syncMs: decimal(2, 'time of a write that survives a power cut, milliseconds'),
+  shared: {
+    preset: true,
+    what: 'true or false: results of checks and stored bytes are kept once for all nodes',
+    parse: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
+    format: String,
+  },
+}
+
+export const SETTING_NAMES = Object.keys(RULES) as SettingName[]
+
+export const PRESETS = Object.fromEntries(SETTING_NAMES.map((name) => [name, RULES[name].preset])) as unknown as Settings
+
+/** `name=value` as typed. Throws SETTING_UNKNOWN, SETTING_INVALID. */
+export function parseSetting(text: string): Partial<Settings> {
+  const at = text.indexOf('=')
+  const name = text.slice(0, Math.max(0, at))
+  if (!(SETTING_NAMES as string[]).includes(name)) {
+    throw new WattnessError('SETTING_UNKNOWN', `--set ${text}: expected name=value with one of ${SETTING_NAMES.join(', ')}`)
+  }
+  const rule = RULES[name as SettingName] as Rule<unknown>
+  const value = rule.parse(text.slice(at + 1))
+  if (value === undefined) throw new WattnessError('SETTING_INVALID', `--set ${text}: expected ${rule.what}`)
+  return { [name]: value }
+}
+
+/** As parseSetting reads it back. */
+export function formatSetting<N extends SettingName>(name: N, settings: Pick<Settings, N>): string {
+  return `${name}=${RULES[name].format(settings[name])}`
+}

@@ -1,0 +1,57 @@
+import { equalBytes, type VerifySignature } from '../protocol/index.ts'
+
+/** Checks of one generation; two are looked through: what every node checks it checks within minutes. */
+const GENERATION = 32_768
+
+interface Checked {
+  readonly signature: Uint8Array
+  readonly message: Uint8Array
+  readonly key: Uint8Array
+  readonly isRight: boolean
+}
+
+/**
+ * A signature that one node has checked need not be checked again by its two hundred neighbours in the same process: the answer
+ * depends on nothing but the bytes. They are compared in full, so that a result is never another's.
+ */
+export class SharedChecks {
+  readonly #verify: VerifySignature
+  #young = new Map<number, Checked>()
+  #old = new Map<number, Checked>()
+  asked = 0
+  made = 0
+
+  constructor(verify: VerifySignature) {
+    this.#verify = verify
+  }
+
+  readonly verify: VerifySignature = (signature, message, key) => {
+    this.asked++
+    const name = nameOf(signature)
+    const known = this.#young.get(name) ?? this.#old.get(name)
+    if (
+      known !== undefined &&
+      equalBytes(known.signature, signature) &&
+      equalBytes(known.key, key) &&
+      equalBytes(known.message, message)
+    ) {
+      return known.isRight
+    }
+    this.made++
+    const isRight = this.#verify(signature, message, key)
+    if (this.#young.size >= GENERATION) {
+      this.#old = this.#young
+      this.#young = new Map()
+    }
+    // Copies: what was checked may be a view of a buffer that is written to later.
+    this.#young.set(name, { signature: signature.slice(), message: message.slice(), key: key.slice(), isRight })
+    return isRight
+  }
+}
+
+/** 48 bits of the signature: two that share them are told apart by their bytes. */
+function nameOf(signature: Uint8Array): number {
+  let name = 0
+  for (let at = 0; at < 6; at++) name = name * 256 + (signature[at] ?? 0)
+  return name
+}

@@ -1,0 +1,120 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { Command } from 'commander'
+import { formatDuration, systemPlatform, useNativeHash } from '../node/index.ts'
+import { isWattnessError } from '../protocol/index.ts'
+import { checkerNames, loadChecker, loadScenario, scenarioNames } from './files.ts'
+import { builtInHomes, type Home, realHomes } from './loads/homes.ts'
+import { Progress } from './progress.ts'
+import { makeReport, type Report } from './report.ts'
+import { formatSetting, PRESETS, parseSetting, RULES, SETTING_NAMES, type Settings } from './settings.ts'
+import { Simulation } from './simulation.ts'
+
+/** `npm run simulate`: one scenario, one report. Status 1: a checker found a violation. Status 2: it was asked for wrongly. */
+
+interface Options {
+  readonly scenario: string
+  readonly seed: string
+  readonly meters?: string
+  readonly for?: string
+  readonly data?: string
+  readonly set: readonly string[]
+  readonly break?: string
+  readonly report?: string
+  readonly json?: boolean
+}
+
+function settingsTable(): string {
+  const lines = SETTING_NAMES.map((name) => `  ${formatSetting(name, PRESETS).padEnd(34)} ${RULES[name].what}`)
+  return `\nSettings, with their presets (a scenario may have others):\n${lines.join('\n')}`
+}
+
+const program = new Command('simulate')
+  .description('Runs a neighbourhood of the real node code on virtual time, network and disks.')
+  .requiredOption('--scenario <name>', `one of ${scenarioNames().join(', ')}`, 'day')
+  .option('--meters <n>', 'short for --set meters=N')
+  .option('--for <duration>', 'short for --set forMs=DURATION')
+  .option('--seed <seed>', 'any text: the same seed gives the same run', '1')
+  .option('--data <path>', 'real homes from a directory or file instead of built-in households')
+  .option('--set <name=value>', 'changes a setting; may be given again', (text, all: readonly string[]) => [...all, text], [])
+  .option('--break <checker>', `plants what this checker must catch: one of ${checkerNames().join(', ')}`)
+  .option('--report <dir>', 'writes report.json there')
+  .option('--json', 'prints the report as JSON')
+  .addHelpText('after', settingsTable())
+
+async function main(options: Options): Promise<number> {
+  useNativeHash()
+  const scenario = await loadScenario(options.scenario)
+  const breakage = options.break === undefined ? undefined : (await loadChecker(options.break)).breakage
+  const presets: Settings = { ...PRESETS, ...scenario.settings, ...breakage?.settings }
+  const told = [...options.set]
+  if (options.meters !== undefined) told.unshift(`meters=${options.meters}`)
+  if (options.for !== undefined) told.unshift(`forMs=${options.for}`)
+  const settings = told.reduce<Settings>((all, text) => ({ ...all, ...parseSetting(text) }), presets)
+  const homes = await homesOf(options.data, settings)
+  let isInterrupted = false
+  const onInterrupt = (): void => {
+    isInterrupted = true
+  }
+  process.once('SIGINT', onInterrupt)
+  const progress = new Progress(process.stderr)
+  const simulation = new Simulation({
+    scenario,
+    ...(breakage === undefined ? {} : { breakage }),
+    settings: { ...settings, witnesses: Math.min(settings.witnesses, settings.meters) },
+    seed: options.seed,
+    homes,
+    checkers: checkerNames(),
+    isStopped: (each) => {
+      progress.show(each)
+      return isInterrupted
+    },
+  })
+  await simulation.run()
+  progress.end()
+  process.removeListener('SIGINT', onInterrupt)
+  const { scenario: name, seed, data } = options
+  const report = makeReport({ simulation, scenario: name, broken: options.break, seed, data, presets })
+  if (options.report !== undefined) {
+    mkdirSync(options.report, { recursive: true })
+    writeFileSync(path.join(options.report, 'report.json'), `${JSON.stringify(report, undefined, 2)}\n`)
+  }
+  console.log(options.json === true ? JSON.stringify(report) : textOf(report))
+  return report.violations.length > 0 ? 1 : 0
+}
+
+function homesOf(data: string | undefined, settings: Settings): Home[] | Promise<Home[]> {
+  return data === undefined ? builtInHomes(settings) : realHomes(data, settings, systemPlatform)
+}
+
+function textOf(report: Report): string {
+  const { settings, delivery, finality, traffic, sharedChecks } = report
+  const ms = (value: number | undefined): string => (value === undefined ? '–' : formatDuration(Math.round(value)))
+  const lines = [
+    `${report.scenario}: ${settings.meters} meters, ${settings.witnesses} witnesses, seed ${report.seed}`,
+    `  ran       ${formatDuration(Math.round(report.virtualSeconds) * 1_000)} in ${report.wallSeconds} s (${report.speedUp}×)`,
+    `  delivered ${report.deliveries} of ${report.blocks} blocks (${report.deliveriesPerSecond} a second of wall time)`,
+    `  delivery  half in ${ms(delivery.p50Ms)}, 95 % in ${ms(delivery.p95Ms)}, all in ${ms(delivery.maxMs)}`,
+    `  final     half in ${ms(finality.p50Ms)}, 95 % in ${ms(finality.p95Ms)}, all in ${ms(finality.maxMs)}`,
+    `  shares    ${(100 * report.deliveredShare).toFixed(2)} % delivered, ${(100 * report.finalShare).toFixed(2)} % final`,
+    `  traffic   ${(traffic.bytesPerNodePerDay / 1e6).toFixed(1)} MB per node and day sent`,
+    `  stored    ${report.storedMiBPerNode} MiB per node; this process ${Math.round(report.rssMiB)} MiB`,
+    `  checks    ${sharedChecks.asked} signatures asked for, ${sharedChecks.made} checked${report.isShared ? ' (shared)' : ''}`,
+    `  log       ${report.eventLogLines} lines, SHA-256 ${report.eventLogHash}`,
+  ]
+  if (!report.isComplete) lines.push('  stopped before its end: what is judged only at the end was not')
+  for (const { checker, atMs, what } of report.violations.slice(0, 20)) {
+    lines.push(`✗ ${checker} at ${formatDuration(Math.floor(atMs))}: ${what}`)
+  }
+  if (report.violations.length === 0) lines.push('✓ no violation')
+  else lines.push(`${report.violations.length + report.violationsLeftOut} violations; again: ${report.replay}`)
+  return lines.join('\n')
+}
+
+try {
+  process.exitCode = await main(program.parse().opts<Options>())
+} catch (error) {
+  if (!isWattnessError(error)) throw error
+  console.error(`simulate: ${error.message}`)
+  process.exitCode = 2
+}

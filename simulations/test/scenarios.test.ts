@@ -1,0 +1,58 @@
+import { expect } from 'chai'
+import { checkerNames, scenarioNames } from '../files.ts'
+import { runSmall, violationsOf } from './small-run.ts'
+
+describe('scenarios at small size', () => {
+  for (const scenario of scenarioNames()) {
+    it(`${scenario}: no checker finds a violation, and all agree in the end`, async () => {
+      const simulation = await runSmall({ scenario })
+      expect(violationsOf(simulation)).to.deep.equal([])
+      expect(simulation.tally.blocks).to.be.above(20)
+      expect(simulation.tally.shares().deliveredShare).to.be.above(0.8)
+    })
+  }
+
+  it('day: everything is delivered and final everywhere', async () => {
+    const { tally, drainedMs, world } = await runSmall({ scenario: 'day' })
+    expect(tally.shares()).to.deep.equal({ deliveredShare: 1, finalShare: 1 })
+    expect(drainedMs).to.be.a('number')
+    expect(world.checks.made).to.be.below(world.checks.asked / 2)
+  })
+
+  it('equivocator: every honest node holds the proof', async () => {
+    const { world } = await runSmall({ scenario: 'equivocator' })
+    const liar = world.meters[0]
+    if (liar === undefined) throw new Error('no liar')
+    expect(world.honest.length).to.equal(7)
+    for (const { store } of world.honest) expect(store?.evidence.has(liar.key)).to.equal(true)
+  })
+})
+
+describe('a run depends on its seed alone', () => {
+  it('the same seed gives the same run, byte for byte; another seed another', async () => {
+    const run = async (seed: string): Promise<string> => {
+      const { world } = await runSmall({ scenario: 'crash', seed, settings: { gossip: 'on', loss: 0.05, jitterMs: 10 } })
+      expect(world.log.lines).to.be.above(500)
+      return world.log.digest()
+    }
+    const first = await run('a')
+    expect(await run('a')).to.equal(first)
+    expect(await run('b')).not.to.equal(first)
+  })
+
+  it('sharing results between nodes changes nothing of it', async () => {
+    const shared = await runSmall({ scenario: 'day' })
+    const own = await runSmall({ scenario: 'day', settings: { shared: false } })
+    expect(own.world.log.digest()).to.equal(shared.world.log.digest())
+    expect(own.world.checks.made).to.equal(own.world.checks.asked)
+  })
+})
+
+describe('checkers', () => {
+  for (const checker of checkerNames()) {
+    it(`${checker}: catches the node that is broken for it`, async () => {
+      const simulation = await runSmall({ scenario: 'day', breaks: checker })
+      expect(violationsOf(simulation).filter((text) => text.startsWith(`${checker}: `))).to.have.length.above(0)
+    })
+  }
+})
