@@ -227,7 +227,9 @@ export class Finality {
     const { own } = this.#tally(vote)
     const leaves = own.get(vote.witness) ?? []
     own.set(vote.witness, keptLeaves(leaves, vote))
-    if (largestSize(leaves) >= vote.size) return undefined
+    const best = this.#finals.get(vote.member)
+    // What is final moves for none of these.
+    if (largestSize(leaves) >= vote.size || (best !== undefined && best.size >= vote.size)) return undefined
     const final = this.#recount(vote.member, vote.epoch)
     return final && this.#begin(vote.member, final)
   }
@@ -281,12 +283,16 @@ function largestOf(leaves: readonly Leaf[]): Leaf {
 }
 
 function largestSize(leaves: readonly Leaf[] = []): number {
-  return leaves.length === 0 ? 0 : largestOf(leaves).size
+  let largest = 0
+  for (const { size } of leaves) if (size > largest) largest = size
+  return largest
 }
 
 /** The largest leaf, and of the others those that were shown last, in that order. */
 function keptLeaves(kept: readonly Leaf[], { size, root }: Leaf): readonly Leaf[] {
   const shown = { size, root }
+  // The usual one: larger than all, and so none of them.
+  if (size > largestSize(kept)) return [...(kept.length < MAX_KEPT_LEAVES ? kept : kept.slice(1)), shown]
   const leaves = [...kept.filter((leaf) => !isSameLeaf(leaf, shown)), shown]
   if (leaves.length <= MAX_KEPT_LEAVES) return leaves
   return leaves.toSpliced(leaves[0] === largestOf(leaves) ? 1 : 0, 1)

@@ -5,7 +5,6 @@ import {
   type Bytes,
   type ChainSize,
   decodeSignedAttestation,
-  EMPTY_ROOT,
   type Epochs,
   equalBytes,
   type Genesis,
@@ -224,7 +223,7 @@ export class AttestationDesk {
     for (const [index, size] of attestation.frontier.entries()) {
       const leaf = named.get(index)
       if (leaf === undefined && size <= (before[index] ?? 0)) continue
-      const root = leaf?.root ?? (size === 0 ? EMPTY_ROOT : await chains.rootAt(index, size))
+      const root = leaf?.root ?? chains.rootInMemory(index, size) ?? (await chains.rootAt(index, size))
       if (root === undefined) continue
       votes.push({ epoch: attestation.epoch, witness: shown.witness, member: index, size, root })
     }

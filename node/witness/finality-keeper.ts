@@ -1,4 +1,4 @@
-import { type Bytes, type Epochs, type Final, Finality, type LeafStanding, type Vote } from '../../protocol/index.ts'
+import { type Bytes, type Epochs, equalBytes, type Final, Finality, type LeafStanding, type Vote } from '../../protocol/index.ts'
 import type { LedgerStore } from '../store/index.ts'
 import type { OwnChains } from './own-chains.ts'
 
@@ -61,11 +61,13 @@ export class FinalityKeeper {
     if (vote.size === 0) return
     const { chains } = this.#init
     const { member, size } = vote
-    const isOn = await chains.isOn(member, vote)
+    const root = chains.rootInMemory(member, size)
+    const isOn = root === undefined ? await chains.isOn(member, vote) : equalBytes(root, vote.root)
     const standing: LeafStanding = isOn === undefined ? 'ahead' : isOn ? 'own' : 'other'
     const epoch = standing === 'own' ? await chains.epochOf(member, size) : 0
     const final = this.#finality.note(vote, standing, () => epoch)
     if (final !== undefined) this.#changed(member, final)
+    if (standing === 'own') return
     const key = chains.key(member)
     const isStopped = key !== undefined && this.#init.store.quarantined(key)
     if (standing === 'other' || (standing === 'ahead' && isStopped)) this.#init.onContested(member)

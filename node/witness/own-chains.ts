@@ -26,9 +26,17 @@ export class OwnChains {
 
   /** Undefined where fewer blocks are held. */
   async rootAt(index: number, size: number): Promise<Bytes | undefined> {
+    const known = this.rootInMemory(index, size)
+    if (known !== undefined) return known
+    const key = this.key(index)
+    return key === undefined ? undefined : this.#store.rootAt(key, size)
+  }
+
+  /** The same where memory has it, as for the newest sizes of a chain. Undefined says nothing about what is held. */
+  rootInMemory(index: number, size: number): Bytes | undefined {
     if (size === 0) return EMPTY_ROOT
     const key = this.key(index)
-    return key === undefined ? undefined : (this.#store.rootInMemory(key, size) ?? (await this.#store.rootAt(key, size)))
+    return key === undefined ? undefined : this.#store.rootInMemory(key, size)
   }
 
   /** Whether the first `leaf.size` blocks held are those of the leaf; undefined where fewer are held. */
