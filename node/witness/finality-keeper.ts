@@ -53,8 +53,13 @@ export class FinalityKeeper {
 
   async place(votes: readonly Vote[]): Promise<void> {
     this.#finality.setEpochs(this.#init.epochs())
-    for (const vote of votes) await this.#place(vote)
-    this.#takeBegun()
+    try {
+      for (const vote of votes) await this.#place(vote)
+      this.#takeBegun()
+    } finally {
+      // One write for all that an attestation has moved.
+      this.flush()
+    }
   }
 
   async #place(vote: Vote): Promise<void> {
@@ -66,7 +71,7 @@ export class FinalityKeeper {
     const standing: LeafStanding = isOn === undefined ? 'ahead' : isOn ? 'own' : 'other'
     const epoch = standing === 'own' ? await chains.epochOf(member, size) : 0
     const final = this.#finality.note(vote, standing, () => epoch)
-    if (final !== undefined) this.#changed(member, final)
+    if (final !== undefined) this.#changes.set(member, final)
     if (standing === 'own') return
     const key = chains.key(member)
     const isStopped = key !== undefined && this.#init.store.quarantined(key)
@@ -109,18 +114,14 @@ export class FinalityKeeper {
   confirm(index: number, final: Final): void {
     this.#finality.setEpochs(this.#init.epochs())
     const moved = this.#finality.restore(index, final)
-    if (moved !== undefined) this.#changed(index, moved)
+    if (moved !== undefined) this.#changes.set(index, moved)
     this.#takeBegun()
+    this.flush()
   }
 
   /** An epoch may have begun by what was placed: votes that waited for it count. */
   #takeBegun(): void {
-    for (const [index, final] of this.#finality.takeBegun()) this.#changed(index, final)
-  }
-
-  #changed(index: number, final: Final): void {
-    this.#changes.set(index, final)
-    this.flush()
+    for (const [index, final] of this.#finality.takeBegun()) this.#changes.set(index, final)
   }
 
   /** Writes what has become final and is not written yet; many chains in one write. */
