@@ -194,10 +194,11 @@ export class WitnessStore {
   }
 
   /**
-   * Moves what is final forward, all or nothing, on the disk when it resolves. Throws FINAL_REVERSED for less than was final,
-   * FINAL_CONFLICT for what is not of the chain that is held: the final branch is to be fetched first (`replaceTail`).
+   * Moves what is final forward, all or nothing, on the disk when it resolves; `attestations` that made it so go along, and are
+   * written where nothing moves too, not synced then. Throws FINAL_REVERSED for less than was final, FINAL_CONFLICT for what is
+   * not of the chain that is held: the final branch is to be fetched first (`replaceTail`).
    */
-  setFinal(changes: readonly FinalLeaf[]): Promise<void> {
+  setFinal(changes: readonly FinalLeaf[], attestations: readonly StoredAttestation[] = []): Promise<void> {
     return this.#alone(async () => {
       const changed = new Map<string, FinalLeaf>()
       for (const change of changes) {
@@ -213,9 +214,11 @@ export class WitnessStore {
         if (!equalBytes(held, root)) throw finalError('FINAL_CONFLICT', change, 'another branch is held')
         changed.set(text, { member: before?.member ?? change.member.slice(), size, root: root.slice(), epoch })
       }
-      if (changed.size === 0) return
-      await this.#writer.write([...changed.values()].map(finalOperation), true)
+      if (changed.size === 0 && attestations.length === 0) return
+      const operations = [...[...changed.values()].map(finalOperation), ...this.attestations.operations(attestations)]
+      await this.#writer.write(operations, changed.size > 0)
       for (const [text, leaf] of changed) this.#finals.set(text, leaf)
+      this.attestations.stored(attestations)
     })
   }
 

@@ -152,15 +152,20 @@ export class AttestationDesk {
       if (member === undefined || (!isOwn && !this.#allowance.take(member.keyHex))) return 'ignore'
       this.#see(id)
       const shown = { attestation, bytes, sourceHex, witness: member.index }
-      if (this.#remember(shown)) await this.#keep(shown)
+      const keeping = this.#remember(shown) ? this.#keep(shown) : undefined
       // Rule W10: one that comes late brings what it brings.
-      await this.#evaluate(shown)
+      await this.#inOneWrite(keeping, this.#evaluate(shown))
       return 'accept'
     } catch (error) {
       const { verdict, code } = verdictOf(error)
       if (code === 'UNEXPECTED') this.#init.onError(error as Error)
       return EARLY.has(code) ? 'early' : verdict
     }
+  }
+
+  /** What is kept waits for what it makes final, to be written with it. */
+  async #inOneWrite(keeping: Promise<void> | undefined, counting: Promise<void>): Promise<void> {
+    await Promise.all([keeping, counting.finally(() => this.#init.keeper.flush())])
   }
 
   #context(): AttestationContext {
@@ -190,10 +195,10 @@ export class AttestationDesk {
   }
 
   async #keep({ attestation, bytes, sourceHex }: Shown, leaves?: readonly Leaf[]): Promise<void> {
-    const { store, epochs, onNew, onClosing } = this.#init
+    const { store, keeper, epochs, onNew, onClosing } = this.#init
     const { epoch, witness } = attestation
     const record = { epoch, witness, bytes, leaves }
-    await store.witness.attestations.put([record])
+    await keeper.keep(record)
     if (isClosing(epochs(), attestation)) {
       // Rule W8: who enters the next epoch stands on it.
       await store.witness.closings.put([record], true)
@@ -263,8 +268,9 @@ export class AttestationDesk {
       answer.refuse('leaves that are not those of the attestation')
       return
     }
-    if (this.#newest.get(nameOf(shown))?.bytes === shown.bytes) await this.#keep(shown, answer.leaves)
-    await this.#place(shown, answer.leaves)
+    const isNewest = this.#newest.get(nameOf(shown))?.bytes === shown.bytes
+    const keeping = isNewest ? this.#keep(shown, answer.leaves) : undefined
+    await this.#inOneWrite(keeping, this.#place(shown, answer.leaves))
   }
 
   #wait(shown: Shown): void {

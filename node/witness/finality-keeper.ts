@@ -1,5 +1,5 @@
 import { type Bytes, type Epochs, equalBytes, type Final, Finality, type LeafStanding, type Vote } from '../../protocol/index.ts'
-import type { LedgerStore } from '../store/index.ts'
+import type { LedgerStore, StoredAttestation } from '../store/index.ts'
 import type { OwnChains } from './own-chains.ts'
 
 /** A chain of which more is final than before. */
@@ -20,11 +20,19 @@ export interface FinalityKeeperInit {
   readonly onError: (error: Error) => void
 }
 
+interface Kept {
+  readonly attestation: StoredAttestation
+  readonly resolve: () => void
+  readonly reject: (error: Error) => void
+}
+
 /** Puts votes where they belong by the chains as held, and writes down what becomes final before it is shown. */
 export class FinalityKeeper {
   readonly #init: FinalityKeeperInit
   readonly #finality: Finality
   #changes = new Map<number, Final>()
+  /** Attestations to be stored with what they make final. */
+  #kept: Kept[] = []
   #writing: Promise<void> | undefined
 
   constructor(init: FinalityKeeperInit) {
@@ -124,27 +132,40 @@ export class FinalityKeeper {
     for (const [index, final] of this.#finality.takeBegun()) this.#changes.set(index, final)
   }
 
-  /** Writes what has become final and is not written yet; many chains in one write. */
+  /** Stores an attestation with the next flush; resolves once it is stored. */
+  keep(attestation: StoredAttestation): Promise<void> {
+    return new Promise((resolve, reject) => void this.#kept.push({ attestation, resolve, reject }))
+  }
+
+  /** Writes what has become final and is not written yet, and what is to be kept; many chains in one write. */
   flush(): void {
-    if (this.#changes.size > 0) this.#writing ??= this.#write()
+    if (this.#changes.size > 0 || this.#kept.length > 0) this.#writing ??= this.#write()
   }
 
   async #write(): Promise<void> {
     // What comes in this turn goes along.
     await Promise.resolve()
-    while (this.#changes.size > 0) {
+    while (this.#changes.size > 0 || this.#kept.length > 0) {
       const batch = this.#changes
+      const kept = this.#kept
       this.#changes = new Map()
+      this.#kept = []
       const changes = [...batch].map(([index, final]) => ({ ...final, index, member: this.#init.chains.key(index) as Bytes }))
       try {
         // Rule W13: a crash before this line leaves it to the attestations, which are counted again; after it, it stays final.
-        await this.#init.store.witness.setFinal(changes)
+        await this.#init.store.witness.setFinal(
+          changes,
+          kept.map(({ attestation }) => attestation),
+        )
       } catch (error) {
         for (const [index, final] of batch) if (!this.#changes.has(index)) this.#changes.set(index, final)
         this.#init.onError(error as Error)
+        // They may not be to blame for it.
+        for (const each of kept) this.#init.store.witness.attestations.put([each.attestation]).then(each.resolve, each.reject)
         break
       }
-      this.#init.onFinal(changes)
+      for (const { resolve } of kept) resolve()
+      if (changes.length > 0) this.#init.onFinal(changes)
     }
     this.#writing = undefined
   }

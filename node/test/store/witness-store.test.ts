@@ -211,6 +211,19 @@ describe('records of a witness', () => {
       }
     })
 
+    it('takes the attestations along that made it so, all or nothing', async () => {
+      const { witness } = store
+      const attestation = { epoch: 2, witness: memberKey(5), bytes: Uint8Array.of(1, 2) }
+      await witness.setFinal([], [attestation])
+      await witness.setFinal([leafOf(one, 3)], [{ ...attestation, epoch: 3 }])
+      expect(await refusalCode(witness.setFinal([leafOf(one, 2)], [{ ...attestation, epoch: 4 }]))).to.equal('FINAL_REVERSED')
+      for (const each of [witness, (await open(kv)).witness]) {
+        expect(each.attestations.epochs()).to.deep.equal([2, 3])
+        expect((await each.attestations.get(3, memberKey(5)))?.bytes).to.deep.equal(Uint8Array.of(1, 2))
+        expect(each.final(one.member)?.size).to.equal(3)
+      }
+    })
+
     it('FINAL_REVERSED: never goes back; FINAL_CONFLICT: never to what is not held', async () => {
       const { witness } = store
       await witness.setFinal([leafOf(one, 3)])
