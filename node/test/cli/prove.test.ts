@@ -33,11 +33,11 @@ describe('wattness prove and wattness check', () => {
     running.push(registrar)
     await registrar.line(event('listening'))
     const invited = await until(
-      () => say(['ticket', '--dir', at.path('registrar'), '--invite']),
+      () => say(['ticket', '--dir', at.path('registrar'), '--invite', '--roles', 'meter,witness']),
       ({ status }) => status === 0,
     )
     ticket = invited.out.trim()
-    await say(['join', ticket, '--dir', at.path('meter'), '--label', 'Elm Street 12'])
+    await say(['join', ticket, '--dir', at.path('meter'), '--label', 'Elm Street 12', '--roles', 'meter,witness'])
     const source = ['--source', 'household:7?interval=1s', '--interval', '1s']
     const meter = start(['run', '--dir', at.path('meter'), ...LOOPBACK, ...source, '--attest-delay', '100ms', '--http', '0'])
     running.push(meter)
