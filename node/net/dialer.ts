@@ -3,7 +3,16 @@ import { isWattnessError } from '../../protocol/errors.ts'
 import type { Clock, Random, Timer, Timers } from '../platform.ts'
 import { AddressBook, type KnownAddress } from './address-book.ts'
 import { backoffMs, randomFraction } from './backoff.ts'
-import { BAN_MS, DIAL_RETRY_MS, MAX_BANS, MAX_DIAL_RETRY_MS, MAX_PARALLEL_DIALS, STABLE_LINK_MS, TARGET_LINKS } from './limits.ts'
+import {
+  BAN_MS,
+  DIAL_RETRY_MS,
+  MAX_BANS,
+  MAX_DIAL_RETRY_MS,
+  MAX_PARALLEL_DIALS,
+  STABLE_LINK_MS,
+  STRAY_MS,
+  TARGET_LINKS,
+} from './limits.ts'
 import type { Link, Network } from './network.ts'
 
 export interface DialerInit {
@@ -31,6 +40,7 @@ export class Dialer {
   readonly #linkedAtMs = new Map<string, number>()
   readonly #bannedUntilMs = new Map<string, number>()
   #timer: Timer | undefined
+  #strayTimer: Timer | undefined
   #running = false
 
   constructor(init: DialerInit) {
@@ -46,12 +56,38 @@ export class Dialer {
   start(): void {
     this.#running = true
     this.#review()
+    this.#planStray()
+  }
+
+  #planStray(): void {
+    if (!this.#running) return
+    const ms = STRAY_MS * (0.5 + randomFraction(this.#random))
+    this.#strayTimer = this.#timers.set(ms, () => void this.#stray().then(() => this.#planStray()))
+  }
+
+  /** Links with somebody new, and gives up another link for it that this node has dialled. */
+  async #stray(): Promise<void> {
+    const before = this.#network.links()
+    if (before.length < this.#targetLinks || this.#dialling.size > 0) return
+    const linked = new Set(before.map(({ keyHex }) => keyHex))
+    const nowMs = this.#clock.monotonicMs()
+    const others = this.#candidates(linked, true).filter((entry) => !entry.keep && this.#dueMs(entry) <= nowMs)
+    const [entry] = this.#ordered(others)
+    if (entry === undefined) return
+    await this.#dial(entry)
+    if (entry.keyHex === undefined || !this.#linkedAtMs.has(entry.keyHex) || !this.#running) return
+    const dialled = before.filter(({ keyHex, direction }) => direction === 'outbound' && this.#linkedAtMs.has(keyHex))
+    const given = dialled[Math.floor(randomFraction(this.#random) * dialled.length)]
+    const isKept = given === undefined || this.#book.of(given.keyHex).some(({ keep }) => keep)
+    if (!isKept) await this.#network.hangUp(given.key)
   }
 
   stop(): void {
     this.#running = false
     if (this.#timer !== undefined) this.#timers.clear(this.#timer)
     this.#timer = undefined
+    if (this.#strayTimer !== undefined) this.#timers.clear(this.#strayTimer)
+    this.#strayTimer = undefined
     for (const controller of this.#dialling.values()) controller.abort(new Error('the dialer stopped'))
   }
 

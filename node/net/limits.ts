@@ -32,6 +32,12 @@ export const DIAL_TIMEOUT_MS = 10_000
 /** Links that a node seeks: enough that the loss of two leaves every node reachable, few enough to be cheap. */
 export const TARGET_LINKS = 6
 
+/**
+ * A node with links enough still changes one of them about this often, for one with a node that it is not linked with. After a
+ * partition each part has links enough of its own, and nobody would ever look for the other part.
+ */
+export const STRAY_MS = 600_000
+
 /** Pause after a failed dial, doubled for each failure in a row; peers are never given up. */
 export const DIAL_RETRY_MS = 1_000
 export const MAX_DIAL_RETRY_MS = 60_000

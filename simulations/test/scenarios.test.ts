@@ -19,6 +19,13 @@ describe('scenarios at small size', () => {
     expect(world.checks.made).to.be.below(world.checks.asked / 2)
   })
 
+  it('partition: halves that have links enough of their own find each other again', async () => {
+    // Seed 1 with 40 meters, in which they never did.
+    const settings = { meters: 18, drainMs: 1_200_000 }
+    const simulation = await runSmall({ scenario: 'partition', settings })
+    expect(violationsOf(simulation)).to.deep.equal([])
+  })
+
   it('equivocator: every honest node holds the proof', async () => {
     const { world } = await runSmall({ scenario: 'equivocator' })
     const liar = world.meters[0]
