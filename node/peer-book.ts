@@ -38,6 +38,10 @@ export class PeerBook {
   readonly #addresses = new Map<string, Entry>()
   /** By session: peers with their addresses that it was told. */
   readonly #toldPeers = new WeakMap<Session, Set<string>>()
+  /** By session: how the book stood when it was told of it. */
+  readonly #toldEdition = new WeakMap<Session, string>()
+  /** Counts changes of the book. */
+  #edition = 0
   /** By session: member indices whose labels it was told. */
   readonly #toldLabels = new WeakMap<Session, Set<number>>()
 
@@ -48,6 +52,10 @@ export class PeerBook {
   /** Tells a neighbour where others are found, each address once: all when it comes, later what was learnt since. */
   tellPeers(session: Session): void {
     const { network } = this.#init
+    // A neighbour is asked about every half minute; addresses change a few times a day.
+    const edition = `${this.#edition} ${network.addresses().join(' ')}`
+    if (this.#toldEdition.get(session) === edition) return
+    this.#toldEdition.set(session, edition)
     const told = this.#toldPeers.get(session) ?? new Set<string>()
     this.#toldPeers.set(session, told)
     const own: PeerAddresses = { key: network.self, addresses: network.addresses().slice(0, MAX_ADDRESSES_PER_PEER) }
@@ -106,6 +114,8 @@ export class PeerBook {
     const before = this.#addresses.get(keyHex)
     const isFirstHand = keyHex === sourceHex
     if (before === undefined ? this.#addresses.size < MAX_BOOK : isFirstHand || !before.isFirstHand) {
+      const isSame = before?.isFirstHand === isFirstHand && before.addresses.join(' ') === addresses.join(' ')
+      if (!isSame) this.#edition++
       this.#addresses.set(keyHex, { key: peer.key, addresses, isFirstHand })
     }
     for (const address of addresses) onAddress(address)

@@ -1,7 +1,7 @@
 import {
   type Bytes,
   equalBytes,
-  type HeadLeaf,
+  type HeadChange,
   type Holdings,
   headsRoot,
   type Leaf,
@@ -27,12 +27,16 @@ export async function compareHeads(view: LocalView, store: LedgerStore, theirs: 
     // A neighbour's own word on a leaf counts only where this node knows why: until then it lacks the evidence.
     if (isNamed ? !store.quarantined(keyAt(view, index)) : size > view.sizeOf(index)) return 'behind'
   }
-  const leaves: HeadLeaf[] = []
+  // Read at once, before anything is awaited: only where the two differ is a leaf put in place of this node's own.
+  const tree = view.ownTree()
+  const sizes = [...view.frontier]
+  const changes: HeadChange[] = []
   for (const [index, size] of theirs.frontier.entries()) {
+    if (!named.has(index) && sizes[index] === size) continue
     const leaf = named.get(index) ?? { size, root: await view.rootAt(index, size) }
-    leaves.push({ member: keyAt(view, index), size: leaf.size, root: leaf.root })
+    changes.push({ index, leaf: { member: keyAt(view, index), size: leaf.size, root: leaf.root } })
   }
-  return equalBytes(headsRoot(leaves), theirs.headsRoot) ? 'equal' : 'different'
+  return equalBytes(tree.rootWith(changes, theirs.frontier.length), theirs.headsRoot) ? 'equal' : 'different'
 }
 
 export interface LeavesComparison {

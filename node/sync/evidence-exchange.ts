@@ -34,6 +34,7 @@ export class EvidenceExchange {
   /** Whoever does not name a chain that is quarantined here has no evidence against its author. */
   async #showOfAuthors(session: Session, { frontier, named }: Holdings): Promise<number> {
     const { store, view } = this.#init
+    if (store.evidence.size === 0) return 0
     const known = new Set(named.map(({ index }) => index))
     let shown = 0
     for (const { index, key } of view.membership.members) {

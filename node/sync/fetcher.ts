@@ -108,6 +108,12 @@ export class Fetcher {
     for (let index = 0; index < count; index++) this.considerChain(index)
   }
 
+  /** The same where only this neighbour's word is new: `held` is what this node holds of each chain. */
+  considerWord(session: Session, held: readonly number[]): void {
+    if (this.#isShort) return this.consider()
+    for (const [index, size] of session.remote.entries()) if (size > (held[index] ?? 0)) this.considerChain(index)
+  }
+
   /** More of the registrar's chain is held: what was refused for the lack of it is asked for again. */
   registrarGrew(): void {
     this.#pauses.registrarGrew()

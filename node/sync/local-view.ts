@@ -104,6 +104,7 @@ export class LocalView {
   /** Leaves of the chains that are quarantined here: two nodes may have kept different branches of them. */
   named(): NamedLeaf[] {
     const named: NamedLeaf[] = []
+    if (this.#store.evidence.size === 0) return named
     for (const member of this.#membership.members) {
       if (!this.#store.quarantined(member.key)) continue
       const { size, root } = this.#leaves[member.index] as Leaf
@@ -120,6 +121,11 @@ export class LocalView {
       sizes: this.#sizes,
       rootAt: (index, size) => this.rootAt(index, size),
     }
+  }
+
+  /** The heads tree as it is now. */
+  ownTree(): HeadsTree {
+    return this.#tree.clone()
   }
 
   /** Every leaf of the heads root. */

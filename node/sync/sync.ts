@@ -367,7 +367,7 @@ export class Sync {
     session.setFrontier(holdings.frontier)
     this.#init.onHoldings(session, holdings)
     this.#checker.onHoldings(session, holdings)
-    this.#fetcher.consider()
+    this.#fetcher.considerWord(session, this.view.frontier)
     this.#guard(this.#evidence.show(session, holdings))
   }
 
