@@ -6,6 +6,7 @@ import { isWattnessError } from '../../protocol/errors.ts'
 import { loadChain, type VerifySigned } from './chain-check.ts'
 import type { Damage } from './chain-entry.ts'
 import { loadChainIds } from './chain-ids.ts'
+import { dropFalseSignatures } from './false-signatures.ts'
 import { checkFiles } from './files.ts'
 import { decodeHead } from './head-record.ts'
 import {
@@ -280,6 +281,7 @@ async function checkChains(target: Kv, init: RepairInit, damage: Damage[]): Prom
     const record = await target.get(key)
     const head = record === undefined ? undefined : checkRecord(key, record)
     const entry = await loadChain({ kv: target, verifySigned: init.verifySigned, write }, id, member, 0, damage)
+    await dropFalseSignatures(target, init.verifySigned, entry, damage)
     const kept = entry.state.size
     chains.push({ member: toHex(member), kept, missing: head === undefined ? undefined : decodeHead(head).size - kept })
   }

@@ -89,6 +89,26 @@ describe('repair', () => {
     await store.close()
   })
 
+  it('takes a damaged signature off a block that later ones vouch for', async () => {
+    const directory = await copyOf()
+    const kv = await openLevelKv(ledgerDirectory(directory))
+    for (const [height, fromEnd] of [
+      [21, 1],
+      [101, 96],
+    ] as const) {
+      const key = blockKey(0, height)
+      const value = ((await kv.get(key)) as Uint8Array).slice()
+      value[value.length - fromEnd] = (value[value.length - fromEnd] as number) ^ 4
+      await kv.batch([put(key, value)])
+    }
+    await kv.close()
+    const report = await repairIn(directory)
+    expect(report.chains.map((chain) => [chain.kept, chain.missing])).to.have.deep.members(SIZES.map((size) => [size, 0]))
+    const member = toHex(memberKey(0))
+    expect(report.damage).to.deep.equal([22, 102].map((size) => `${member}: signature over size ${size} damaged, taken off`))
+    await expectMended(directory, SIZES)
+  })
+
   it('cuts damaged chains at their longest intact prefix, sets spool entries aside, leaves out what is false', async () => {
     const directory = await copyOf()
     const kv = await openLevelKv(ledgerDirectory(directory))
