@@ -12,7 +12,7 @@ export interface HealerInit {
   /** Whether some neighbour says that it holds as many blocks of this chain. */
   readonly isHeldElsewhere: (index: number, size: number) => boolean
   /** A chain was cut back: neighbours are to be told, and asked for the rest. */
-  readonly onCut: () => void
+  readonly onCut: (key: Bytes, size: number) => void
   readonly onError: (error: Error) => void
 }
 
@@ -56,6 +56,7 @@ export class Healer {
   async #cut(key: Bytes, held: number, sizeOf: (size: number) => number | Promise<number>, what: string): Promise<void> {
     const { store, onCut } = this.#init
     const kept = await store.cutBack(key, await sizeOf(held), what)
-    if ((kept?.size ?? 0) < held) onCut()
+    const size = kept?.size ?? 0
+    if (size < held) onCut(key, size)
   }
 }

@@ -61,7 +61,7 @@ export class LedgerNode {
       clock: init.platform.clock,
       membership: () => this.membership,
       isHeldElsewhere: (index, size) => [...this.sync.sessions].some((session) => session.remoteSize(index) >= size),
-      onCut: () => this.sync.crossCheck(),
+      onCut: (cut, size) => this.#parts.reactions.onCut(cut, size),
       onError: (error) => this.#events.emit('damage', { error }),
     })
     this.on('damage', ({ error }) => healer.onDamage(error))

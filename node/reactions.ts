@@ -76,6 +76,19 @@ export class Reactions {
     events.emit('stored', { member: toHex(member), from, count: blocks.length, state, own })
   }
 
+  /** Blocks from `size` on were damaged, and are held no more: whatever comes in their place may be another branch. */
+  onCut(member: Bytes, size: number): void {
+    const { roster, sync, witnessing, events } = this.#init
+    const index = roster.held.member(member)?.index
+    // What counts is final: no other branch of it will come.
+    if (index === 0) roster.onCut(Math.min(roster.held.size, Math.max(size, roster.membership.size)))
+    if (index !== undefined) {
+      const onError = (error: unknown): void => events.emit('damage', { error: error as Error })
+      witnessing().onReplaced(index, size).catch(onError)
+    }
+    sync.crossCheck()
+  }
+
   /** A witness has said something new; this node's own words are on disk. */
   onAttestation(attestation: SignedAttestation, bytes: Bytes, source: string): void {
     const { key, sync, gossip, gate, events } = this.#init

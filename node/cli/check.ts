@@ -57,9 +57,13 @@ async function readSome(path: string): Promise<Uint8Array> {
   try {
     const file = await open(path)
     try {
-      const { size } = await file.stat()
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.min(size, MAX_PROOF_FILE_BYTES + 1)))
-      return buffer.subarray(0, bytesRead)
+      // A pipe has no size, and gives its bytes in pieces.
+      const bytes = Buffer.alloc(MAX_PROOF_FILE_BYTES + 1)
+      for (let at = 0; ; ) {
+        const { bytesRead } = await file.read(bytes, at, bytes.length - at)
+        at += bytesRead
+        if (bytesRead === 0 || at === bytes.length) return bytes.subarray(0, at)
+      }
     } finally {
       await file.close()
     }

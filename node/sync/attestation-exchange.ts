@@ -158,6 +158,8 @@ export class AttestationExchange {
   /** Repairs: whatever a neighbour is not known to hold. */
   onCrossCheck(): void {
     if (this.#stopped || this.#neighbours.size === 0) return
+    // A clock that was behind may be right by now.
+    this.onRegistrarGrew()
     this.#guard(this.#tellAll([...this.#neighbours.keys()], false))
   }
 

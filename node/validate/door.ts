@@ -205,9 +205,7 @@ export class Door {
   async #adopt(lane: Lane, job: Job, { branch, told }: Adoption): Promise<void> {
     while (lane.unwritten > 0) {
       this.#write()
-      await new Promise<void>((resolve) => {
-        lane.onWritten = resolve
-      })
+      await new Promise<void>((resolve) => void (lane.onWritten = resolve))
     }
     if (this.#settling !== undefined) await this.#settling
     const { store, genesis, clock, verify, membership, turn } = this.#init
@@ -215,13 +213,16 @@ export class Door {
     const run = await checkBranch(branch, store, context, turn).catch(refusalOf)
     const outcome = run.verdict === 'accept' ? await storeBranch(store, run).catch(notStored) : run
     this.#recent.forget(branch.member)
-    if (outcome.verdict === 'accept' && run.verdict === 'accept') {
-      this.#recent.put(run.member, run.state)
-      told({ member: run.member, from: run.from, blocks: run.blocks, state: run.state, own: false })
+    try {
+      if (outcome.verdict === 'accept' && run.verdict === 'accept') {
+        this.#recent.put(run.member, run.state)
+        told({ ...run, own: false })
+      }
+    } finally {
+      lane.busy = false
+      this.#lanes.answer(lane, job, outcome)
+      this.#wake()
     }
-    lane.busy = false
-    this.#lanes.answer(lane, job, outcome)
-    this.#wake()
   }
 
   async #context(lane: Lane, job: Job): Promise<DoorContext> {

@@ -33,7 +33,7 @@ import type { OwnChains } from './own-chains.ts'
 export type AttestationOutcome = 'accept' | 'ignore' | 'reject' | 'early'
 
 /** What A5 finds where less of the registrar's chain is held than the witness held. */
-const EARLY: ReadonlySet<string> = new Set(['NOT_A_WITNESS', 'EPOCH_AHEAD'])
+const EARLY: ReadonlySet<string> = new Set(['NOT_A_WITNESS', 'EPOCH_AHEAD', 'CLOCK_AHEAD'])
 
 /** Blocks behind an attestation come on their own; after so long its leaves are asked for instead (rule A7). */
 export const LACKING_MS = 5_000
@@ -149,7 +149,10 @@ export class AttestationDesk {
         ? this.#init.held().member(attestation.witness)
         : assertAttestation(verify, this.#context(), attestation)
       // Only what the witness has signed itself counts against it.
-      if (member === undefined || (!isOwn && !this.#allowance.take(member.keyHex))) return 'ignore'
+      if (member === undefined) return 'ignore'
+      // The first of each epoch is free: a newcomer is told as many at once as there have been epochs, each of them once.
+      const isFirst = !this.#newest.has(`${attestation.epoch}/${member.index}`)
+      if (!isOwn && !isFirst && !this.#allowance.take(member.keyHex)) return 'ignore'
       this.#see(id)
       const shown = { attestation, bytes, sourceHex, witness: member.index }
       const keeping = this.#remember(shown) ? this.#keep(shown) : undefined

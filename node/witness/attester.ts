@@ -160,9 +160,13 @@ export class Attester {
     const bytes = encodeSignedAttestation(attestation)
     const signed = [...changed].map(([index, leaf]) => ({ member: chains.key(index) as Bytes, ...leaf }))
     const closing = isClosing || (epoch === store.witness.record.epoch && store.witness.record.closing)
+    const stored = [{ epoch, witness: signer.publicKey, bytes, leaves: undefined }]
+    // In the same write: a closing one that only the record knew would be told to nobody after a crash, and nothing follows it.
     await store.witness.sign({
       leaves: signed,
       record: { epoch, sequence, closing, attestation: bytes },
+      attestations: stored,
+      closings: isClosing ? stored : [],
     })
     onSigned(attestation, bytes)
   }

@@ -119,7 +119,11 @@ export class Witnessing {
       fetchBranch: init.fetchBranch,
       adopt: init.adopt,
       onReplaced: (index, run) => {
-        init.onReplaced(index, run)
+        try {
+          init.onReplaced(index, run)
+        } catch (error) {
+          onError(error as Error)
+        }
         this.onReplaced(index, run.from).catch(onError)
       },
       onError,

@@ -44,6 +44,24 @@ describe('contested chains', () => {
     expect([all.fetched.length, all.time.pending]).to.deep.equal([1, 0])
   })
 
+  it('W12: leaves that were placed by blocks that are cut back are not counted for the branch that comes in their place', async () => {
+    const all = await ContestedStand.create()
+    const author = all.author(METER).grow(10)
+    for (const [from, to] of [
+      [0, 6],
+      [6, 10],
+    ] as const) {
+      await all.hold(author, from, to)
+    }
+    await all.attest(METER, leafOf(author, 10), [3, 4])
+    await all.time.wait(all.store.cutBack(all.key(METER), 6, 'damage'))
+    await all.time.wait(all.keeper.replaced(METER, 6))
+    const other = forkOf(author, 6, 4)
+    await all.hold(other, 6, 10)
+    await all.attest(METER, leafOf(other, 10), [5])
+    expect(all.keeper.finalSize(METER), 'two signed the one, one the other').to.equal(0)
+  })
+
   it('W14: it does so quarantined or not, and goes no further than what is final', async () => {
     const { all, other } = await stand(12)
     await all.quarantine(METER)
