@@ -35,6 +35,10 @@ export interface StoredAttestationBytes {
 /** Of which attestation. A witness may have signed two of one sequence. */
 export type AskedLeaves = Pick<SignedAttestation, 'witness' | 'epoch' | 'sequence' | 'headsRoot'>
 
+/** Under gossip a cross-check tells so many of the neighbours, in turn; two where that is more. What gossip lost comes by others too. */
+const SHARE_TOLD = 1 / 3
+const LEAST_TOLD = 2
+
 /** What the exchange asks of the rest of the node. */
 export interface AttestationCallbacks {
   /** Gossip carries new attestations at present: then neighbours are told at cross-checks, what they are not known to hold. */
@@ -155,12 +159,23 @@ export class AttestationExchange {
     this.#guard(this.#tellAll([session], true))
   }
 
-  /** Repairs: whatever a neighbour is not known to hold. */
+  /** Repairs: whatever a neighbour is not known to hold. Gossip does not tell who holds what: nearly all would be told in vain. */
   onCrossCheck(): void {
     if (this.#stopped || this.#neighbours.size === 0) return
     // A clock that was behind may be right by now.
     this.onRegistrarGrew()
-    this.#guard(this.#tellAll([...this.#neighbours.keys()], false))
+    const all = [...this.#neighbours]
+    const told = this.#init.isGossiped() ? all.slice(0, Math.max(LEAST_TOLD, Math.ceil(all.length * SHARE_TOLD))) : all
+    for (const [session, neighbour] of told) {
+      this.#neighbours.delete(session)
+      this.#neighbours.set(session, neighbour)
+    }
+    this.#guard(
+      this.#tellAll(
+        told.map(([session]) => session),
+        false,
+      ),
+    )
   }
 
   async #tellAll(sessions: readonly Session[], isEndShown: boolean): Promise<void> {

@@ -3,7 +3,7 @@ import { encodeSignedAttestation, MAX_ATTESTATIONS_PER_FRAME, ZERO_HASH } from '
 import { MAX_EARLY_BYTES, MAX_TAKING_BYTES, MAX_TOLD } from '../../sync/attestation-exchange.ts'
 import { KnownAttestations } from '../../sync/known-attestations.ts'
 import { signerOf } from '../harness/neighbourhood.ts'
-import { AttestationStand, attestationOf, parts, storedOf, toldTo } from './attestation-stand.ts'
+import { AttestationStand, attestationOf, type FakeSession, parts, storedOf, toldTo } from './attestation-stand.ts'
 import { fakeSession } from './fake-session.ts'
 
 describe('new attestations', () => {
@@ -50,6 +50,25 @@ describe('new attestations', () => {
       await stand.time.settle()
     }
     expect([parts(a), parts(b)]).to.deep.equal([[], [1]])
+  })
+
+  it('are told to a third of the neighbours at a cross-check where gossip carries them, to all of them in turn', async () => {
+    const stand = new AttestationStand()
+    const all: FakeSession[] = []
+    for (let i = 0; i < 9; i++) all.push(await stand.greet(`n${i}`))
+    stand.isGossiped = true
+    stand.held = [storedOf(attestationOf('w', 0, 1))]
+    const told = (): number => all.filter((each) => parts(each).length > 0).length
+    for (const count of [3, 6, 9]) {
+      stand.exchange.onCrossCheck()
+      await stand.time.settle()
+      expect(told()).to.equal(count)
+    }
+    stand.held = [storedOf(attestationOf('w', 0, 2))]
+    stand.isGossiped = false
+    stand.exchange.onCrossCheck()
+    await stand.time.settle()
+    expect(all.map(parts)).to.deep.equal(Array(9).fill([1, 1]))
   })
 
   it('are not told to a neighbour that has not greeted or is gone, and to nobody after the end', async () => {
