@@ -39,6 +39,8 @@ export const MAX_KEPT_LEAVES = 4
 interface Tally {
   /** By witness: leaves on the branch held here that are of the epoch, as `keptLeaves` keeps them. */
   readonly own: Map<number, readonly Leaf[]>
+  /** By witness: the largest of these. */
+  readonly best: Map<number, Leaf>
   /** By witness: leaves of other branches, in the same way. */
   readonly other: Map<number, readonly Leaf[]>
   /** By witness: leaves larger than the chain as held, in the same way. */
@@ -144,12 +146,12 @@ export class Finality {
    */
   replaced(member: number, from: number): Vote[] {
     const votes: Vote[] = []
-    for (const [epoch, { own, other }] of this.#tallies.get(member) ?? []) {
+    for (const [epoch, { own, best, other }] of this.#tallies.get(member) ?? []) {
       for (const [witness, leaves] of own) {
-        own.set(
-          witness,
-          leaves.filter(({ size }) => size <= from),
-        )
+        const left = leaves.filter(({ size }) => size <= from)
+        own.set(witness, left)
+        if (left.length === 0) best.delete(witness)
+        else best.set(witness, largestOf(left))
         for (const leaf of leaves) if (leaf.size > from) votes.push({ epoch, witness, member, ...leaf })
       }
       for (const [witness, leaves] of other) {
@@ -167,13 +169,13 @@ export class Finality {
   candidates(member: number): Final[] {
     const found: Final[] = []
     const floor = this.#finals.get(member)?.size ?? 0
-    for (const [epoch, { own, other, ahead }] of this.#begunTallies(member)) {
+    for (const [epoch, { best, other, ahead }] of this.#begunTallies(member)) {
       const { quorum, witnesses } = this.#epochs.get(epoch) as Epoch
       let support = 0
       const unplaced: Leaf[] = []
       for (const witness of witnesses) {
         const off = [...(other.get(witness) ?? []), ...(ahead.get(witness) ?? [])].filter(({ size }) => size > floor)
-        if (off.length > 0 || largestSize(own.get(witness)) > floor) support++
+        if (off.length > 0 || sizeOf(best.get(witness)) > floor) support++
         unplaced.push(...off)
       }
       if (quorum === undefined || support < quorum) continue
@@ -218,19 +220,18 @@ export class Finality {
   #tally({ member, epoch }: Vote): Tally {
     const epochs = this.#tallies.get(member) ?? new Map<number, Tally>()
     this.#tallies.set(member, epochs)
-    const tally = epochs.get(epoch) ?? { own: new Map(), other: new Map(), ahead: new Map() }
+    const tally = epochs.get(epoch) ?? { own: new Map(), best: new Map(), other: new Map(), ahead: new Map() }
     epochs.set(epoch, tally)
     return tally
   }
 
   #count(vote: Vote): Final | undefined {
-    const { own } = this.#tally(vote)
-    const leaves = own.get(vote.witness) ?? []
-    own.set(vote.witness, keptLeaves(leaves, vote))
-    const best = this.#finals.get(vote.member)
-    // What is final moves for none of these.
-    if (largestSize(leaves) >= vote.size || (best !== undefined && best.size >= vote.size)) return undefined
-    const final = this.#recount(vote.member, vote.epoch)
+    const { own, best } = this.#tally(vote)
+    const { witness, member, size, root } = vote
+    own.set(witness, keptLeaves(own.get(witness) ?? [], vote))
+    if (sizeOf(best.get(witness)) >= size) return undefined
+    best.set(witness, { size, root })
+    const final = this.#recount(member, vote.epoch)
     return final && this.#begin(vote.member, final)
   }
 
@@ -242,17 +243,15 @@ export class Finality {
   }
 
   #recount(member: number, epoch: number): Final | undefined {
-    const own = this.#tallies.get(member)?.get(epoch)?.own
+    const best = this.#tallies.get(member)?.get(epoch)?.best
     // Rule W10: before its witnesses are final, anybody can have named them.
-    if (own === undefined || epoch > this.#begun) return undefined
+    if (best === undefined || epoch > this.#begun) return undefined
     // Most leaves come before a quorum's or after it: nothing is sorted for them.
-    const floor = this.#finals.get(member)?.size ?? 0
+    const floor = sizeOf(this.#finals.get(member))
     let above = 0
-    for (const leaves of own.values()) if (largestSize(leaves) > floor) above++
+    for (const { size } of best.values()) if (size > floor) above++
     if (above < (this.#epochs.get(epoch)?.quorum ?? Number.POSITIVE_INFINITY)) return undefined
-    const largest = new Map<number, Leaf>()
-    for (const [witness, leaves] of own) if (leaves.length > 0) largest.set(witness, largestOf(leaves))
-    const final = this.#quorumLeaf(epoch, largest)
+    const final = this.#quorumLeaf(epoch, best)
     return final !== undefined && this.#advance(member, final) ? final : undefined
   }
 
@@ -282,17 +281,15 @@ function largestOf(leaves: readonly Leaf[]): Leaf {
   return leaves.reduce((best, leaf) => (leaf.size > best.size ? leaf : best))
 }
 
-function largestSize(leaves: readonly Leaf[] = []): number {
-  let largest = 0
-  for (const { size } of leaves) if (size > largest) largest = size
-  return largest
+function sizeOf(leaf: Leaf | undefined): number {
+  return leaf === undefined ? 0 : leaf.size
 }
 
 /** The largest leaf, and of the others those that were shown last, in that order. */
 function keptLeaves(kept: readonly Leaf[], { size, root }: Leaf): readonly Leaf[] {
   const shown = { size, root }
   // The usual one: larger than all, and so none of them.
-  if (size > largestSize(kept)) return [...(kept.length < MAX_KEPT_LEAVES ? kept : kept.slice(1)), shown]
+  if (kept.every((leaf) => size > leaf.size)) return [...(kept.length < MAX_KEPT_LEAVES ? kept : kept.slice(1)), shown]
   const leaves = [...kept.filter((leaf) => !isSameLeaf(leaf, shown)), shown]
   if (leaves.length <= MAX_KEPT_LEAVES) return leaves
   return leaves.toSpliced(leaves[0] === largestOf(leaves) ? 1 : 0, 1)
