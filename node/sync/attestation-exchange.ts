@@ -35,7 +35,7 @@ export interface StoredAttestationBytes {
 /** Of which attestation. A witness may have signed two of one sequence. */
 export type AskedLeaves = Pick<SignedAttestation, 'witness' | 'epoch' | 'sequence' | 'headsRoot'>
 
-/** Under gossip a cross-check tells so many of the neighbours, in turn; two where that is more. What gossip lost comes by others too. */
+/** Under gossip a cross-check tells so many of the neighbours, in turn; two where that is more. What was lost comes by others. */
 const SHARE_TOLD = 1 / 3
 const LEAST_TOLD = 2
 
@@ -159,7 +159,7 @@ export class AttestationExchange {
     this.#guard(this.#tellAll([session], true))
   }
 
-  /** Repairs: whatever a neighbour is not known to hold. Gossip does not tell who holds what: nearly all would be told in vain. */
+  /** Repairs: whatever a neighbour is not known to hold. Gossip does not tell who holds what: most would be told in vain. */
   onCrossCheck(): void {
     if (this.#stopped || this.#neighbours.size === 0) return
     // A clock that was behind may be right by now.

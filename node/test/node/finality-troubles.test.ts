@@ -21,7 +21,7 @@ describe('finality in trouble', () => {
     nodes.every(({ node }) => node.membership.size === size)
 
   for (const count of [2, 4]) {
-    it(`a closing attestation that ${count} of 4 witnesses had on disk when the power went is told after the restart`, async () => {
+    it(`a closing attestation that ${count} of 4 witnesses had on disk when the power went is told later`, async () => {
       all = await Neighbourhood.create({ meters: 5, witnesses: 4, settings: SETTINGS })
       await all.start(6)
       await all.take('meter-5')
@@ -49,7 +49,7 @@ describe('finality in trouble', () => {
     })
   }
 
-  it('a newcomer learns all of a membership that has changed its witnesses more often than a witness may speak at once', async () => {
+  it('a newcomer learns all of a membership of more epochs than a witness may speak at once', async () => {
     const changes = 70
     all = await Neighbourhood.create({ meters: 2, witnesses: 1, genesis: { observers: 'open' }, settings: SETTINGS })
     await all.start(2)

@@ -44,7 +44,7 @@ describe('contested chains', () => {
     expect([all.fetched.length, all.time.pending]).to.deep.equal([1, 0])
   })
 
-  it('W12: leaves that were placed by blocks that are cut back are not counted for the branch that comes in their place', async () => {
+  it('W12: leaves that were placed by blocks that are cut back do not count for the branch that comes instead', async () => {
     const all = await ContestedStand.create()
     const author = all.author(METER).grow(10)
     for (const [from, to] of [
