@@ -68,7 +68,7 @@ describe('new attestations', () => {
     stand.isGossiped = false
     stand.exchange.onCrossCheck()
     await stand.time.settle()
-    expect(all.map(parts)).to.deep.equal(Array(9).fill([1, 1]))
+    expect(all.map(parts)).to.deep.equal(Array.from({ length: 9 }, () => [1, 1]))
   })
 
   it('are not told to a neighbour that has not greeted or is gone, and to nobody after the end', async () => {

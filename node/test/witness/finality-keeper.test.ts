@@ -92,7 +92,7 @@ describe('the keeper of what is final', () => {
       [0, [2]],
       [5, [3]],
     ])
-    expect(sizesOf(writes[2]?.[0] ?? [])).to.deep.equal(Array(5).fill([5]))
+    expect(sizesOf(writes[2]?.[0] ?? [])).to.deep.equal(Array.from({ length: 5 }, () => [5]))
     expect(told.map((changes) => changes.map(({ index }) => index))).to.deep.equal([[0, 1, 2, 3, 4]])
   })
 
