@@ -62,7 +62,7 @@ export class FinalityKeeper {
   async place(votes: readonly Vote[]): Promise<void> {
     this.#finality.setEpochs(this.#init.epochs())
     try {
-      for (const vote of votes) await this.#place(vote)
+      for (const vote of votes) if (!this.#placeOwn(vote)) await this.#place(vote)
       this.#takeBegun()
     } finally {
       // One write for all that an attestation has moved.
@@ -70,16 +70,29 @@ export class FinalityKeeper {
     }
   }
 
+  /** Nearly all are of the held chain and of its newest sizes: these take no turn. False for one that may be another. */
+  #placeOwn(vote: Vote): boolean {
+    const { member, size } = vote
+    if (size === 0) return true
+    const { chains } = this.#init
+    const root = chains.rootInMemory(member, size)
+    if (root === undefined || !equalBytes(root, vote.root)) return false
+    const epoch = chains.epochInMemory(member, size)
+    if (epoch !== undefined) this.#note(vote, 'own', epoch)
+    return epoch !== undefined
+  }
+
+  #note(vote: Vote, standing: LeafStanding, epoch: number): void {
+    const final = this.#finality.note(vote, standing, () => epoch)
+    if (final !== undefined) this.#changes.set(vote.member, final)
+  }
+
   async #place(vote: Vote): Promise<void> {
-    if (vote.size === 0) return
     const { chains } = this.#init
     const { member, size } = vote
-    const root = chains.rootInMemory(member, size)
-    const isOn = root === undefined ? await chains.isOn(member, vote) : equalBytes(root, vote.root)
+    const isOn = await chains.isOn(member, vote)
     const standing: LeafStanding = isOn === undefined ? 'ahead' : isOn ? 'own' : 'other'
-    const epoch = standing === 'own' ? await chains.epochOf(member, size) : 0
-    const final = this.#finality.note(vote, standing, () => epoch)
-    if (final !== undefined) this.#changes.set(member, final)
+    this.#note(vote, standing, standing === 'own' ? await chains.epochOf(member, size) : 0)
     if (standing === 'own') return
     const key = chains.key(member)
     const isStopped = key !== undefined && this.#init.store.quarantined(key)

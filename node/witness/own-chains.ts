@@ -47,15 +47,24 @@ export class OwnChains {
 
   /** Rule W3, for a size of 1 or more that is held. */
   async epochOf(index: number, size: number): Promise<number> {
+    const known = this.epochInMemory(index, size)
+    if (known !== undefined) return known
     const epochs = this.#epochs()
-    if (index === 0) return epochs.at(size - 1).number
     const key = this.key(index) as Bytes
     const head = this.#store.head(key) ?? EMPTY_CHAIN
-    if (head.size === size) return epochs.at(head.registrarSize).number
     for (let number = epochs.at(head.registrarSize).number; number > 0; number--) {
       if ((await this.#startOf(index, key, number)) < size) return number
     }
     return 0
+  }
+
+  /** The same where no block has to be looked at. */
+  epochInMemory(index: number, size: number): number | undefined {
+    const epochs = this.#epochs()
+    if (index === 0) return epochs.at(size - 1).number
+    const head = this.#store.head(this.key(index) as Bytes) ?? EMPTY_CHAIN
+    const newest = epochs.at(head.registrarSize).number
+    return head.size === size || newest === 0 ? newest : undefined
   }
 
   async #startOf(index: number, key: Bytes, epoch: number): Promise<number> {

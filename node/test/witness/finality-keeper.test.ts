@@ -60,7 +60,7 @@ describe('the keeper of what is final', () => {
         key: (index: number) => membership.at(index)?.key,
         size: () => HELD,
         rootInMemory: () => ROOT,
-        epochOf: async () => 0,
+        epochInMemory: () => 0,
       } as never,
       epochs: () => epochs,
       onContested: () => undefined,
