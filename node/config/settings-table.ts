@@ -163,13 +163,13 @@ export const SETTINGS = {
     preset: 'auto',
     flag: '--announce-delay <duration>',
     expected: `"auto" or ${spanText('10ms', '5m')}`,
-    what: 'From something new to telling neighbours of it; auto: a sixth of the interval, 0.25 to 30 s.',
+    what: 'Rounds, at whose end by the clock neighbours are told what is new; auto: a sixth of the interval, 0.25 to 30 s.',
   }),
   attestDelay: setting(duration('10ms', '5m'), {
     preset: '2s',
     flag: '--attest-delay <duration>',
     expected: spanText('10ms', '5m'),
-    what: 'From something new to the attestation of this node, where it is a witness; at least a fortieth of the interval.',
+    what: 'Rounds, at whose end by the clock a witness attests what is new; at least a fortieth of the interval.',
   }),
   crossCheck: setting(duration('1s', '1h'), {
     preset: '30s',

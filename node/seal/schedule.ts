@@ -1,5 +1,6 @@
 import { type Bytes, sha256 } from '../../protocol/index.ts'
 import type { Platform, Timer } from '../platform.ts'
+import { msToNextRound } from '../rounds.ts'
 import type { Sealed, Sealer } from './sealer.ts'
 
 /** What could not be sealed (a full disk, a gate that is closed) is tried again after this long; readings go on being kept. */
@@ -111,10 +112,4 @@ export function phaseOf(key: Bytes, intervalMs: number): number {
   const hash = sha256(key)
   const fraction = new DataView(hash.buffer, hash.byteOffset).getUint32(0) / 2 ** 32
   return Math.floor(fraction * intervalMs)
-}
-
-/** From 1 to intervalMs milliseconds. */
-export function msToNextRound(nowMs: number, intervalMs: number, phaseMs: number): number {
-  const into = (nowMs - phaseMs) % intervalMs
-  return intervalMs - (into < 0 ? into + intervalMs : into)
 }

@@ -9,6 +9,7 @@ import {
   toHex,
 } from '../../protocol/index.ts'
 import type { Platform, Timer } from '../platform.ts'
+import { msToNextRound } from '../rounds.ts'
 import { AnswerLine } from './answer-line.ts'
 import { AttestationQuestions } from './attestation-questions.ts'
 import type { Fault } from './conduct.ts'
@@ -123,7 +124,9 @@ export class AttestationExchange {
     if (before !== undefined && before.named.sequence >= sequence) return
     this.#waiting.set(key, { named, bytes })
     if (this.#waiting.size > MAX_TOLD) this.#waiting.delete(this.#waiting.keys().next().value as string)
-    this.#timer ??= this.#init.platform.timers.set(this.#init.announceDelayMs, () => this.#endRound())
+    if (this.#timer !== undefined) return
+    const { platform, announceDelayMs } = this.#init
+    this.#timer = platform.timers.set(msToNextRound(platform.clock.now(), announceDelayMs), () => this.#endRound())
   }
 
   #endRound(): void {

@@ -63,6 +63,7 @@ export class Sync {
     const leaves = () => ({ leaves: this.view.leaves(), headsRoot: this.view.headsRoot() })
     this.#server = new Server({ store, keyAt, leaves, onDamage, onAnswer: (session) => this.#announcer.tell(session) })
     this.#announcer = new Announcer({
+      clock: platform.clock,
       timers: platform.timers,
       announceDelayMs: init.announceDelayMs,
       sessions,

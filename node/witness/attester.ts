@@ -23,6 +23,7 @@ import {
   type WitnessRecord,
 } from '../../protocol/index.ts'
 import type { Clock, Timer, Timers } from '../platform.ts'
+import { msToNextRound } from '../rounds.ts'
 import type { LedgerStore } from '../store/index.ts'
 import type { OwnChains } from './own-chains.ts'
 import type { SigningTurn } from './signing-turn.ts'
@@ -98,7 +99,12 @@ export class Attester {
   poke(): void {
     if (!this.#isStarted || this.#stopped || !this.isWitness) return
     if (this.#step !== undefined) this.#isPoked = true
-    else this.#timer ??= this.#wake(this.#init.attestDelayMs)
+    else this.#timer ??= this.#wake(this.#msToRound())
+  }
+
+  /** All witnesses sign at the same moments: what they sign is then told and checked together. */
+  #msToRound(): number {
+    return msToNextRound(this.#init.clock.now(), this.#init.attestDelayMs)
   }
 
   #wake(ms: number): Timer {
@@ -119,7 +125,7 @@ export class Attester {
     }
     this.#step = undefined
     if (this.#stopped) return
-    if (this.#isPoked) waitMs = Math.min(waitMs ?? Number.POSITIVE_INFINITY, this.#init.attestDelayMs)
+    if (this.#isPoked) waitMs = Math.min(waitMs ?? Number.POSITIVE_INFINITY, this.#msToRound())
     this.#isPoked = false
     if (waitMs !== undefined) this.#timer ??= this.#wake(waitMs)
   }

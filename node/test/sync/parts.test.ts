@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { type Frame, MAX_ATTESTATIONS_PER_FRAME } from '../../../protocol/index.ts'
-import { Announcer } from '../../sync/announcer.ts'
+import { Announcer, ASK_WAIT_MS } from '../../sync/announcer.ts'
 import { MAX_TOLD } from '../../sync/attestation-exchange.ts'
 import { MAX_QUESTIONS_PER_SECOND } from '../../sync/attestation-questions.ts'
 import { Conduct, FAULT_HALF_LIFE_MS, MAX_CONDUCT_ENTRIES } from '../../sync/conduct.ts'
@@ -78,12 +78,16 @@ describe('the announcer', () => {
   const sizes = [5, 7, 9]
 
   function stand(...names: string[]) {
-    const time = new VirtualTime()
+    return standWith(250, new VirtualTime(), ...names)
+  }
+
+  function standWith(announceDelayMs: number, time: VirtualTime, ...names: string[]) {
     const sessions = names.map((name) => fakeSession(name))
     const asked: number[][] = []
     const announcer = new Announcer({
+      clock: time.clock,
       timers: time.timers,
-      announceDelayMs: 250,
+      announceDelayMs,
       sessions: () => sessions,
       sizeOf: (index) => sizes[index] as number,
       ask: (chains) => asked.push([...chains]),
@@ -133,6 +137,29 @@ describe('the announcer', () => {
     expect([asked.length, time.pending]).to.deep.equal([2, 0])
     announcer.noteAnnounced([2])
     expect(asked).to.have.length(3)
+  })
+
+  it('ends its rounds at whole multiples of the delay, as all its neighbours do', async () => {
+    const { time, sessions, announcer } = standWith(250, new VirtualTime({ startMs: 1_100 }), 'a')
+    announcer.noteGrowth(0)
+    await time.advance(149)
+    expect(sessions[0]?.sent).to.have.length(0)
+    await time.advance(1)
+    expect(sessions[0]?.sent).to.have.length(1)
+  })
+
+  it('does not wait for the end of a long round with what neighbours tell', async () => {
+    const { time, sessions, announcer, asked } = standWith(30_000, new VirtualTime(), 'a')
+    announcer.noteGrowth(0)
+    announcer.noteAnnounced([1])
+    await time.advance(ASK_WAIT_MS - 1)
+    announcer.noteAnnounced([2])
+    expect(asked).to.deep.equal([])
+    await time.advance(1)
+    expect(asked).to.deep.equal([[1, 2]])
+    expect(sessions[0]?.sent).to.have.length(0)
+    await time.advance(30_000)
+    expect([asked.length, time.pending]).to.deep.equal([1, 0])
   })
 
   it('asks and tells in one turn, and tells what it asked for in the next round', async () => {
