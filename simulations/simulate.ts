@@ -31,7 +31,7 @@ function settingsTable(): string {
 
 const program = new Command('simulate')
   .description('Runs a neighbourhood of the real node code on virtual time, network and disks.')
-  .requiredOption('--scenario <name>', `one of ${scenarioNames().join(', ')}`, 'day')
+  .requiredOption('--scenario <name>', `one of ${scenarioNames().join(', ')}`, 'baseline')
   .option('--meters <n>', 'short for --set meters=N')
   .option('--for <duration>', 'short for --set forMs=DURATION')
   .option('--seed <seed>', 'any text: the same seed gives the same run', '1')

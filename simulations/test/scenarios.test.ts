@@ -12,8 +12,8 @@ describe('scenarios at small size', () => {
     })
   }
 
-  it('day: everything is delivered and final everywhere', async () => {
-    const { tally, drainedMs, world } = await runSmall({ scenario: 'day' })
+  it('baseline: everything is delivered and final everywhere', async () => {
+    const { tally, drainedMs, world } = await runSmall({ scenario: 'baseline' })
     expect(tally.shares()).to.deep.equal({ deliveredShare: 1, finalShare: 1 })
     expect(drainedMs).to.be.a('number')
     expect(world.checks.made).to.be.below(world.checks.asked / 2)
@@ -38,7 +38,7 @@ describe('scenarios at small size', () => {
 describe('a run depends on its seed alone', () => {
   it('the same seed gives the same run, byte for byte; another seed another', async () => {
     const run = async (seed: string): Promise<string> => {
-      const { world } = await runSmall({ scenario: 'crash', seed, settings: { gossip: 'on', loss: 0.05, jitterMs: 10 } })
+      const { world } = await runSmall({ scenario: 'crash-loop', seed, settings: { gossip: 'on', loss: 0.05, jitterMs: 10 } })
       expect(world.log.lines).to.be.above(500)
       return world.log.digest()
     }
@@ -48,8 +48,8 @@ describe('a run depends on its seed alone', () => {
   })
 
   it('sharing results between nodes changes nothing of it', async () => {
-    const shared = await runSmall({ scenario: 'day' })
-    const own = await runSmall({ scenario: 'day', settings: { shared: false } })
+    const shared = await runSmall({ scenario: 'baseline' })
+    const own = await runSmall({ scenario: 'baseline', settings: { shared: false } })
     expect(own.world.log.digest()).to.equal(shared.world.log.digest())
     expect(own.world.checks.made).to.equal(own.world.checks.asked)
   })
@@ -58,7 +58,7 @@ describe('a run depends on its seed alone', () => {
 describe('checkers', () => {
   for (const checker of checkerNames()) {
     it(`${checker}: catches the node that is broken for it`, async () => {
-      const simulation = await runSmall({ scenario: 'day', breaks: checker })
+      const simulation = await runSmall({ scenario: 'baseline', breaks: checker })
       expect(violationsOf(simulation).filter((text) => text.startsWith(`${checker}: `))).to.have.length.above(0)
     })
   }

@@ -34,9 +34,9 @@ describe('settings', () => {
 
   it('the replay command says what differs from the presets', () => {
     const settings = { ...PRESETS, meters: 12, loss: 0.1 }
-    const command = replayOf({ scenario: 'day', broken: 'honesty', seed: '7', data: undefined, settings, presets: PRESETS })
+    const command = replayOf({ scenario: 'baseline', broken: 'honesty', seed: '7', data: undefined, settings, presets: PRESETS })
     expect(command).to.equal(
-      'npm run simulate -- --scenario day --seed 7 --break honesty --set meters=12 --set forMs=1d --set loss=0.1',
+      'npm run simulate -- --scenario baseline --seed 7 --break honesty --set meters=12 --set forMs=1d --set loss=0.1',
     )
   })
 })
