@@ -6,8 +6,12 @@ export const MAX_NOTES = 2_000
 /** Lines are hashed this many characters at a time. */
 const HASH_PIECE = 65_536
 
+/** What a line tells of: what was done to the world, what a node did about it, how the run goes, or a broken rule. */
+export type NoteKind = 'deed' | 'node' | 'run' | 'violation'
+
 export interface Note {
   readonly atMs: number
+  readonly kind: NoteKind
   readonly text: string
 }
 
@@ -31,9 +35,9 @@ export class EventLog {
   }
 
   /** Added, and kept for people. */
-  note(text: string): void {
+  note(text: string, kind: NoteKind = 'deed'): void {
     this.add(text)
-    if (this.notes.length < MAX_NOTES) this.notes.push({ atMs: this.#nowMs(), text })
+    if (this.notes.length < MAX_NOTES) this.notes.push({ atMs: this.#nowMs(), kind, text })
     else this.notesLeftOut++
   }
 

@@ -2,8 +2,10 @@ import { execFileSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import type { Note } from './event-log.ts'
 import { type Histogram, round } from './histogram.ts'
+import { linksOf, type NodeFigures, nodeFigures } from './node-figures.ts'
 import { formatSetting, PRESETS, SETTING_NAMES, type Settings } from './settings.ts'
 import type { Simulation, Violation } from './simulation.ts'
+import type { TimelinePoint } from './timeline.ts'
 
 /** Which of the world's limits do not hold in a simulation, or hold otherwise: said in every report. */
 const DIFFERENCES = [
@@ -12,6 +14,7 @@ const DIFFERENCES = [
   'checking of large runs: on the main thread (verifyThreads 0)',
   'links: pings are not sent; a link on which nothing can come back ends after the same time',
   'gossip: no message "I do not want", no scores but for rejects',
+  'processor: virtual time stands still while a node computes, so no node is ever slow by itself',
 ]
 
 export interface Spread {
@@ -26,8 +29,11 @@ export interface Spread {
 
 export interface Report {
   readonly scenario: string
+  /** What happens in it and what is expected to hold, for people. */
+  readonly story: string
   readonly broken: string | undefined
-  readonly transport: 'virtual'
+  readonly brokenOnPurpose: string | undefined
+  readonly transport: 'virtual' | 'libp2p'
   readonly seed: string
   readonly commit: string
   readonly nodeVersion: string
@@ -48,6 +54,9 @@ export interface Report {
   readonly deliveredShare: number
   readonly finalShare: number
   readonly attestations: number
+  /** Processor time of the whole process, and its share of each delivered block. */
+  readonly cpuSeconds: number
+  readonly usPerDelivery: number | undefined
   readonly delivery: Spread
   readonly finality: Spread
   readonly crashes: number
@@ -70,7 +79,13 @@ export interface Report {
   readonly eventLogLines: number
   readonly violations: readonly Violation[]
   readonly violationsLeftOut: number
+  /** The course of the run, at even steps of virtual time: 300 points at most. */
+  readonly timeline: readonly TimelinePoint[]
+  readonly nodes: readonly NodeFigures[]
+  /** Places in `nodes` of those that are linked at the end. */
+  readonly links: readonly (readonly [number, number])[]
   readonly notes: readonly Note[]
+  readonly notesLeftOut: number
 }
 
 export interface ReportInit {
@@ -87,9 +102,12 @@ export function makeReport({ simulation, scenario, broken, seed, data, presets }
   const { world, tally, settings } = simulation
   const virtualSeconds = world.time.elapsedMs / 1_000
   const wallSeconds = simulation.elapsedWallMs / 1_000
+  const { cpuMs } = simulation.timeline
   return {
     scenario,
+    story: simulation.story,
     broken,
+    brokenOnPurpose: simulation.brokenOnPurpose,
     transport: 'virtual',
     seed,
     commit: commitOf(),
@@ -110,6 +128,8 @@ export function makeReport({ simulation, scenario, broken, seed, data, presets }
     deliveriesPerSecond: round(tally.deliveries / wallSeconds),
     ...tally.shares(),
     attestations: tally.attestations,
+    cpuSeconds: round(cpuMs / 1_000),
+    usPerDelivery: tally.deliveries === 0 ? undefined : round((cpuMs * 1_000) / tally.deliveries),
     delivery: spreadOf(tally.delivery),
     finality: spreadOf(tally.finality),
     crashes: tally.crashes,
@@ -124,7 +144,11 @@ export function makeReport({ simulation, scenario, broken, seed, data, presets }
     eventLogLines: world.log.lines,
     violations: simulation.violations,
     violationsLeftOut: simulation.violationsLeftOut,
+    timeline: simulation.timeline.points,
+    nodes: nodeFigures(world, tally),
+    links: linksOf(world),
     notes: world.log.notes,
+    notesLeftOut: world.log.notesLeftOut,
   }
 }
 
@@ -148,9 +172,9 @@ function trafficOf({ world }: Simulation, virtualSeconds: number): Report['traff
     messages += traffic.messages
     for (const kind of ['sync', 'gossip', 'requests'] as const) bytesBy[kind] += traffic.bytesBy[kind]
   }
-  const gossip = { ...network.gossip }
-  for (const { port } of nodes) {
-    for (const name of ['heard', 'duplicates', 'rejected', 'ignored'] as const) gossip[name] += port?.gossip[name] ?? 0
+  const gossip = { heard: 0, duplicates: 0, rejected: 0, ignored: 0 }
+  for (const counts of [...network.gossipOf.values(), ...nodes.map(({ port }) => port?.gossip)]) {
+    for (const name of ['heard', 'duplicates', 'rejected', 'ignored'] as const) gossip[name] += counts?.[name] ?? 0
   }
   const perNodePerDay = virtualSeconds === 0 ? 0 : DAY_SECONDS / virtualSeconds / nodes.length
   return {

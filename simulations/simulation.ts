@@ -5,6 +5,7 @@ import { isQuiet } from './quiet.ts'
 import type { Act, Breakage, Scenario } from './scenario.ts'
 import type { Settings } from './settings.ts'
 import { Tally } from './tally.ts'
+import { Timeline } from './timeline.ts'
 import { World } from './world/world.ts'
 
 /** Violations that are kept; the rest is counted. */
@@ -41,6 +42,7 @@ export interface SimulationInit {
 export class Simulation {
   readonly world: World
   readonly tally: Tally
+  readonly timeline: Timeline
   readonly settings: Settings
   readonly violations: Violation[] = []
   violationsLeftOut = 0
@@ -56,6 +58,7 @@ export class Simulation {
     this.settings = init.settings
     this.world = new World({ seed: init.seed, settings: init.settings, homes: init.homes })
     this.tally = new Tally(this.world)
+    this.timeline = new Timeline(this.world, this.tally)
   }
 
   async run(): Promise<void> {
@@ -68,13 +71,24 @@ export class Simulation {
     await scenario.stage?.(world)
     await breakage?.stage?.(world)
     world.begin()
+    this.timeline.begin()
     for (const act of [...(scenario.acts ?? []), ...(breakage?.acts ?? [])]) this.#plan(act)
     await world.time.runUntil(settings.forMs, this.#overLook())
     if (!this.isStopped) await this.#drain()
     if (!this.isStopped) for (const end of endings) await end()
     for (const failure of world.failures) this.violate('run', failure.stack ?? failure.message)
     this.#logEnd()
+    this.timeline.end()
     this.wallMs = clock.monotonicMs() - this.#beganMs
+  }
+
+  get story(): string {
+    return this.#init.scenario.story
+  }
+
+  /** What was broken on purpose for a checker to find. */
+  get brokenOnPurpose(): string | undefined {
+    return this.#init.breakage?.what
   }
 
   /** Wall time so far. */
@@ -84,7 +98,7 @@ export class Simulation {
 
   violate(checker: string, what: string): void {
     const { world } = this
-    world.log.note(`violation of ${checker}: ${what}`)
+    world.log.note(`violation of ${checker}: ${what}`, 'violation')
     if (this.violations.length < MAX_VIOLATIONS) this.violations.push({ checker, atMs: world.time.elapsedMs, what })
     else this.violationsLeftOut++
   }
@@ -126,7 +140,7 @@ export class Simulation {
   async #drain(): Promise<void> {
     const { world, settings } = this
     const { time } = world
-    world.log.note('the run is over: all is mended and nothing more is read')
+    world.log.note('the run is over: all is mended and nothing more is read', 'run')
     world.stopFeeding()
     world.network.heal()
     for (const node of world.nodes) {
@@ -159,14 +173,16 @@ export class Simulation {
     world.on('link', ({ host }, { peer }) => log.add(`${host} links ${nameOf(peer)}`))
     world.on('unlink', ({ host }, { peer }) => log.add(`${host} unlinks ${nameOf(peer)}`))
     world.on('attested', ({ host }, { epoch, sequence }) => log.add(`${host} attests ${epoch}/${sequence}`))
-    world.on('sealFailed', ({ name }, { error }) => log.note(`${name} cannot seal: ${(error as Error).message}`))
-    world.on('evidence', ({ name }, { member }) => log.note(`${name} holds proof against ${nameOf(member)}`))
-    world.on('witnessEvidence', ({ name }, { member }) => log.note(`${name} holds proof against the witness ${nameOf(member)}`))
-    world.on('witnessHalted', ({ name }, { reason }) => log.note(`${name} witnesses no more: ${reason}`))
-    world.on('damage', ({ name }, { error }) => log.note(`${name} finds damage: ${error.message}`))
+    world.on('sealFailed', ({ name }, { error }) => log.note(`${name} cannot seal: ${(error as Error).message}`, 'node'))
+    world.on('evidence', ({ name }, { member }) => log.note(`${name} holds proof against ${nameOf(member)}`, 'node'))
+    world.on('witnessEvidence', ({ name }, { member }) =>
+      log.note(`${name} holds proof against the witness ${nameOf(member)}`, 'node'),
+    )
+    world.on('witnessHalted', ({ name }, { reason }) => log.note(`${name} witnesses no more: ${reason}`, 'node'))
+    world.on('damage', ({ name }, { error }) => log.note(`${name} finds damage: ${error.message}`, 'node'))
     world.on('fault', ({ name }, { peer, fault, detail, isLast }) => {
       const text = `${name} holds against ${nameOf(peer)}: ${fault}, ${detail}`
-      if (isLast) log.note(`${text}: it hangs up`)
+      if (isLast) log.note(`${text}: it hangs up`, 'node')
       else log.add(text)
     })
   }

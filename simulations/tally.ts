@@ -43,6 +43,17 @@ export class Tally {
     return this.#sealedMs.reduce((sum, heights) => sum + (heights?.length ?? 0), 0)
   }
 
+  /** Blocks of all chains that this node holds; none while it is off. */
+  heldBy({ node }: VirtualNode): number {
+    const { frontier } = node?.sync.view ?? { frontier: [] }
+    return this.#sealedMs.reduce((sum, heights, member) => sum + Math.min(heights?.length ?? 0, frontier[member] ?? 0), 0)
+  }
+
+  /** Blocks of all chains that this node has called final. */
+  finalOn({ host }: VirtualNode): number {
+    return (this.#finalSizes[host] ?? []).reduce((sum, size) => sum + (size ?? 0), 0)
+  }
+
   /** Of all blocks on all honest nodes, those that are there, and those that are final there. */
   shares(): { readonly deliveredShare: number; readonly finalShare: number } {
     let [held, final, all] = [0, 0, 0]

@@ -2,7 +2,7 @@ import { networkLimits, type Platform } from '../../node/index.ts'
 import type { SeededRandom } from '../seeded-random.ts'
 import type { VirtualTime } from '../time/virtual-time.ts'
 import { type Conditions, DEFAULT_CONDITIONS, OVERHEAD_BYTES, RETRANSMISSION_MS } from './conditions.ts'
-import { GossipMesh, type MeshPeer } from './gossip-mesh.ts'
+import { type GossipCounts, GossipMesh, type MeshPeer } from './gossip-mesh.ts'
 import { type Endpoint, type Ground, type TrafficKind, VirtualConnection } from './virtual-connection.ts'
 import { VirtualPort } from './virtual-port.ts'
 
@@ -46,8 +46,8 @@ export class VirtualNetwork implements Ground {
   conditions: Conditions
   lost = 0
   doubled = 0
-  /** Counts of routers that are gone. */
-  readonly gossip = { heard: 0, duplicates: 0, rejected: 0, ignored: 0 }
+  /** Counts of routers that are gone, by host. */
+  readonly gossipOf = new Map<number, GossipCounts>()
 
   constructor(init: VirtualNetworkInit) {
     this.time = init.time
@@ -72,7 +72,9 @@ export class VirtualNetwork implements Ground {
 
   leave(port: VirtualPort): void {
     if (this.#ports.get(port.host) === port) this.#ports.delete(port.host)
-    for (const name of ['heard', 'duplicates', 'rejected', 'ignored'] as const) this.gossip[name] += port.gossip[name]
+    const gone = this.gossipOf.get(port.host) ?? { heard: 0, duplicates: 0, rejected: 0, ignored: 0 }
+    for (const name of ['heard', 'duplicates', 'rejected', 'ignored'] as const) gone[name] += port.gossip[name]
+    this.gossipOf.set(port.host, gone)
   }
 
   /** The machine of this host is gone: its neighbours find out by themselves. */
