@@ -20,6 +20,8 @@ export interface Settings {
   readonly crossCheckMs: number
   readonly gossip: GossipMode
   readonly degree: number
+  /** Who may read beside the members: whoever comes, or only who is listed. */
+  readonly observers: 'open' | 'listed'
   /** Nodes start one after another within this time. */
   readonly startUpMs: number
   /** After the run: how long it may take until everybody agrees. */
@@ -100,6 +102,12 @@ export const RULES: { readonly [N in SettingName]: Rule<Settings[N]> } = {
     format: String,
   },
   degree: wholeNumber(4, 1, 32, 'neighbours in a gossip mesh'),
+  observers: {
+    preset: 'listed',
+    what: 'open or listed: who may read beside the members',
+    parse: (text) => (text === 'open' || text === 'listed' ? text : undefined),
+    format: String,
+  },
   startUpMs: duration(30_000, 'nodes start one after another within this time'),
   drainMs: duration(1_200_000, 'how long it may take after the run until all agree'),
   latencyMs: decimal(DEFAULT_CONDITIONS.latencyMs, 'one way, median over all pairs of nodes, milliseconds'),

@@ -3,6 +3,7 @@ import {
   createSigner,
   type LedgerNode,
   LedgerStore,
+  type Network,
   type NodeEventName,
   type NodeEvents,
   type NodeSettings,
@@ -28,6 +29,8 @@ export interface Alterations {
   settings?: Partial<NodeSettings>
   /** Of its clock. */
   skewMs?: number
+  /** What its node is given for the network: an attacker's own hands are in between. */
+  network?: (port: VirtualPort) => Network
 }
 
 const START_AGAIN_MS = 10_000
@@ -137,7 +140,8 @@ export class VirtualNode {
     if (machine.isDead) return
     const port = network.port(this.host, this.key, platform)
     const settings = { ...this.#world.nodeSettings(this), ...this.altered.settings }
-    const node = await createNode({ genesis, signer: this.signer, verify, network: port, store, platform, settings })
+    const given = this.altered.network?.(port) ?? port
+    const node = await createNode({ genesis, signer: this.signer, verify, network: given, store, platform, settings })
     if (machine.isDead) return
     for (const name of EVENTS) node.on(name, (event) => this.#tell(machine, name, event))
     this.#port = port

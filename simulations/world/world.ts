@@ -84,6 +84,7 @@ export class World {
     this.genesis = parseGenesis(
       formatGenesis({
         name: 'simulation',
+        observers: settings.observers,
         registrar: (registrar as (typeof signers)[number]).publicKey,
         members: meters.map(({ publicKey }, i) => ({
           key: publicKey,
@@ -118,6 +119,12 @@ export class World {
   /** Members that somebody runs twice, or otherwise against the rules. */
   isHonestMember(member: number): boolean {
     return !this.#liars.has(member)
+  }
+
+  /** From here on nothing that this node says or holds counts, and its member may be proven to have told two stories. */
+  turn(node: VirtualNode): void {
+    node.isHonest = false
+    this.#liars.add(node.member)
   }
 
   /** Also found in the log, where it hashes. */
@@ -193,9 +200,8 @@ export class World {
     disk.restore(of.disk.image())
     const twin = new VirtualNode(this, { name: `${of.name}-twin`, host: this.nodes.length, signer, member, disk })
     if (isDeclared) {
-      of.isHonest = false
-      twin.isHonest = false
-      this.#liars.add(member)
+      this.turn(of)
+      this.turn(twin)
     }
     this.nodes.push(twin)
     return twin
