@@ -28,7 +28,7 @@ describe('how long blocks take to become final', () => {
     await all.time.wait(watch.end())
     const lags = watch.take()
     expect(lags).to.have.length(2)
-    for (const lag of lags) expect(lag).to.be.within(500, 2_000)
+    for (const lag of lags) expect(lag).to.be.within(1, 2_000)
     expect(watch.take()).to.deep.equal([])
   })
 
