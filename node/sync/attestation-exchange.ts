@@ -5,6 +5,7 @@ import {
   type Leaf,
   MAX_ATTESTATIONS_PER_FRAME,
   MAX_WITNESSES,
+  SIGNATURE_BYTES,
   type SignedAttestation,
   toHex,
 } from '../../protocol/index.ts'
@@ -39,6 +40,9 @@ export type AskedLeaves = Pick<SignedAttestation, 'witness' | 'epoch' | 'sequenc
 /** Under gossip a cross-check tells so many of the neighbours, in turn; two where that is more. What was lost comes by others. */
 const SHARE_TOLD = 1 / 3
 const LEAST_TOLD = 2
+
+/** Attestations remembered as judged: most neighbours tell the same, and a copy need not even be read. */
+export const MAX_JUDGED = 4_096
 
 /** What the exchange asks of the rest of the node. */
 export interface AttestationCallbacks {
@@ -88,6 +92,7 @@ export class AttestationExchange {
   readonly #waiting = new Map<string, { readonly named: Named; readonly bytes: Bytes }>()
   readonly #line = new AnswerLine()
   readonly #questions: AttestationQuestions
+  readonly #judged = new Map<string, Named>()
   #timer: Timer | undefined
   #stopped = false
 
@@ -280,10 +285,14 @@ export class AttestationExchange {
 
   async #judge(session: Session, neighbour: Neighbour, bytes: Bytes): Promise<void> {
     if (!session.isOpen || this.#stopped) return
+    const id = idOf(bytes)
+    const judged = this.#judged.get(id)
+    if (judged !== undefined) return void neighbour.known.add(judged)
     const named = nameOf(bytes)
     if (named !== undefined) neighbour.known.add(named)
     try {
       const verdict = await this.#init.take(bytes, session.peerHex)
+      if (verdict === 'accept' && named !== undefined) this.#noteJudged(id, named)
       if (verdict === 'early' && neighbour.earlyBytes + bytes.length <= MAX_EARLY_BYTES) {
         neighbour.early.push(bytes)
         neighbour.earlyBytes += bytes.length
@@ -292,6 +301,11 @@ export class AttestationExchange {
     } catch (error) {
       this.#init.onDamage(error as Error)
     }
+  }
+
+  #noteJudged(id: string, named: Named): void {
+    if (this.#judged.size >= MAX_JUDGED) this.#judged.delete(this.#judged.keys().next().value as string)
+    this.#judged.set(id, named)
   }
 
   /** True where the request that was missed is of this exchange. */
@@ -338,6 +352,11 @@ export class AttestationExchange {
 
 function send(session: Session, attestations: readonly Bytes[]): boolean {
   return session.send({ type: 'attestations', attestations })
+}
+
+/** Its signature: of two that share it one is what was signed, and was judged; the other was made to look like it. */
+function idOf(bytes: Bytes): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1', Math.max(0, bytes.length - SIGNATURE_BYTES))
 }
 
 /** Which one it says it is; undefined for bytes that are none. */

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { encodeSignedAttestation, MAX_ATTESTATIONS_PER_FRAME, ZERO_HASH } from '../../../protocol/index.ts'
-import { MAX_EARLY_BYTES, MAX_TAKING_BYTES, MAX_TOLD } from '../../sync/attestation-exchange.ts'
+import { MAX_EARLY_BYTES, MAX_JUDGED, MAX_TAKING_BYTES, MAX_TOLD } from '../../sync/attestation-exchange.ts'
 import { KnownAttestations } from '../../sync/known-attestations.ts'
 import { signerOf } from '../harness/neighbourhood.ts'
 import { AttestationStand, attestationOf, type FakeSession, parts, storedOf, toldTo } from './attestation-stand.ts'
@@ -218,6 +218,37 @@ describe('attestations that come', () => {
     stand.exchange.onCrossCheck()
     await stand.time.settle()
     expect([parts(a), parts(b)]).to.deep.equal([[], [1]])
+  })
+
+  it('and were accepted are judged once, whoever tells them again, a bounded number of them', async () => {
+    const stand = new AttestationStand()
+    const [a, b] = [await stand.greet('a'), await stand.greet('b')]
+    const attestation = attestationOf('w', 0, 4)
+    const attestations = [encodeSignedAttestation(attestation)]
+    stand.verdict = 'ignore'
+    for (let i = 0; i < 2; i++) stand.exchange.onFrame(a, { type: 'attestations', attestations })
+    await stand.time.settle()
+    expect(stand.taken).to.have.length(2)
+    stand.verdict = 'accept'
+    for (const session of [a, b, a]) {
+      stand.exchange.onFrame(session, { type: 'attestations', attestations })
+      await stand.time.settle()
+    }
+    expect(stand.taken).to.have.length(3)
+    stand.held = [storedOf(attestation)]
+    stand.exchange.onCrossCheck()
+    await stand.time.settle()
+    expect([parts(a), parts(b)]).to.deep.equal([[], []])
+    for (let sequence = 5; sequence < 5 + MAX_JUDGED; sequence++) {
+      const signature = new Uint8Array(64)
+      new DataView(signature.buffer).setUint32(60, sequence)
+      const another = encodeSignedAttestation({ ...attestation, sequence, signature })
+      stand.exchange.onFrame(a, { type: 'attestations', attestations: [another] })
+    }
+    await stand.time.settle()
+    stand.exchange.onFrame(a, { type: 'attestations', attestations })
+    await stand.time.settle()
+    expect(stand.taken).to.have.length(3 + MAX_JUDGED + 1)
   })
 
   it('told early are judged again once more of the registrar’s chain is held, of each neighbour a bounded number', async () => {
