@@ -1,10 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
-import path from 'node:path'
 import { Command } from 'commander'
 import { formatDuration, systemPlatform, useNativeHash } from '../node/index.ts'
 import { isWattnessError } from '../protocol/index.ts'
+import { addExplore } from './explore/command.ts'
 import { checkerNames, loadChecker, loadScenario, scenarioNames } from './files.ts'
 import { builtInHomes, type Home, realHomes } from './loads/homes.ts'
+import { writeReport } from './page/files.ts'
 import { Progress } from './progress.ts'
 import { makeReport, type Report } from './report.ts'
 import { formatSetting, PRESETS, parseSetting, RULES, SETTING_NAMES, type Settings } from './settings.ts'
@@ -38,9 +38,12 @@ const program = new Command('simulate')
   .option('--data <path>', 'real homes from a directory or file instead of built-in households')
   .option('--set <name=value>', 'changes a setting; may be given again', (text, all: readonly string[]) => [...all, text], [])
   .option('--break <checker>', `plants what this checker must catch: one of ${checkerNames().join(', ')}`)
-  .option('--report <dir>', 'writes report.json there')
+  .option('--report <dir>', 'writes report.json and report.html there')
   .option('--json', 'prints the report as JSON')
   .addHelpText('after', settingsTable())
+  // Words behind a subcommand are its own: --json and --report mean something there too.
+  .enablePositionalOptions()
+  .action((options: Options) => act(() => main(options)))
 
 async function main(options: Options): Promise<number> {
   useNativeHash()
@@ -75,10 +78,7 @@ async function main(options: Options): Promise<number> {
   process.removeListener('SIGINT', onInterrupt)
   const { scenario: name, seed, data } = options
   const report = makeReport({ simulation, scenario: name, broken: options.break, seed, data, presets })
-  if (options.report !== undefined) {
-    mkdirSync(options.report, { recursive: true })
-    writeFileSync(path.join(options.report, 'report.json'), `${JSON.stringify(report, undefined, 2)}\n`)
-  }
+  if (options.report !== undefined) writeReport(options.report, report)
   console.log(options.json === true ? JSON.stringify(report) : textOf(report))
   return report.violations.length > 0 ? 1 : 0
 }
@@ -111,10 +111,15 @@ function textOf(report: Report): string {
   return lines.join('\n')
 }
 
-try {
-  process.exitCode = await main(program.parse().opts<Options>())
-} catch (error) {
-  if (!isWattnessError(error)) throw error
-  console.error(`simulate: ${error.message}`)
-  process.exitCode = 2
+async function act(run: () => Promise<number>): Promise<void> {
+  try {
+    process.exitCode = await run()
+  } catch (error) {
+    if (!isWattnessError(error)) throw error
+    console.error(`simulate: ${error.message}`)
+    process.exitCode = 2
+  }
 }
+
+addExplore(program, act)
+await program.parseAsync()
