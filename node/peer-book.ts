@@ -15,9 +15,6 @@ import type { Session } from './sync/index.ts'
 /** Peers whose addresses are remembered: every member, and as many again that are on their way in. */
 const MAX_BOOK = 512
 
-/** What one neighbour is remembered to have been told: the whole book twice, since addresses change. */
-const MAX_TOLD = 2 * MAX_BOOK
-
 export interface PeerBookInit {
   readonly network: Network
   readonly roster: Roster
@@ -30,16 +27,21 @@ export interface PeerBookInit {
 interface Entry extends PeerAddresses {
   /** The peer said so itself: hearsay does not replace it. */
   readonly isFirstHand: boolean
+  /** Of the book, when these addresses came into it. */
+  readonly edition: number
+}
+
+/** How the book, and this node's own addresses, stood when a neighbour was told of them. */
+interface Told {
+  readonly edition: number
+  readonly own: string
 }
 
 /** What neighbours tell each other about members beside the ledger: where they are found, and what they are called. */
 export class PeerBook {
   readonly #init: PeerBookInit
   readonly #addresses = new Map<string, Entry>()
-  /** By session: peers with their addresses that it was told. */
-  readonly #toldPeers = new WeakMap<Session, Set<string>>()
-  /** By session: how the book stood when it was told of it. */
-  readonly #toldEdition = new WeakMap<Session, string>()
+  readonly #toldPeers = new WeakMap<Session, Told>()
   /** Counts changes of the book. */
   #edition = 0
   /** By session: member indices whose labels it was told. */
@@ -52,21 +54,15 @@ export class PeerBook {
   /** Tells a neighbour where others are found, each address once: all when it comes, later what was learnt since. */
   tellPeers(session: Session): void {
     const { network } = this.#init
+    const own = network.addresses().slice(0, MAX_ADDRESSES_PER_PEER)
+    const before = this.#toldPeers.get(session)
+    const now: Told = { edition: this.#edition, own: own.join(' ') }
     // A neighbour is asked about every half minute; addresses change a few times a day.
-    const edition = `${this.#edition} ${network.addresses().join(' ')}`
-    if (this.#toldEdition.get(session) === edition) return
-    this.#toldEdition.set(session, edition)
-    const told = this.#toldPeers.get(session) ?? new Set<string>()
-    this.#toldPeers.set(session, told)
-    const own: PeerAddresses = { key: network.self, addresses: network.addresses().slice(0, MAX_ADDRESSES_PER_PEER) }
+    if (before?.edition === now.edition && before.own === now.own) return
+    this.#toldPeers.set(session, now)
     const peers: PeerAddresses[] = []
-    for (const peer of [own, ...this.#addresses.values()]) {
-      const name = `${toHex(peer.key)} ${peer.addresses.join(' ')}`
-      if (peer.addresses.length === 0 || told.has(name)) continue
-      if (told.size >= MAX_TOLD) told.clear()
-      told.add(name)
-      peers.push(peer)
-    }
+    if (own.length > 0 && before?.own !== now.own) peers.push({ key: network.self, addresses: own })
+    for (const peer of this.#addresses.values()) if (peer.edition > (before?.edition ?? 0)) peers.push(peer)
     for (let at = 0; at < peers.length; at += MAX_PEERS_PER_FRAME) {
       session.send({ type: 'peers', peers: peers.slice(at, at + MAX_PEERS_PER_FRAME) })
     }
@@ -114,9 +110,9 @@ export class PeerBook {
     const before = this.#addresses.get(keyHex)
     const isFirstHand = keyHex === sourceHex
     if (before === undefined ? this.#addresses.size < MAX_BOOK : isFirstHand || !before.isFirstHand) {
-      const isSame = before?.isFirstHand === isFirstHand && before.addresses.join(' ') === addresses.join(' ')
-      if (!isSame) this.#edition++
-      this.#addresses.set(keyHex, { key: peer.key, addresses, isFirstHand })
+      const isKnown = before !== undefined && before.addresses.join(' ') === addresses.join(' ')
+      const edition = isKnown ? before.edition : ++this.#edition
+      this.#addresses.set(keyHex, { key: peer.key, addresses, isFirstHand, edition })
     }
     for (const address of addresses) onAddress(address)
   }

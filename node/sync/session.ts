@@ -137,3 +137,9 @@ export class Session {
     return true
   }
 }
+
+/** One frame to many neighbours, encoded once. */
+export function sendToAll(sessions: Iterable<Session>, frame: KnownFrame): void {
+  const bytes = encodeFrame(frame)
+  for (const { isOpen, channel } of sessions) if (isOpen) channel.send(bytes)
+}

@@ -24,7 +24,7 @@ import { LeafSeeker } from './leaf-seeker.ts'
 import { LocalView } from './local-view.ts'
 import { RefusedRuns } from './refused-runs.ts'
 import { Server } from './server.ts'
-import { Session } from './session.ts'
+import { Session, sendToAll } from './session.ts'
 import { NO_ATTESTATIONS, type SyncInit } from './sync-init.ts'
 
 /** A neighbour that has not greeted by then is charged for it at each cross-check: a link that is cut is dead sooner. */
@@ -181,9 +181,9 @@ export class Sync {
     this.#announcer.forget()
     const holdings = this.holdings()
     const now = this.#init.platform.clock.monotonicMs()
+    sendToAll(this.#sessions.values(), { type: 'status', ...holdings })
     for (const session of [...this.#sessions.values()]) {
       this.#tellAll(session, holdings)
-      session.send({ type: 'status', ...holdings })
       if (session.hello === undefined && now - session.openedMs >= HELLO_TIMEOUT_MS) {
         this.#charge(session, 'no-hello', `no hello in ${now - session.openedMs} ms`)
       }
