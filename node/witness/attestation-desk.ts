@@ -243,6 +243,14 @@ export class AttestationDesk {
     await contradictions.note(attestation)
   }
 
+  /** What a named leaf says is signed, whatever the others are: by it the registrar's final story is found (rule W14). */
+  async #placeNamed(shown: Shown): Promise<void> {
+    const { epoch, named } = shown.attestation
+    const votes = named.map(({ index, size, root }): Vote => ({ epoch, witness: shown.witness, member: index, size, root }))
+    await this.#init.keeper.place(votes)
+    await this.#tellDiffering(shown, votes)
+  }
+
   /** Leaves that were supplied, and fit the signed root. */
   async #place(shown: Shown, leaves: readonly Leaf[]): Promise<void> {
     const { epochs, keeper, contradictions } = this.#init
@@ -268,8 +276,11 @@ export class AttestationDesk {
     if (answer === undefined || this.#stopped) return
     const keys = held().members.map(({ key }) => key)
     if (!leavesMatch(shown.attestation, keys, answer.leaves)) {
-      answer.refuse('leaves that are not those of the attestation')
-      return
+      const [registrar] = answer.leaves
+      const isOwnStory = registrar !== undefined && (await this.#init.chains.isOn(0, registrar)) === true
+      if (isOwnStory) return answer.refuse('leaves that are not those of the attestation')
+      // Whoever holds another story of the registrar's has other members: the leaves may be right, and fit no keys known here.
+      return this.#inOneWrite(undefined, this.#placeNamed(shown))
     }
     const isNewest = this.#newest.get(nameOf(shown))?.bytes === shown.bytes
     const keeping = isNewest ? this.#keep(shown, answer.leaves) : undefined

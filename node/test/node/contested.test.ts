@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { decodeEvidence, toHex, verifyEvidence } from '../../../protocol/index.ts'
+import { decodeEvidence, labelHash, parseRoles, toHex, toUtf8, verifyEvidence } from '../../../protocol/index.ts'
 import { verifySignature } from '../../signature.ts'
 import { Neighbourhood, signerOf, type TestNode } from '../harness/neighbourhood.ts'
 
@@ -69,6 +69,37 @@ describe('a meter that tells two stories, among witnesses', () => {
     await all.time.until(() => finals('meter-2')[0] !== 'nothing' && finals('meter-2').length === 1, 120_000, 'others go on')
     await all.time.until(() => finals('meter-1').length === 1, 120_000, 'what was sealed apart')
     expect(finals('meter-5')).to.deep.equal(['nothing'])
+  })
+
+  it('A7: the half that holds the losing story of the registrar comes to the final one, and blames nobody for its leaves', async () => {
+    all = await Neighbourhood.create({ meters: 5, witnesses: 4, absent: ['double'], settings: SETTINGS })
+    await all.addDouble('double', 'registrar', SETTINGS)
+    await all.start(6)
+    const faults: string[] = []
+    for (const { name, node } of honest()) node.on('fault', ({ fault }) => faults.push(`${name}: ${fault}`))
+    all.hub.partition(['registrar', 'meter-1', 'meter-2', 'meter-3'].map(keyOf), ['meter-4', 'meter-5', 'double'].map(keyOf))
+    // Members of one index, and of other keys.
+    for (const [name, newcomer] of [
+      ['registrar', 'one'],
+      ['double', 'other'],
+    ] as const) {
+      const admit = {
+        type: 'admit',
+        key: keyOf(newcomer),
+        roles: parseRoles('meter'),
+        labelHash: labelHash(toUtf8(newcomer)),
+      } as const
+      await all.time.wait(all.get(name).node.changeMembership([admit]))
+    }
+    for (let i = 0; i < 2; i++) await take('meter-1', 'meter-5')
+    await all.time.advance(30_000)
+    expect(all.get('meter-1').store.witness.final(keyOf('registrar'))?.size).to.equal(1)
+
+    all.hub.healAll()
+    await all.time.until(() => finals('registrar').length === 1 && finals('meter-1').length === 1, 300_000, 'one finality')
+    expect(finals('meter-1')[0]).to.match(/^2 /)
+    await all.time.until(() => finals('meter-5').length === 1 && finals('meter-5')[0] !== 'nothing', 300_000, 'the others too')
+    expect(faults).to.deep.equal([])
   })
 
   it('is quarantined by all of sixteen nodes within five seconds, and its evidence checks', async () => {
