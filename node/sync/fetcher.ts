@@ -274,7 +274,8 @@ export class Fetcher {
     const silentMs = now - Math.max(session.answeredMs, request.askedMs)
     // It answers, one after the other: this request has not had its turn.
     if (silentMs < ANSWER_TIMEOUT_MS && now - request.askedMs < LONGEST_WAIT_MS) {
-      return this.#deadlines.set(request, ANSWER_TIMEOUT_MS - silentMs)
+      // Clocks tell fractions: a rest of one would be over before it began, for ever.
+      return this.#deadlines.set(request, Math.max(1, ANSWER_TIMEOUT_MS - silentMs))
     }
     this.#giveUp(request)
     this.#pause(session, index)
