@@ -1,16 +1,47 @@
 import type { Channel, GossipVerdict } from '../../node/index.ts'
 import { type Bytes, decodeFrame, encodeFrame, type Frame, type KnownFrame, toHex } from '../../protocol/index.ts'
 import type { VirtualPort } from '../network/virtual-port.ts'
+import type { Deed } from '../scenario.ts'
 import type { SeededRandom } from '../seeded-random.ts'
 import type { VirtualNode } from '../world/virtual-node.ts'
 import type { World } from '../world/world.ts'
 import { CrookedPort, type Hands } from './crooked-port.ts'
 
-const attackers = new WeakMap<World, Attacker[]>()
+/** What honest nodes make of those that are not. */
+export interface Attack {
+  /** In the order of their turning. */
+  readonly attackers: Attacker[]
+  /** Faults that honest nodes have charged attackers with, by kind. */
+  readonly charged: Map<string, number>
+  /** Links that honest nodes have ended for an attacker's faults. */
+  hungUp: number
+  /** Honest nodes that honest nodes have hung up on: what an attacker made others pay for. */
+  readonly wronged: string[]
+}
 
-/** Those that a world has, in the order of their turning. */
+const attacks = new WeakMap<World, Attack>()
+
+/** A world's attack; the first call, before the run, begins the count. */
+export function attackOn(world: World): Attack {
+  const standing = attacks.get(world)
+  if (standing !== undefined) return standing
+  const attack: Attack = { attackers: [], charged: new Map(), hungUp: 0, wronged: [] }
+  attacks.set(world, attack)
+  world.on('fault', (node, { peer, fault, detail, isLast }) => {
+    if (!node.isHonest) return
+    const accused = world.nodes.find(({ keyHex }) => keyHex === peer)
+    if (accused !== undefined && world.isHonestMember(accused.member)) {
+      if (isLast) attack.wronged.push(`${node.name} hangs up on ${accused.name}: ${fault}, ${detail}`)
+      return
+    }
+    attack.charged.set(fault, (attack.charged.get(fault) ?? 0) + 1)
+    if (isLast) attack.hungUp++
+  })
+  return attack
+}
+
 export function attackersOf(world: World): readonly Attacker[] {
-  return attackers.get(world) ?? []
+  return attackOn(world).attackers
 }
 
 /**
@@ -37,9 +68,7 @@ export class Attacker implements Hands {
       this.channels.clear()
       return new CrookedPort(port, this)
     }
-    const all = attackers.get(world) ?? []
-    attackers.set(world, all)
-    all.push(this)
+    attackOn(world).attackers.push(this)
   }
 
   onChannel(channel: Channel): void {
@@ -66,6 +95,11 @@ export class Attacker implements Hands {
     return verdict
   }
 
+  /** Done at an act's time; who is off does nothing. */
+  act(): void {
+    // Attackers that only change what passes by do nothing of their own.
+  }
+
   note(what: string, count = 1): void {
     this.done.set(what, (this.done.get(what) ?? 0) + count)
   }
@@ -88,6 +122,11 @@ export class Attacker implements Hands {
   gossip(topic: string, payload: Bytes): void {
     if (this.port?.isRunning === true) this.port.publish(topic, payload).catch(() => undefined)
   }
+}
+
+/** Every attacker does what it does at an act's time. */
+export const actAll: Deed = (world) => {
+  for (const attacker of attackersOf(world)) if (attacker.box.isUp) attacker.act()
 }
 
 /** Undefined for what is none. */
