@@ -89,7 +89,7 @@ export {
   type Timer,
   type Timers,
 } from './platform.ts'
-export { type Sealed, SealGate } from './seal/index.ts'
+export { phaseOf, type Sealed, SealGate } from './seal/index.ts'
 export { announceDelayOf, attestDelayOf, DEFAULT_SETTINGS, type NodeSettings } from './settings.ts'
 export { createSigner, generateSeed, useNativeHash, verifySignature } from './signature.ts'
 export {

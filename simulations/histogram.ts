@@ -2,6 +2,12 @@
 const GROWTH = Math.log(1.05)
 const LEAST = 0.1
 
+/** All that a histogram knows, as it passes between processes. */
+export interface HistogramState {
+  readonly counts: readonly number[]
+  readonly max: number
+}
+
 /** Many numbers above zero, in little room. */
 export class Histogram {
   readonly #counts: number[] = []
@@ -13,6 +19,20 @@ export class Histogram {
     this.#counts[place] = (this.#counts[place] ?? 0) + 1
     this.count++
     if (value > this.max) this.max = value
+  }
+
+  state(): HistogramState {
+    return { counts: Array.from(this.#counts, (count) => count ?? 0), max: this.max }
+  }
+
+  /** Adds all numbers of another one. */
+  merge({ counts, max }: HistogramState): void {
+    for (const [place, count] of counts.entries()) {
+      if (count === 0) continue
+      this.#counts[place] = (this.#counts[place] ?? 0) + count
+      this.count += count
+    }
+    this.max = Math.max(this.max, max)
   }
 
   /** Undefined where there is no number. */

@@ -17,12 +17,16 @@ export class Progress {
   }
 
   show(simulation: Simulation): void {
+    this.draw(() => lineOf(simulation))
+  }
+
+  draw(line: () => string): void {
     if (!this.#out.isTTY) return
     const nowMs = systemPlatform.clock.monotonicMs()
     if (nowMs - this.#drawnMs < DRAW_MS) return
     this.#drawnMs = nowMs
     this.#isDrawn = true
-    this.#out.write(`\r\u001b[K${lineOf(simulation)}`)
+    this.#out.write(`\r\u001b[K${line()}`)
   }
 
   /** Takes the line away. */

@@ -86,6 +86,13 @@ export interface Report {
   readonly links: readonly (readonly [number, number])[]
   readonly notes: readonly Note[]
   readonly notesLeftOut: number
+  /** On real sockets: from the first process to the last node's having neighbours enough. */
+  readonly meshedSeconds?: number | undefined
+  /** Of the most that all workers held at once, less 90 MB for each of them. */
+  readonly rssMiBPerNode?: number
+  readonly processes?: number
+  /** Limits of the node's libraries that are raised, and to what. */
+  readonly raised?: readonly string[]
 }
 
 export interface ReportInit {
@@ -152,7 +159,7 @@ export function makeReport({ simulation, scenario, broken, seed, data, presets }
   }
 }
 
-function spreadOf(histogram: Histogram): Spread {
+export function spreadOf(histogram: Histogram): Spread {
   const at = (share: number): number | undefined => {
     const value = histogram.quantile(share)
     return value === undefined ? undefined : round(value)
@@ -187,11 +194,12 @@ function trafficOf({ world }: Simulation, virtualSeconds: number): Report['traff
   }
 }
 
-type ReplayInit = Omit<ReportInit, 'simulation'> & { readonly settings: Settings }
+type ReplayInit = Omit<ReportInit, 'simulation'> & { readonly settings: Settings; readonly transport?: Report['transport'] }
 
 /** The command that gives the same run again. */
-export function replayOf({ scenario, broken, seed, data, settings, presets }: ReplayInit): string {
+export function replayOf({ scenario, broken, seed, data, settings, presets, transport }: ReplayInit): string {
   const words = ['npm run simulate --', `--scenario ${scenario}`, `--seed ${seed}`]
+  if (transport === 'libp2p') words.push('--transport libp2p')
   if (data !== undefined) words.push(`--data ${data}`)
   if (broken !== undefined) words.push(`--break ${broken}`)
   for (const name of SETTING_NAMES) {
@@ -202,7 +210,7 @@ export function replayOf({ scenario, broken, seed, data, settings, presets }: Re
   return words.join(' ')
 }
 
-function commitOf(): string {
+export function commitOf(): string {
   try {
     return execFileSync('git', ['rev-parse', 'HEAD'], { cwd: import.meta.dirname, encoding: 'utf8', stdio: 'pipe' }).trim()
   } catch {

@@ -2,6 +2,10 @@ import { formatDuration, type GossipMode, parseDuration } from '../node/index.ts
 import { MAX_MEMBERS, MAX_WITNESSES, WattnessError } from '../protocol/index.ts'
 import { DEFAULT_CONDITIONS } from './network/conditions.ts'
 
+/** Two halves, a third cut off, some single nodes, halves again and again, or a half that is heard and hears nothing. */
+const PARTITION_KINDS = ['halves', 'third', 'singles', 'flapping', 'one-way'] as const
+export type PartitionKind = (typeof PARTITION_KINDS)[number]
+
 /** What a run can be told, by `--set` and by its scenario. Durations are milliseconds. */
 export interface Settings {
   readonly meters: number
@@ -33,10 +37,26 @@ export interface Settings {
   readonly duplication: number
   readonly reordering: number
   readonly bytesPerSecond: number
+  readonly partition: PartitionKind
+  /** Of meters that come and go. */
+  readonly meanUpMs: number
+  readonly meanDownMs: number
+  /** A node that is restarted is off for this long. */
+  readonly restartMs: number
+  /** Share of nodes that are off while the others start for the first time. */
+  readonly offShare: number
+  /** By how much clocks are wrong from the start, in the mean square. */
+  readonly skewMs: number
+  readonly driftPpm: number
+  /** Clocks step by this much, and stay wrong as long. */
+  readonly stepMs: number
   /** A write that survives a power cut takes this long. */
   readonly syncMs: number
   /** Results of signature checks, and stored bytes, are kept once for all nodes of the process. */
   readonly shared: boolean
+  /** On real sockets: worker processes, and where nodes keep their blocks. */
+  readonly processes: number
+  readonly store: 'disk' | 'memory'
 }
 
 export type SettingName = keyof Settings
@@ -117,11 +137,31 @@ export const RULES: { readonly [N in SettingName]: Rule<Settings[N]> } = {
   duplication: share(0, 'share of gossiped payloads that come twice'),
   reordering: share(0, 'share of gossiped payloads that are overtaken'),
   bytesPerSecond: wholeNumber(0, 0, 1_000_000_000, 'what one node can send; 0: no bound'),
+  partition: {
+    preset: 'halves',
+    what: `${PARTITION_KINDS.join(', ')}: how the network falls apart`,
+    parse: (text) => PARTITION_KINDS.find((kind) => kind === text),
+    format: String,
+  },
+  meanUpMs: duration(3_600_000, 'mean time that a meter is on, of those that come and go'),
+  meanDownMs: duration(600_000, 'mean time that it is off'),
+  restartMs: duration(10_000, 'time that a restarted node is off'),
+  offShare: share(0.25, 'share of nodes that are off at a cold start'),
+  skewMs: duration(20_000, 'by how much clocks are wrong from the start, in the mean square'),
+  driftPpm: decimal(50, 'by how much clocks go wrong, in the mean square, millionths'),
+  stepMs: duration(1_200_000, 'by how much clocks step, and how long they stay so'),
   syncMs: decimal(2, 'time of a write that survives a power cut, milliseconds'),
   shared: {
     preset: true,
     what: 'true or false: results of checks and stored bytes are kept once for all nodes',
     parse: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
+    format: String,
+  },
+  processes: wholeNumber(4, 1, 64, 'on real sockets: worker processes that share the nodes'),
+  store: {
+    preset: 'disk',
+    what: 'disk or memory: where nodes on real sockets keep their blocks',
+    parse: (text) => (text === 'disk' || text === 'memory' ? text : undefined),
     format: String,
   },
 }

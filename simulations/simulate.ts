@@ -1,8 +1,11 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { formatDuration, systemPlatform, useNativeHash } from '../node/index.ts'
-import { isWattnessError } from '../protocol/index.ts'
+import { isWattnessError, WattnessError } from '../protocol/index.ts'
 import { addExplore } from './explore/command.ts'
 import { checkerNames, loadChecker, loadScenario, scenarioNames } from './files.ts'
+import { REAL_TIMES } from './libp2p/real-presets.ts'
+import { realTextLines } from './libp2p/real-report.ts'
+import { loadOf, runReal } from './libp2p/run-real.ts'
 import { builtInHomes, type Home, realHomes } from './loads/homes.ts'
 import { writeReport } from './page/files.ts'
 import { Progress } from './progress.ts'
@@ -14,6 +17,7 @@ import { Simulation } from './simulation.ts'
 
 interface Options {
   readonly scenario: string
+  readonly transport: string
   readonly seed: string
   readonly meters?: string
   readonly for?: string
@@ -34,6 +38,11 @@ const program = new Command('simulate')
   .requiredOption('--scenario <name>', `one of ${scenarioNames().join(', ')}`, 'baseline')
   .option('--meters <n>', 'short for --set meters=N')
   .option('--for <duration>', 'short for --set forMs=DURATION')
+  .addOption(
+    new Option('--transport <which>', 'virtual time and network, or real sockets in real time')
+      .choices(['virtual', 'libp2p'])
+      .default('virtual'),
+  )
   .option('--seed <seed>', 'any text: the same seed gives the same run', '1')
   .option('--data <path>', 'real homes from a directory or file instead of built-in households')
   .option('--set <name=value>', 'changes a setting; may be given again', (text, all: readonly string[]) => [...all, text], [])
@@ -49,18 +58,29 @@ async function main(options: Options): Promise<number> {
   useNativeHash()
   const scenario = await loadScenario(options.scenario)
   const breakage = options.break === undefined ? undefined : (await loadChecker(options.break)).breakage
-  const presets: Settings = { ...PRESETS, ...scenario.settings, ...breakage?.settings }
+  const isReal = options.transport === 'libp2p'
+  if (isReal && breakage !== undefined) {
+    throw new WattnessError('BREAKAGE_VIRTUAL', `--break ${options.break} is for --transport virtual`)
+  }
+  const presets: Settings = { ...PRESETS, ...scenario.settings, ...(isReal ? REAL_TIMES : {}), ...breakage?.settings }
   const told = [...options.set]
   if (options.meters !== undefined) told.unshift(`meters=${options.meters}`)
   if (options.for !== undefined) told.unshift(`forMs=${options.for}`)
   const settings = told.reduce<Settings>((all, text) => ({ ...all, ...parseSetting(text) }), presets)
-  const homes = await homesOf(options.data, settings)
-  let isInterrupted = false
+  const homes = await homesOf(options.data, isReal ? loadOf(settings) : settings)
+  let wasInterrupted = false
   const onInterrupt = (): void => {
-    isInterrupted = true
+    wasInterrupted = true
   }
   process.once('SIGINT', onInterrupt)
   const progress = new Progress(process.stderr)
+  const { scenario: name, seed, data } = options
+  if (isReal) {
+    return tell(
+      options,
+      await runReal({ name, scenario, settings, presets, seed, data, homes, progress, isInterrupted: () => wasInterrupted }),
+    )
+  }
   const simulation = new Simulation({
     scenario,
     ...(breakage === undefined ? {} : { breakage }),
@@ -70,14 +90,17 @@ async function main(options: Options): Promise<number> {
     checkers: checkerNames(),
     isStopped: (each) => {
       progress.show(each)
-      return isInterrupted
+      return wasInterrupted
     },
   })
   await simulation.run()
   progress.end()
   process.removeListener('SIGINT', onInterrupt)
-  const { scenario: name, seed, data } = options
-  const report = makeReport({ simulation, scenario: name, broken: options.break, seed, data, presets })
+  return tell(options, makeReport({ simulation, scenario: name, broken: options.break, seed, data, presets }))
+}
+
+/** Writes and prints a report; the answer is the status to end with. */
+function tell(options: Options, report: Report): number {
   if (options.report !== undefined) writeReport(options.report, report)
   console.log(options.json === true ? JSON.stringify(report) : textOf(report))
   return report.violations.length > 0 ? 1 : 0
@@ -88,7 +111,7 @@ function homesOf(data: string | undefined, settings: Settings): Home[] | Promise
 }
 
 function textOf(report: Report): string {
-  const { settings, delivery, finality, traffic, sharedChecks } = report
+  const { settings, delivery, finality } = report
   const ms = (value: number | undefined): string => (value === undefined ? '–' : formatDuration(Math.round(value)))
   const lines = [
     `${report.scenario}: ${settings.meters} meters, ${settings.witnesses} witnesses, seed ${report.seed}`,
@@ -97,10 +120,7 @@ function textOf(report: Report): string {
     `  delivery  half in ${ms(delivery.p50Ms)}, 95 % in ${ms(delivery.p95Ms)}, all in ${ms(delivery.maxMs)}`,
     `  final     half in ${ms(finality.p50Ms)}, 95 % in ${ms(finality.p95Ms)}, all in ${ms(finality.maxMs)}`,
     `  shares    ${(100 * report.deliveredShare).toFixed(2)} % delivered, ${(100 * report.finalShare).toFixed(2)} % final`,
-    `  traffic   ${(traffic.bytesPerNodePerDay / 1e6).toFixed(1)} MB per node and day sent`,
-    `  stored    ${report.storedMiBPerNode} MiB per node; this process ${Math.round(report.rssMiB)} MiB`,
-    `  checks    ${sharedChecks.asked} signatures asked for, ${sharedChecks.made} checked${report.isShared ? ' (shared)' : ''}`,
-    `  log       ${report.eventLogLines} lines, SHA-256 ${report.eventLogHash}`,
+    ...(report.transport === 'libp2p' ? realTextLines(report) : virtualTextLines(report)),
   ]
   if (!report.isComplete) lines.push('  stopped before its end: what is judged only at the end was not')
   for (const { checker, atMs, what } of report.violations.slice(0, 20)) {
@@ -109,6 +129,16 @@ function textOf(report: Report): string {
   if (report.violations.length === 0) lines.push('✓ no violation')
   else lines.push(`${report.violations.length + report.violationsLeftOut} violations; again: ${report.replay}`)
   return lines.join('\n')
+}
+
+function virtualTextLines(report: Report): string[] {
+  const { traffic, sharedChecks } = report
+  return [
+    `  traffic   ${(traffic.bytesPerNodePerDay / 1e6).toFixed(1)} MB per node and day sent`,
+    `  stored    ${report.storedMiBPerNode} MiB per node; this process ${Math.round(report.rssMiB)} MiB`,
+    `  checks    ${sharedChecks.asked} signatures asked for, ${sharedChecks.made} checked${report.isShared ? ' (shared)' : ''}`,
+    `  log       ${report.eventLogLines} lines, SHA-256 ${report.eventLogHash}`,
+  ]
 }
 
 async function act(run: () => Promise<number>): Promise<void> {

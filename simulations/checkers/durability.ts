@@ -63,7 +63,7 @@ function firstOf(times: ReadonlySet<number>): string {
 }
 
 /** Of all readings in its chain and in its spool. */
-async function timesHeld({ store, key }: VirtualNode): Promise<number[]> {
+export async function timesHeld({ store, key }: Pick<VirtualNode, 'store' | 'key'>): Promise<number[]> {
   const times: number[] = []
   if (store === undefined) return times
   const size = store.head(key)?.size ?? 0
