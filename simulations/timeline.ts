@@ -13,7 +13,7 @@ export interface TimelinePoint {
   /** Of virtual time, since the start. */
   readonly atMs: number
   readonly sealed: number
-  /** Held by the honest node that holds the fewest, and by them all on average; a node that is off holds none to ask for. */
+  /** Held by the honest node that holds the fewest, and by them all on average; nodes that are off are not counted. */
   readonly heldLeast: number
   readonly heldMean: number
   /** Called final by the honest node that calls the fewest so, and on average. */
@@ -79,8 +79,9 @@ export class Timeline {
 
   #point(): TimelinePoint {
     const { honest, nodes, time } = this.#world
-    const held = honest.map((each) => this.#tally.heldBy(each))
-    const final = honest.map((each) => this.#tally.finalOn(each))
+    const up = honest.filter(({ isUp }) => isUp)
+    const held = up.map((each) => this.#tally.heldBy(each))
+    const final = up.map((each) => this.#tally.finalOn(each))
     return {
       atMs: Math.round(time.elapsedMs),
       sealed: this.#tally.sealed,
