@@ -145,6 +145,9 @@ export class Simulation {
     world.network.heal()
     for (const node of world.nodes) {
       node.disk.fate = () => 'ok'
+      node.disk.capacityBytes = Number.POSITIVE_INFINITY
+      node.setClock(0)
+      world.network.repair(node.host)
       if (!node.isOn) world.run(`${node.name} starts for the end`, () => node.start())
     }
     const beganMs = time.elapsedMs

@@ -45,6 +45,10 @@ export class VirtualDisk {
   isLying = false
   writes = 0
   syncs = 0
+  /** Writes that failed as their fate was. */
+  failures = 0
+  /** Writes for which there was no room. */
+  refusals = 0
 
   constructor({ pool, syncMs, capacityBytes }: DiskInit) {
     this.#pool = pool
@@ -190,6 +194,8 @@ class MountedDisk implements Kv {
     const fate = disk.fate(++disk.writes)
     if (fate === 'crash-before') return this.#crash()
     const isFull = disk.usedBytes + bytesOf(operations) > disk.capacityBytes
+    if (isFull) disk.refusals++
+    if (fate === 'lost' || fate === 'stored') disk.failures++
     if (fate === 'lost' || isFull) return this.#fail()
     if (options.sync === true && disk.syncMs > 0) {
       await new Promise<void>((resolve) => void this.#timers.set(disk.syncMs, resolve))

@@ -44,6 +44,8 @@ export class VirtualNetwork implements Ground {
   readonly traffic = new Map<number, Traffic>()
   #groups: ReadonlyMap<number, number> | undefined
   conditions: Conditions
+  /** Told of each message as it is sent. */
+  onSend: ((from: number, to: number, bytes: number) => void) | undefined
   lost = 0
   doubled = 0
   /** Counts of routers that are gone, by host. */
@@ -110,6 +112,7 @@ export class VirtualNetwork implements Ground {
     traffic.messages++
     traffic.bytes += size
     traffic.bytesBy[kind] += size
+    this.onSend?.(from.host, to.host, size)
     const { loss } = this.#conditionsOf(from.host, to.host)
     let ms = this.#waitForUplink(from.host, size) + this.#latencyMs(from.host, to.host)
     if (loss > 0 && kind !== 'gossip') {
@@ -159,7 +162,12 @@ export class VirtualNetwork implements Ground {
 
   /** From now on nothing passes this way; the other way is left as it is. */
   cut(from: number, to: number): void {
-    this.#cuts.add(`${from}>${to}`)
+    this.cutAll([from], [to])
+  }
+
+  /** The same for all ways from some hosts to some others. */
+  cutAll(from: readonly number[], to: readonly number[]): void {
+    for (const one of from) for (const other of to) this.#cuts.add(`${one}>${other}`)
     this.#review()
   }
 

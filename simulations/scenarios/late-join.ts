@@ -6,8 +6,8 @@ const SHARE = 20
 
 export const scenario: Scenario = {
   story:
-    'Some meters are switched on for the first time when most of the run has passed. They fetch everything from their ' +
-    'neighbours and then seal what they read.',
+    'Some meters are switched on for the first time when most of the run has passed (--for 30d with few meters: after 24 days). ' +
+    'They fetch everything from their neighbours, call final what is, and seal what they read.',
   settings: { meters: 40, forMs: 12 * 3_600_000 },
   stage: (world) => {
     for (const meter of world.meters.slice(-Math.ceil(world.meters.length / SHARE))) world.latecomers.add(meter)

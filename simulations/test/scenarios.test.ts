@@ -1,20 +1,50 @@
 import { expect } from 'chai'
 import { checkerNames, scenarioNames } from '../files.ts'
+import type { Settings } from '../settings.ts'
+import type { Simulation } from '../simulation.ts'
+import { PROOFS, proofOfPartition } from './deeds-done.ts'
 import { runSmall, violationsOf } from './small-run.ts'
+
+/** What makes a story of hours fit into one of minutes. */
+const SHORTER: { readonly [scenario: string]: Partial<Settings> } = {
+  churn: { meanUpMs: 600_000, meanDownMs: 120_000 },
+  'clock-skew': { stepMs: 300_000 },
+  lossy: { bytesPerSecond: 8_000 },
+}
 
 describe('scenarios at small size', () => {
   for (const scenario of scenarioNames()) {
     it(`${scenario}: no checker finds a violation, and all agree in the end`, async () => {
-      const simulation = await runSmall({ scenario })
+      let isProven: (() => void) | undefined
+      const watch = (simulation: Simulation): void => {
+        isProven = PROOFS[scenario]?.(simulation)
+      }
+      const simulation = await runSmall({ scenario, settings: SHORTER[scenario] ?? {}, watch })
       expect(violationsOf(simulation)).to.deep.equal([])
       expect(simulation.tally.blocks).to.be.above(20)
       expect(simulation.tally.shares().deliveredShare).to.be.above(0.8)
+      isProven?.()
     })
   }
 
-  it('baseline: everything is delivered and final everywhere', async () => {
-    const { tally, drainedMs, world } = await runSmall({ scenario: 'baseline' })
-    expect(tally.shares()).to.deep.equal({ deliveredShare: 1, finalShare: 1 })
+  it('every proof that a deed was done is that of a scenario', () => {
+    expect(scenarioNames()).to.include.members(Object.keys(PROOFS))
+  })
+
+  for (const partition of ['third', 'singles', 'flapping', 'one-way'] as const) {
+    it(`partition=${partition}: no violation, and what it says is what happens`, async () => {
+      let isProven: (() => void) | undefined
+      const watch = (simulation: Simulation): void => {
+        isProven = proofOfPartition(partition)(simulation)
+      }
+      const simulation = await runSmall({ scenario: 'partition', settings: { partition }, watch })
+      expect(violationsOf(simulation)).to.deep.equal([])
+      isProven?.()
+    })
+  }
+
+  it('what is shared between nodes saves most checks of signatures', async () => {
+    const { drainedMs, world } = await runSmall({ scenario: 'baseline' })
     expect(drainedMs).to.be.a('number')
     expect(world.checks.made).to.be.below(world.checks.asked / 2)
   })

@@ -19,10 +19,12 @@ export interface SmallRun {
   readonly breaks?: string
   readonly seed?: string
   readonly settings?: Partial<Settings>
+  /** Called before anything happens. */
+  readonly watch?: (simulation: Simulation) => void
 }
 
 /** One finished run of a few meters. */
-export async function runSmall({ scenario: name, breaks, seed = '1', settings }: SmallRun): Promise<Simulation> {
+export async function runSmall({ scenario: name, breaks, seed = '1', settings, watch }: SmallRun): Promise<Simulation> {
   const scenario = await loadScenario(name)
   const breakage = breaks === undefined ? undefined : (await loadChecker(breaks)).breakage
   const all: Settings = { ...PRESETS, ...scenario.settings, ...SMALL, ...breakage?.settings, ...settings }
@@ -34,6 +36,7 @@ export async function runSmall({ scenario: name, breaks, seed = '1', settings }:
     homes: builtInHomes(all),
     checkers: checkerNames(),
   })
+  watch?.(simulation)
   await simulation.run()
   return simulation
 }

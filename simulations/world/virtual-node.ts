@@ -112,6 +112,17 @@ export class VirtualNode {
     return `/virtual/${this.host}/${this.keyHex}`
   }
 
+  /** How far its clock is ahead of the right time. */
+  get skewMs(): number {
+    return this.altered.skewMs ?? 0
+  }
+
+  /** Here and now, while its node runs, and for every start to come. */
+  setClock(skewMs: number): void {
+    this.altered.skewMs = skewMs
+    if (this.#machine !== undefined) this.#machine.skewMs = skewMs
+  }
+
   /** A start that fails, as on a full disk, is made again, as whatever keeps a service running does. */
   async start(): Promise<void> {
     if (this.#machine !== undefined) return
