@@ -62,16 +62,19 @@ function writeAttestation(writer: Writer, attestation: Attestation): void {
   putFixed(writer, headsRoot, HASH_BYTES, 'heads root')
 }
 
+/** Where attestations are put together; a frontier makes them of any size. */
+const workbench = new Writer(4_096)
+
 /** Rule A1: bytes that are signed and sent. Throws OUT_OF_RANGE and NON_CANONICAL for what no peer would take. */
 export function encodeAttestation(attestation: Attestation): Uint8Array {
-  const writer = new Writer(512)
+  const writer = workbench.clear()
   writeAttestation(writer, attestation)
   return writer.finish()
 }
 
 /** Rule A2: the attestation, then its signature. */
 export function encodeSignedAttestation(signed: SignedAttestation): Uint8Array {
-  const writer = new Writer(512)
+  const writer = workbench.clear()
   writeAttestation(writer, signed)
   putFixed(writer, signed.signature, SIGNATURE_BYTES, 'signature')
   return writer.finish()

@@ -10,7 +10,7 @@ export class KnownAttestations {
   readonly #newest = new Map<string, number>()
   readonly #limit: number
 
-  /** Beyond `limit` pairs of witness and epoch those that were spoken of longest ago are forgotten: they are told again. */
+  /** Beyond `limit` pairs of witness and epoch those that were new longest ago are forgotten: they are told again. */
   constructor(limit: number) {
     this.#limit = limit
   }
@@ -27,9 +27,10 @@ export class KnownAttestations {
   add(named: Named): boolean {
     const key = `${named.witnessHex}/${named.epoch}`
     const before = this.#newest.get(key) ?? 0
+    if (before >= named.sequence) return false
     this.#newest.delete(key)
     if (this.#newest.size >= this.#limit) this.#newest.delete(this.#newest.keys().next().value as string)
-    this.#newest.set(key, Math.max(before, named.sequence))
-    return before < named.sequence
+    this.#newest.set(key, named.sequence)
+    return true
   }
 }
