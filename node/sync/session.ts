@@ -1,5 +1,6 @@
 import { type Bytes, decodeFrame, encodeFrame, type Frame, type HelloFrame, type KnownFrame } from '../../protocol/index.ts'
 import type { Channel } from '../net/index.ts'
+import type { Clock } from '../platform.ts'
 import { WANT_BYTES } from './bounds.ts'
 
 /** How a neighbour's ledger compares with this node's, by heads root at the neighbour's own frontier. */
@@ -43,8 +44,8 @@ export class Session {
   readonly #told: number[] = []
   hello: HelloFrame | undefined
   agreement: Agreement = 'unknown'
-  /** How far its clock is ahead of this node's, milliseconds, travel time included. */
-  clockOffsetMs: number | undefined
+  /** How far its clock is ahead of this node's monotonic one, which never steps: a step of this node's clock counts at once. */
+  #clockLeadMs: number | undefined
   /** Requests sent and not answered. */
   outstanding = 0
   /** When the last answer came, when silence was last charged, and how many silences there were in a row. */
@@ -116,6 +117,15 @@ export class Session {
   tell(index: number, size: number): void {
     while (this.#told.length <= index) this.#told.push(0)
     this.#told[index] = size
+  }
+
+  hearClock(timeMs: number, clock: Clock): void {
+    this.#clockLeadMs = timeMs - clock.monotonicMs()
+  }
+
+  /** How far its clock is ahead of this node's, milliseconds, travel time included. */
+  clockOffsetMs(clock: Clock): number | undefined {
+    return this.#clockLeadMs === undefined ? undefined : Math.round(this.#clockLeadMs + clock.monotonicMs() - clock.now())
   }
 
   /** False when frames come faster than any honest neighbour sends them. */

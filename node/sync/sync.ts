@@ -167,12 +167,10 @@ export class Sync {
 
   /** How far the clock of each neighbour that is a member is ahead of this node's, as its last words told. */
   clockOffsetsMs(): number[] {
-    const offsets: number[] = []
-    for (const { peer, clockOffsetMs } of this.#sessions.values()) {
-      // Strangers may come in any number: they must not make a median.
-      if (clockOffsetMs !== undefined && this.view.membership.member(peer) !== undefined) offsets.push(clockOffsetMs)
-    }
-    return offsets
+    const { clock } = this.#init.platform
+    // Strangers may come in any number: they must not make a median.
+    const members = [...this.#sessions.values()].filter(({ peer }) => this.view.membership.member(peer) !== undefined)
+    return members.map((session) => session.clockOffsetMs(clock)).filter((offsetMs) => offsetMs !== undefined)
   }
 
   /** Sends this node's holdings to every neighbour now. */
@@ -364,7 +362,7 @@ export class Sync {
   }
 
   #onHoldings(session: Session, holdings: Holdings): void {
-    session.clockOffsetMs = holdings.timeMs - this.#init.platform.clock.now()
+    session.hearClock(holdings.timeMs, this.#init.platform.clock)
     session.setFrontier(holdings.frontier)
     this.#init.onHoldings(session, holdings)
     this.#checker.onHoldings(session, holdings)

@@ -136,6 +136,27 @@ describe('sealing', () => {
     expect(sealedBy('meter-1')).to.equal(1)
   })
 
+  it('a clock that steps ahead while its node runs is noticed at once, before a neighbour speaks again', async () => {
+    all = await Neighbourhood.create({ meters: 2 })
+    await all.start(3)
+    const platformOf = all.time.platform.bind(all.time)
+    let aheadMs = 0
+    all.time.platform = (random) => {
+      const platform = platformOf(random)
+      return { ...platform, clock: { ...platform.clock, now: () => platform.clock.now() + aheadMs } }
+    }
+    await all.restart('meter-1')
+    all.time.platform = platformOf
+    await all.link(1, 0)
+    await takeFor(2, 'meter-1')
+    const { node } = all.get('meter-1')
+    expect(node.heldBack()).to.equal(undefined)
+    aheadMs = 3_600_000
+    expect(node.heldBack()).to.contain("ms ahead of the neighbours' median")
+    aheadMs = 0
+    expect(node.heldBack()).to.equal(undefined)
+  })
+
   it('a registrar without any other member seals', async () => {
     all = await Neighbourhood.create({ meters: 0 })
     await all.start()
