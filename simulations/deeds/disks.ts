@@ -19,7 +19,7 @@ export const failWrite: Deed = (world) => {
   world.log.note(`the disk of ${node.name} will fail a write (${fate})`)
 }
 
-/** Something else on the machine fills the disks of some nodes, one of them a witness's; they stay full until there is room again. */
+/** Something else on the machine fills the disks of some nodes, one of them a witness's. */
 export const fillDisks: Deed = (world) => {
   const { faultRandom, honest, witnesses } = world
   const drawn = new Set([...faultRandom.sample(witnesses, 1), ...faultRandom.sample(honest, Math.ceil(honest.length * FULL))])

@@ -5,7 +5,7 @@ import type { World } from '../world/world.ts'
 
 const MINUTE_MS = 60_000
 
-/** A crash falls on one of so many next writes; of a machine that crashes again and again, on one of the first after its start. */
+/** A crash falls on one of so many next writes, or on one of the first after a start. */
 const NEXT_WRITES = 20
 const FIRST_WRITES = 6
 

@@ -30,20 +30,21 @@ async function comeAndGo(world: World, node: VirtualNode): Promise<void> {
   }
 }
 
-/** Every node is stopped in order and started again, one after the other, evenly over a share of the run. */
-export function restartInTurn(share: number): Deed {
-  return (world) => {
-    const { settings, nodes, log } = world
-    for (const [turn, node] of nodes.entries()) {
-      world.time.after((turn / nodes.length) * share * settings.forMs, () =>
-        world.run(`${node.name} is restarted`, async () => {
-          log.note(`${node.name} is restarted`)
-          await node.stop()
-          await pass(world, settings.restartMs)
-          await node.start()
-        }),
-      )
-    }
+/** Share of the run within which every node is restarted. */
+const TURNS_SHARE = 0.8
+
+/** Every node is stopped in order and started again, one after the other, evenly over most of the run. */
+export const restartInTurn: Deed = (world) => {
+  const { settings, nodes, log } = world
+  for (const [turn, node] of nodes.entries()) {
+    world.time.after((turn / nodes.length) * TURNS_SHARE * settings.forMs, () =>
+      world.run(`${node.name} is restarted`, async () => {
+        log.note(`${node.name} is restarted`)
+        await node.stop()
+        await pass(world, settings.restartMs)
+        await node.start()
+      }),
+    )
   }
 }
 

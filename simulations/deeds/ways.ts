@@ -97,7 +97,7 @@ export function isolate(choose: (world: World) => VirtualNode): Deed {
 /** All that was cut is whole again. */
 export const heal: Deed = (world) => world.network.heal()
 
-/** Half-open links: between as many drawn pairs as there are nodes nothing passes one way; what was broken before is whole again. */
+/** Half-open links: between as many pairs as there are nodes nothing passes one way; others that were broken are whole again. */
 export const breakSomeWays: Deed = (world) => {
   const { faultRandom, network, nodes } = world
   network.heal()
