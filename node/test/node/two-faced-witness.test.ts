@@ -9,6 +9,7 @@ import {
   headsRoot,
   type Leaf,
   type SignedAttestation,
+  type Signer,
   signAttestation,
   toHex,
 } from '../../../protocol/index.ts'
@@ -16,6 +17,7 @@ import type { NodeEvents } from '../../events.ts'
 import { verifySignature } from '../../signature.ts'
 import { LiarPeer } from '../harness/liar-peer.ts'
 import { Neighbourhood, signerOf } from '../harness/neighbourhood.ts'
+import { signerWithOneNonce } from '../harness/one-nonce.ts'
 
 const keyOf = (name: string): Uint8Array => signerOf(name).publicKey
 const FALSE_ROOT: Bytes = new Uint8Array(32).fill(0xba)
@@ -27,6 +29,7 @@ describe('a witness with two stories', () => {
   let liar: LiarPeer
   let seen: Proven[]
   let faults: string[]
+  let signer: Signer
   /** What it says to whoever asks for the leaves of its attestation of that sequence. */
   const shown = new Map<number, readonly Leaf[]>()
 
@@ -61,6 +64,9 @@ describe('a witness with two stories', () => {
     node.on('fault', ({ fault, detail }) => fault !== 'no-hello' && faults.push(`${name}: ${fault}: ${detail}`))
   }
 
+  beforeEach(() => {
+    signer = signerOf('liar')
+  })
   afterEach(async () => {
     await liar.network.stop()
     await all.stop()
@@ -70,7 +76,7 @@ describe('a witness with two stories', () => {
     const { members } = all.get('registrar').node.membership
     const heads = leaves.map((leaf, index) => ({ ...leaf, member: members[index]?.key as Bytes }))
     shown.set(sequence, leaves)
-    return signAttestation(signerOf('liar'), all.genesis.networkId, {
+    return signAttestation(signer, all.genesis.networkId, {
       witness: keyOf('liar'),
       epoch: 0,
       sequence,
@@ -152,6 +158,18 @@ describe('a witness with two stories', () => {
       await assertProven(2)
     })
   }
+
+  it('A9: a false root under a signature that shares its first half with that of a true one is proven', async () => {
+    signer = signerWithOneNonce('liar')
+    await start('on', ['meter-1'])
+    await grow(2)
+    const [one, other] = [attest(1, leavesHeld()), attest(2, lie(2))]
+    expect(toHex(one.signature).slice(0, 64)).to.equal(toHex(other.signature).slice(0, 64))
+    await show(one)
+    await show(other)
+    await untilProven()
+    await assertProven(2)
+  })
 
   it('A9: a root of blocks that nobody has sealed yet is proven once the witness has attested as much of the chain', async () => {
     await start('on', ['meter-1'])
