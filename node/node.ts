@@ -110,6 +110,11 @@ export class LedgerNode {
     return this.#parts.gossip.blocksOn
   }
 
+  /** Of runs that wait to be checked. */
+  get waitingBytes(): number {
+    return this.#parts.door.waitingBytes
+  }
+
   meshSize(): number {
     return this.#parts.gossip.meshSize()
   }

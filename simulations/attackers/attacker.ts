@@ -124,6 +124,14 @@ export class Attacker implements Hands {
   }
 }
 
+/** Puts an attacker into each of the boxes. */
+export function turnInto(
+  choose: (world: World) => readonly VirtualNode[],
+  make: (world: World, box: VirtualNode) => Attacker,
+): Deed {
+  return (world) => choose(world).map((box) => make(world, box))
+}
+
 /** Every attacker does what it does at an act's time. */
 export const actAll: Deed = (world) => {
   for (const attacker of attackersOf(world)) if (attacker.box.isUp) attacker.act()

@@ -18,7 +18,7 @@ const MAX_TOLD = 256
 /** Blocks that it claims of a chain beyond what there are. */
 const BEYOND = 3
 
-/** Signs what is not: leaves that nobody holds, another to each neighbour, more blocks than there are, roots of no leaves at all. */
+/** Signs what is not: leaves that nobody holds, another to each neighbour, more blocks than there are, roots of nothing. */
 export class LyingWitness extends Attacker {
   readonly #told = new Map<string, readonly Leaf[]>()
   #sequence = 0

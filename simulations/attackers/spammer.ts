@@ -16,7 +16,10 @@ const REQUESTS = 512
 const FLOOD_FRAMES = 5_000
 const PAYLOADS = 64
 
-/** Costs others as much as it can: true blocks of the largest size, untrue ones, requests and frames in floods, payloads of noise. */
+/** What makes its neighbours hang up comes last. */
+const WAYS = ['requests', 'largest', 'calls', 'noise', 'flood', 'requests', 'invalid'] as const
+
+/** Costs others as much as it can: largest blocks, true and untrue, requests and frames in floods, payloads of noise. */
 export class Spammer extends Attacker {
   #chain: ChainState | undefined
   #acts = 0
@@ -27,11 +30,16 @@ export class Spammer extends Attacker {
     box.altered.settings = { ...box.altered.settings, seals: false }
   }
 
-  /** One way after the other, those that get it banned last; while nobody is linked with it, it waits. */
+  /** One way after the other; while nobody is linked with it, it waits. */
   override act(): void {
     if (this.channels.size === 0) return
-    const ways = [this.#requests, this.#largest, this.#calls, this.#noise, this.#flood, this.#requests, this.#invalid]
-    ways[this.#acts++ % ways.length]?.call(this)
+    const way = WAYS[this.#acts++ % WAYS.length]
+    if (way === 'requests') this.#requests()
+    else if (way === 'largest') this.#largest()
+    else if (way === 'calls') this.#calls()
+    else if (way === 'noise') this.#noise()
+    else if (way === 'flood') this.#flood()
+    else this.#invalid()
   }
 
   /** Answers to what the node behind it never asked. */

@@ -13,7 +13,7 @@ import {
 } from '../../protocol/index.ts'
 import type { VirtualNode } from '../world/virtual-node.ts'
 import type { World } from '../world/world.ts'
-import { Attacker, attackersOf, frameOf } from './attacker.ts'
+import { Attacker, attackersOf, frameOf, turnInto } from './attacker.ts'
 
 export interface WithheldInit {
   /** Whose blocks nobody is to get. */
@@ -96,9 +96,16 @@ export class Withholder extends Attacker {
     return headsRoot(leaves.map((leaf, index) => ({ member: (this.world.nodes[index] as VirtualNode).key, ...leaf })))
   }
 
+  override publishing(_topic: string, payload: Bytes): readonly Bytes[] {
+    return this.#isEclipsed ? [] : [payload]
+  }
+
   /** By gossip the author's blocks end here. */
   override heard(topic: string, payload: Bytes, verdict: GossipVerdict): GossipVerdict {
-    if (verdict !== 'accept' || topic !== this.topic('blocks')) return verdict
+    if (verdict !== 'accept') return verdict
+    // The mesh asks nobody whom it passes something on to.
+    if (this.#isEclipsed) return 'ignore'
+    if (topic !== this.topic('blocks')) return verdict
     const member = decodeRun(payload).blocks[0]?.header.member
     if (member === undefined || !equalBytes(member, this.#author.key)) return verdict
     this.note('gossip')
@@ -106,7 +113,7 @@ export class Withholder extends Attacker {
   }
 }
 
-/** The last but one in the order of starting that is no attacker and no witness where there is such. */
+/** The last honest meter: the one that the siege is about. */
 export function victimOf(world: World): VirtualNode {
   return world.meters.findLast(({ isHonest }) => isHonest) as VirtualNode
 }
@@ -128,7 +135,10 @@ export function stageSiege(isEclipsed: boolean): (world: World) => void {
     const count = Math.max(2, Math.min(6, Math.floor((meters - witnesses) / 2)))
     const author = world.meters.at(-1) as VirtualNode
     const around = world.meters.slice(-1 - count, -1)
-    for (const box of around) new Withholder(world, box, { author, isEclipsed })
+    turnInto(
+      () => around,
+      (_, box) => new Withholder(world, box, { author, isEclipsed }),
+    )(world)
     author.altered.settings = { ...author.altered.settings, bootstrap: around.map(({ address }) => address) }
     surround(world, author, [])
   }
