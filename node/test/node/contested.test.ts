@@ -71,7 +71,7 @@ describe('a meter that tells two stories, among witnesses', () => {
     expect(finals('meter-5')).to.deep.equal(['nothing'])
   })
 
-  it('A7: the half that holds the losing story of the registrar comes to the final one, and blames nobody for its leaves', async () => {
+  it('A7: whoever holds a losing story of the registrar comes to the final one, and blames nobody', async () => {
     all = await Neighbourhood.create({ meters: 5, witnesses: 4, absent: ['double'], settings: SETTINGS })
     await all.addDouble('double', 'registrar', SETTINGS)
     await all.start(6)
