@@ -8,5 +8,5 @@ export const scenario: Scenario = {
     'and roots of no leaves at all. None of it becomes final, all that is true does, and each is proven to contradict itself.',
   settings: { meters: 40, forMs: 6 * 3_600_000, liars: 5 },
   stage: turnInto(bearableWitnesses, (world, box) => new LyingWitness(world, box)),
-  acts: [{ at: 0.1, every: 0.02, until: 0.9, what: 'witnesses lie', deed: actAll }],
+  acts: [{ at: 0.1, every: 0.1, until: 0.9, what: 'witnesses lie', deed: actAll }],
 }
