@@ -4,8 +4,8 @@ import type { VirtualNode } from '../world/virtual-node.ts'
 import type { World } from '../world/world.ts'
 
 /**
- * One fault of a drawn run: something that is done to the world at `atMs` and undone at `untilMs`. All of it is numbers, so that it
- * can be written down, replayed and shrunk: `who` picks a node, `amount` (0 to 1) says how much of it.
+ * One fault of a drawn run: something that is done to the world at `atMs` and undone at `untilMs`. All of it is numbers, so that
+ * it can be written down, replayed and shrunk: `who` picks a node, `amount` (0 to 1) says how much of it.
  */
 export interface Fault {
   readonly kind: FaultKind

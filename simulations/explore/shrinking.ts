@@ -9,8 +9,8 @@ const LEAST_METERS = 1
 export const MAX_TRIALS = 120
 
 /**
- * The smallest plan that still fails, found by trying smaller ones and keeping those that do: fewer faults, fewer meters, a shorter
- * run, simpler settings, shorter faults, in this order, over again until none of them helps.
+ * The smallest plan that still fails, found by trying smaller ones and keeping those that do: fewer faults, fewer meters, a
+ * shorter run, simpler settings, shorter faults, in this order, over again until none of them helps.
  */
 export async function shrinkPlan(
   plan: Plan,

@@ -73,7 +73,10 @@ ${gridOf(x, y, across, up)}
 ${marks.map(
   ({ at, text }) => html`<path class="mark" d="M${place(across(at))} ${TOP}V${HEIGHT - BOTTOM}"><title>${text}</title></path>`,
 )}
-${lines.map((line) => html`<path class="line tone-${line.tone}${line.isDashed === true ? ' dashed' : ''}" d="${pathOf(line, across, up)}"/>`)}
+${lines.map((line) => {
+  const dashes = line.isDashed === true ? ' dashed' : ''
+  return html`<path class="line tone-${line.tone}${dashes}" d="${pathOf(line, across, up)}"/>`
+})}
 ${hoverOf(chart)}
 </svg>`
 }
@@ -82,10 +85,12 @@ export function gridOf(x: Axis, y: Axis, across: (v: number) => number, up: (v: 
   const floor = HEIGHT - BOTTOM
   return html`<g class="grid">${y.ticks.map(
     ({ at, text }) =>
-      html`<path d="M${LEFT} ${place(up(at))}H${WIDTH - RIGHT}"/><text x="${LEFT - 6}" y="${place(up(at) + 4)}" text-anchor="end">${text}</text>`,
+      html`<path d="M${LEFT} ${place(up(at))}H${WIDTH - RIGHT}"/>
+<text x="${LEFT - 6}" y="${place(up(at) + 4)}" text-anchor="end">${text}</text>`,
   )}${x.ticks.map(
     ({ at, text }) =>
-      html`<path class="tick" d="M${place(across(at))} ${floor}v4"/><text x="${place(across(at))}" y="${floor + 16}" text-anchor="middle">${text}</text>`,
+      html`<path class="tick" d="M${place(across(at))} ${floor}v4"/>
+<text x="${place(across(at))}" y="${floor + 16}" text-anchor="middle">${text}</text>`,
   )}<path class="axis" d="M${LEFT} ${floor}H${WIDTH - RIGHT}"/>
 <text class="label" x="${(LEFT + WIDTH - RIGHT) / 2}" y="${HEIGHT - 4}" text-anchor="middle">${x.label}</text>
 <text class="label" x="2" y="12">${y.label}</text></g>`
@@ -108,7 +113,8 @@ function hoverOf({ x, hover }: LineChart): Markup | undefined {
     const share = (column + 0.5) / HOVER_COLUMNS
     const value = x.isLog === true ? x.from * (x.to / x.from) ** share : x.from + share * (x.to - x.from)
     const left = LEFT + column * wide
-    return html`<g><rect x="${place(left)}" y="${TOP}" width="${place(wide)}" height="${HEIGHT - BOTTOM - TOP}"/><path d="M${place(left + wide / 2)} ${TOP}V${HEIGHT - BOTTOM}"/><title>${hover(value)}</title></g>`
+    return html`<g><rect x="${place(left)}" y="${TOP}" width="${place(wide)}" height="${HEIGHT - BOTTOM - TOP}"/>
+<path d="M${place(left + wide / 2)} ${TOP}V${HEIGHT - BOTTOM}"/><title>${hover(value)}</title></g>`
   })
   return html`<g class="hover">${strips}</g>`
 }
@@ -145,7 +151,8 @@ ${gridOf(x, y, () => 0, up)}
 <g class="bars">${bars.map(({ name, tone, value, text }, index) => {
     const top = up(value)
     const tip = bars.length > MAX_TITLES ? undefined : html`<title>${name}: ${text}</title>`
-    return html`<path class="tone-${tone}" d="M${place(LEFT + index * wide)} ${floor}V${place(top)}h${place(wide - gap)}V${floor}z">${tip}</path>`
+    const shape = `M${place(LEFT + index * wide)} ${floor}V${place(top)}h${place(wide - gap)}V${floor}z`
+    return html`<path class="tone-${tone}" d="${shape}">${tip}</path>`
   })}</g>
 </svg>`
 }

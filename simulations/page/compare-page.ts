@@ -17,7 +17,8 @@ export function comparePage(a: Report, b: Report): string {
   return frame(
     title,
     html`<header><h1>${same ? html`${a.scenario}, run twice` : html`${a.scenario} beside ${b.scenario}`}</h1>
-<p class="lead">A: ${a.scenario}, seed ${a.seed}, ${a.settings.meters} meters. B: ${b.scenario}, seed ${b.seed}, ${b.settings.meters} meters.</p></header>
+<p class="lead">A: ${a.scenario}, seed ${a.seed}, ${a.settings.meters} meters.
+B: ${b.scenario}, seed ${b.seed}, ${b.settings.meters} meters.</p></header>
 <main>${violationsOf('A', comparison.a)}${violationsOf('B', comparison.b)}
 <section><h2>How fast</h2><div class="figures">
 ${latencyPicture(

@@ -34,7 +34,8 @@ export function meshPicture(report: Report): Markup {
   const lone = counts.filter((count) => count === 0).length
   const mean = nodes.length === 0 ? 0 : (2 * links.length) / nodes.length
   const summary =
-    `${countText(nodes.length, 'node')} with ${countText(links.length, 'link')} at the end, ${shortNumber(mean)} a node on average` +
+    `${countText(nodes.length, 'node')} with ${countText(links.length, 'link')} at the end, ` +
+    `${shortNumber(mean)} a node on average` +
     (lone === 0 ? '; every node has at least one.' : `; ${countText(lone, 'node')} without any.`) +
     (liars === 0 ? '' : ` ${countText(liars, 'attacker')} among them.`) +
     (off === 0 ? '' : ` ${countText(off, 'node')} switched off.`)
@@ -45,16 +46,24 @@ export function meshPicture(report: Report): Markup {
 ${nodes.map(({ name, role, isUp }, index) => {
   const [x, y] = at(index)
   const size = role === 'meter' ? small : small * 1.5
-  const shape =
-    role === 'liar'
-      ? html`M${place(x)} ${place(y - size * 1.4)}l${place(size * 1.4)} ${place(size * 1.4)}l${place(-size * 1.4)} ${place(size * 1.4)}l${place(-size * 1.4)} ${place(-size * 1.4)}z`
-      : html`M${place(x - size)} ${place(y)}a${place(size)} ${place(size)} 0 1 0 ${place(2 * size)} 0a${place(size)} ${place(size)} 0 1 0 ${place(-2 * size)} 0z`
+  const shape = role === 'liar' ? diamond(x, y, size * 1.4) : circle(x, y, size)
   const state = `${countText(counts[index] ?? 0, 'link')}${isUp ? '' : ', switched off'}`
   return html`<path class="dot tone-${toneOf(role)}${isUp ? '' : ' off'}" d="${shape}"><title>${name}: ${state}</title></path>`
 })}
 </svg>`
   const caption =
-    'Each dot is a home, each bow a connection between two of them. There is no server in the middle: everybody reaches everybody ' +
-    'over a few neighbours.'
+    'Each dot is a home, each bow a connection between two of them. There is no server in the middle: everybody reaches ' +
+    'everybody over a few neighbours.'
   return figure({ title, caption, picture, legend: roleLegend(report), summary })
+}
+
+function circle(x: number, y: number, radius: number): string {
+  const half = `a${place(radius)} ${place(radius)} 0 1 0`
+  return `M${place(x - radius)} ${place(y)}${half} ${place(2 * radius)} 0${half} ${place(-2 * radius)} 0z`
+}
+
+/** Told from a circle by who sees no colours. */
+function diamond(x: number, y: number, reach: number): string {
+  const [there, back] = [place(reach), place(-reach)]
+  return `M${place(x)} ${place(y - reach)}l${there} ${there}l${back} ${there}l${back} ${back}z`
 }

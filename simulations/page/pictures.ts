@@ -32,7 +32,8 @@ export function latencyPicture(id: string, title: string, caption: string, curve
     ...{ id, title, summary, x, lines },
     y: { ...SHARE_AXIS, label: 'share' },
     hover: (value) =>
-      `within ${timeText(value)}: ${drawn.map(({ name, spread }) => `${name} ${percentText(shareAt(spread, value))}`).join(', ')}`,
+      `within ${timeText(value)}: ` +
+      drawn.map(({ name, spread }) => `${name} ${percentText(shareAt(spread, value))}`).join(', '),
   })
   const legend = drawn.map(
     ({ name, tone, isDashed }): LegendEntry => ({ name, tone, shape: isDashed === true ? 'dashed' : 'line' }),
@@ -77,8 +78,8 @@ export function coursePicture(report: Report): Markup {
   const summary =
     end === undefined
       ? 'The run did not begin.'
-      : `At the end ${countText(end.sealed, 'block')} were sealed; the node with the fewest held ${wholeText(end.heldLeast)} of them ` +
-        `and called ${wholeText(end.finalLeast)} final.`
+      : `At the end ${countText(end.sealed, 'block')} were sealed; the node with the fewest held ` +
+        `${wholeText(end.heldLeast)} of them and called ${wholeText(end.finalLeast)} final.`
   const near = (ms: number): Report['timeline'][number] | undefined => timeline.findLast(({ atMs }) => atMs <= ms)
   const picture = lineChart({
     ...{ id, title, summary, lines, marks },
@@ -89,7 +90,8 @@ export function coursePicture(report: Report): Markup {
       const counts =
         point === undefined
           ? ''
-          : `: ${point.sealed} sealed, ${Math.round(point.heldMean)} held, ${Math.round(point.finalMean)} final, ${point.up} nodes on`
+          : `: ${point.sealed} sealed, ${Math.round(point.heldMean)} held, ${Math.round(point.finalMean)} final, ` +
+            `${point.up} nodes on`
       return instantText(ms) + counts
     },
   })
@@ -119,8 +121,8 @@ export function costPicture(report: Report): Markup {
   const summary =
     usPerDelivery === undefined
       ? 'Nothing was delivered.'
-      : `${wholeText(usPerDelivery)} microseconds per delivered block over the whole run: ${shortNumber(report.cpuSeconds)} s of processor ` +
-        `time for ${wholeText(report.deliveries)} deliveries. This figure alone depends on the machine.`
+      : `${wholeText(usPerDelivery)} microseconds per delivered block over the whole run: ` +
+        `${shortNumber(report.cpuSeconds)} s of processor time for ${wholeText(report.deliveries)} deliveries. This figure alone depends on the machine.`
   const picture = lineChart({
     ...{ id, title, summary },
     x: virtualTimeAxis(timeline.at(-1)?.atMs ?? 1),
@@ -128,8 +130,8 @@ export function costPicture(report: Report): Markup {
     lines: [{ name: 'cost', tone: 3, isStepped: true, points }],
   })
   const caption =
-    'Everything counts: sealing, checking, storing, cross-checks between neighbours, witnessing, and the simulation itself; only ' +
-    'starting up is left out of the picture.'
+    'Everything counts: sealing, checking, storing, cross-checks between neighbours, witnessing, and the simulation itself; ' +
+    'only starting up is left out of the picture.'
   return figure({ title, caption, picture, summary })
 }
 
@@ -152,8 +154,9 @@ export function trafficPicture(report: Report): Markup {
   const summary =
     most === undefined || least === undefined || middle === undefined
       ? 'There are no nodes.'
-      : `${most.name} sent the most, ${bytesText(most.sentBytes)}; the one in the middle ${bytesText(middle.sentBytes)}; the fewest ` +
-        `${bytesText(least.sentBytes)}, by ${least.name}. A day of this comes to ${bytesText(report.traffic.bytesPerNodePerDay)} a node.`
+      : `${most.name} sent the most, ${bytesText(most.sentBytes)}; the one in the middle ${bytesText(middle.sentBytes)}; the ` +
+        `fewest ${bytesText(least.sentBytes)}, by ${least.name}. ` +
+        `A day of this comes to ${bytesText(report.traffic.bytesPerNodePerDay)} a node.`
   const picture = barChart({
     ...{ id, title, summary, label: 'nodes, those that sent the most first' },
     y: countAxis(most?.sentBytes ?? 1, 'sent', bytesText),

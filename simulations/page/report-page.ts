@@ -17,10 +17,10 @@ export function reportPage(report: Report): string {
 <main>${violationsOf(report)}${factsOf(report)}
 <section><h2>What is seen here</h2>
 <p>Wattness is a ledger of electricity readings that the meters keep themselves, without a server. Every
-${timeText(settings.blockIntervalMs)} each meter <b>seals</b> what it has read into a block and tells its neighbours, who tell theirs. A
-block is <b>delivered</b> to another home when it is stored there, and <b>final</b> when a quorum of chosen meters, the
-<b>witnesses</b>, has signed for it: from then on nobody can replace it unseen. This page shows one simulated neighbourhood, run by the
-very program that runs in a real box.</p></section>
+${timeText(settings.blockIntervalMs)} each meter <b>seals</b> what it has read into a block and tells its neighbours, who tell
+theirs. A block is <b>delivered</b> to another home when it is stored there, and <b>final</b> when a quorum of chosen meters, the
+<b>witnesses</b>, has signed for it: from then on nobody can replace it unseen. This page shows one simulated
+neighbourhood, run by the very program that runs in a real box.</p></section>
 <section><h2>How fast</h2><div class="figures">
 ${latencyPicture(
   'latency',
@@ -31,12 +31,21 @@ ${latencyPicture(
     { name: 'final', tone: 2, spread: report.finality },
   ],
 )}${coursePicture(report)}</div></section>
-<section><h2>At what cost</h2><div class="figures">${trafficPicture(report)}${duplicatesPicture(report)}${costPicture(report)}${meshPicture(report)}</div></section>
+<section><h2>At what cost</h2><div class="figures">
+${isCounted(report) ? [trafficPicture(report), duplicatesPicture(report)] : undefined}
+${costPicture(report)}${meshPicture(report)}</div></section>
 ${logOf(report)}${settingsOf(report)}${realityOf(report)}
-<section><h2>Again</h2><p>The same seed at the same commit gives the same run, event by event.</p><pre>${report.replay}</pre></section></main>
-<footer><p>Commit <code>${report.commit}</code>, Node ${report.nodeVersion}, ${countText(report.cores, 'core')}. All ${wholeText(report.eventLogLines)} events
+<section><h2>Again</h2><p>The same seed at the same commit gives the same run, event by event.</p>
+<pre>${report.replay}</pre></section></main>
+<footer><p>Commit <code>${report.commit}</code>, Node ${report.nodeVersion}, ${countText(report.cores, 'core')}.
+All ${wholeText(report.eventLogLines)} events
 in order have the SHA-256 <code>${report.eventLogHash}</code>: two runs with the same one were the same.</p></footer>`,
   )
+}
+
+/** Over real sockets nobody counts what a node sends. */
+function isCounted({ nodes }: Report): boolean {
+  return nodes.length === 0 || nodes.some(({ sentBytes }) => sentBytes > 0)
 }
 
 function verdictOf({ violations, isComplete, brokenOnPurpose }: Report): Markup {
@@ -46,7 +55,8 @@ function verdictOf({ violations, isComplete, brokenOnPurpose }: Report): Markup 
       : isComplete
         ? html`<span class="badge good">✓ no rule was broken</span>`
         : html`<span class="badge">stopped before its end: what is judged only then was not</span>`
-  return html`<p>${verdict}</p>${brokenOnPurpose === undefined ? undefined : html`<p>Broken on purpose, to see that it is found: ${brokenOnPurpose}.</p>`}`
+  const planted = html`<p>Broken on purpose, to see that it is found: ${brokenOnPurpose}.</p>`
+  return html`<p>${verdict}</p>${brokenOnPurpose === undefined ? undefined : planted}`
 }
 
 function violationsOf({ violations, violationsLeftOut, replay }: Report): Markup | undefined {
@@ -59,6 +69,10 @@ function violationsOf({ violations, violationsLeftOut, replay }: Report): Markup
 
 function factsOf(report: Report): Markup {
   const { delivery, finality, traffic, gossip } = { ...report, gossip: report.traffic.gossip }
+  const faults = Object.values(report.faults).reduce((sum, count) => sum + count, 0)
+  const heard = `a day; ${wholeText(gossip.duplicates)} duplicates heard in all`
+  const isReal = report.transport === 'libp2p'
+  const speed = `in ${shortNumber(report.wallSeconds)} s, ${wholeText(report.speedUp)} times real time`
   const fact = (name: string, value: string, note: string): Markup =>
     html`<div><dt>${name}</dt><dd>${value}<small>${note}</small></dd></div>`
   return html`<dl class="facts">
@@ -66,10 +80,10 @@ ${fact('delivered', percentText(report.deliveredShare), `${wholeText(report.deli
 ${fact('final', percentText(report.finalShare), `of ${wholeText(report.blocks)} blocks on every node`)}
 ${fact('time to delivery', timeText(delivery.p50Ms), `half of them; 95 % in ${timeText(delivery.p95Ms)}`)}
 ${fact('time to final', timeText(finality.p50Ms), `half of them; 95 % in ${timeText(finality.p95Ms)}`)}
-${fact('sent by a node', bytesText(traffic.bytesPerNodePerDay), `a day; ${wholeText(gossip.duplicates)} duplicates heard in all`)}
+${isCounted(report) ? fact('sent by a node', bytesText(traffic.bytesPerNodePerDay), heard) : undefined}
 ${fact('kept by a node', bytesText(report.storedMiBPerNode * 1_048_576), 'of blocks, proofs and signatures')}
-${fact('virtual time', timeText(report.virtualSeconds * 1_000), `in ${shortNumber(report.wallSeconds)} s, ${wholeText(report.speedUp)} times real time`)}
-${fact('power cuts', wholeText(report.crashes), `and ${wholeText(Object.values(report.faults).reduce((sum, count) => sum + count, 0))} faults held against neighbours`)}
+${fact(isReal ? 'time' : 'virtual time', timeText(report.virtualSeconds * 1_000), speed)}
+${fact('power cuts', wholeText(report.crashes), `and ${wholeText(faults)} faults held against neighbours`)}
 </dl>`
 }
 
@@ -84,23 +98,23 @@ function logOf({ notes, notesLeftOut }: Report): Markup {
 <form class="filter" hidden><label>show <select><option value="">everything</option>${kinds.map(
     (kind) => html`<option value="${kind}">${KINDS[kind]}</option>`,
   )}</select></label><label>with the words <input type="search"></label><output></output></form>
-<div class="scroll" tabindex="0" role="region" aria-label="event log"><table id="log"><thead><tr><th scope="col">time</th><th scope="col">kind</th>
-<th scope="col">what</th></tr></thead><tbody>${notes.map(
+<div class="scroll" tabindex="0" role="region" aria-label="event log"><table id="log"><thead>
+<tr><th scope="col">time</th><th scope="col">kind</th><th scope="col">what</th></tr></thead><tbody>${notes.map(
     ({ atMs, kind, text }) =>
       html`<tr class="${kind}"><td class="num">${instantText(atMs)}</td><td>${KINDS[kind]}</td><td>${text}</td></tr>`,
-  )}</tbody></table></div>${notesLeftOut === 0 ? undefined : html`<p>${wholeText(notesLeftOut)} later lines are left out.</p>`}</section>`
+  )}</tbody></table></div>
+${notesLeftOut === 0 ? undefined : html`<p>${wholeText(notesLeftOut)} later lines are left out.</p>`}</section>`
 }
 
 function settingsOf({ settings, load }: Report): Markup {
-  return html`<section><h2>Settings</h2><p>What differs from the presets is bold. Readings: ${load}.</p><ul class="settings card">${SETTING_NAMES.map(
-    (name) => {
-      // A report of another version may lack a setting, or have had another preset.
-      const value = settings[name] as (typeof settings)[typeof name] | undefined
-      if (value === undefined) return undefined
-      const text = (RULES[name] as { format(value: unknown): string }).format(value)
-      return html`<li${value === PRESETS[name] ? undefined : CHANGED}><code>${name}</code> ${text}</li>`
-    },
-  )}</ul></section>`
+  return html`<section><h2>Settings</h2><p>What differs from the presets is bold. Readings: ${load}.</p>
+<ul class="settings card">${SETTING_NAMES.map((name) => {
+    // A report of another version may lack a setting, or have had another preset.
+    const value = settings[name] as (typeof settings)[typeof name] | undefined
+    if (value === undefined) return undefined
+    const text = (RULES[name] as { format(value: unknown): string }).format(value)
+    return html`<li${value === PRESETS[name] ? undefined : CHANGED}><code>${name}</code> ${text}</li>`
+  })}</ul></section>`
 }
 
 const CHANGED = html` class="changed"`
@@ -109,8 +123,10 @@ function realityOf({ differences, transport, sharedChecks }: Report): Markup {
   const how =
     transport === 'libp2p'
       ? 'Nodes spoke over real sockets of this machine, each checking everything itself.'
-      : 'The node program was the real one. Its clock, its randomness, its network and its disk were not: they were played by the ' +
-        'simulation, so that every fault can be repeated exactly. Figures of time are of virtual time; figures of processor time are real.'
-  return html`<section><h2>What is not as in reality</h2><p>${how}</p><ul>${differences.map((each) => html`<li>${each}</li>`)}</ul>
+      : 'The node program was the real one. Its clock, its randomness, its network and its disk were not: they were played ' +
+        'by the simulation, so that every fault can be repeated exactly. Figures of time are of virtual time; those of ' +
+        'processor time are real.'
+  return html`<section><h2>What is not as in reality</h2><p>${how}</p>
+<ul>${differences.map((each) => html`<li>${each}</li>`)}</ul>
 <p>${wholeText(sharedChecks.asked)} signature checks were asked for, ${wholeText(sharedChecks.made)} made.</p></section>`
 }

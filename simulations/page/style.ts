@@ -64,12 +64,14 @@ tr.run td:nth-child(2){color:var(--t1)}tr.node td:nth-child(2){color:var(--soft)
 tr[hidden]{display:none}
 .filter{display:flex;flex-wrap:wrap;gap:8px 16px;align-items:center;margin:8px 0;font-size:.875rem}
 input,select{font:inherit;color:inherit;background:var(--paper);border:1px solid var(--soft);border-radius:6px;padding:4px 8px}
-pre{background:var(--paper);border:1px solid var(--rule);border-radius:10px;padding:12px 14px;white-space:pre-wrap;overflow-wrap:anywhere;font:.875rem/1.5 ui-monospace,"DejaVu Sans Mono",monospace}
+pre{background:var(--paper);border:1px solid var(--rule);border-radius:10px;padding:12px 14px;
+white-space:pre-wrap;overflow-wrap:anywhere;font:.875rem/1.5 ui-monospace,"DejaVu Sans Mono",monospace}
 code{font:.875em ui-monospace,"DejaVu Sans Mono",monospace;overflow-wrap:anywhere}
 .settings{columns:3 260px;list-style:none;padding:14px 16px;margin:12px 0}
 .settings li{break-inside:avoid;padding:2px 0;font-size:.875rem}
 .settings .changed{font-weight:700}
-@media (max-width:520px){h1{font-size:1.4rem}.facts{grid-template-columns:1fr 1fr}th,td{padding:5px 8px}figure,.facts div{padding:12px}}
+@media (max-width:520px){h1{font-size:1.4rem}.facts{grid-template-columns:1fr 1fr}
+th,td{padding:5px 8px}figure,.facts div{padding:12px}}
 @media print{:root{${LIGHT};--ground:#fff}body{font-size:11pt}.scroll{max-height:none;overflow:visible}.filter{display:none}
 figure,.facts div,tr,.violations{break-inside:avoid}.figures{grid-template-columns:1fr 1fr}}
 `

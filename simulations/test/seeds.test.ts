@@ -5,8 +5,8 @@ import { scenarioNames } from '../files.ts'
 import type { Settings } from '../settings.ts'
 
 /**
- * Every scenario at twenty meters, with two seeds that stay: what is changed in the node is tried on all of them, the same way each
- * time. All cores work at once; a finding of the search becomes one more seed here.
+ * Every scenario at twenty meters, with two seeds that stay: what is changed in the node is tried on all of them, the same way
+ * each time. All cores work at once; a finding of the search becomes one more seed here.
  */
 
 const SEEDS = ['1', '2'] as const
