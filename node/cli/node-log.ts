@@ -1,5 +1,5 @@
 import type { Logger as PinoLogger } from 'pino'
-import { fromHex, hasRoles, ROLE_METER, ROLE_REGISTRAR, witnessesOf } from '../../protocol/index.ts'
+import { fromHex, hasRoles, isWattnessError, ROLE_METER, ROLE_REGISTRAR, witnessesOf } from '../../protocol/index.ts'
 import { formatQuorum, nameOf } from '../control/index.ts'
 import type { LedgerNode } from '../index.ts'
 
@@ -34,6 +34,7 @@ export function logEvents(node: LedgerNode, log: PinoLogger): () => void {
   }
   let wasMember = node.isMember
   let failures = 0
+  let refusedWrites = 0
   let isFinalTold = false
   const { halted } = node.store.witness
   if (halted !== undefined) tellHalted(log, halted)
@@ -88,9 +89,18 @@ export function logEvents(node: LedgerNode, log: PinoLogger): () => void {
       const end = isLast ? '; it is cut off' : ''
       log.warn({ event: 'fault', peer, fault, detail }, `${name(peer)}: ${fault}: ${detail}${end}`)
     }),
-    node.on('damage', ({ error }) =>
-      log.error({ event: 'damage', err: error }, 'damage in the store: `wattness verify` says what'),
-    ),
+    node.on('damage', ({ error }) => {
+      if (!isWattnessError(error, 'DISK_FULL')) {
+        return log.error({ event: 'damage', err: error }, 'damage in the store: `wattness verify` says what')
+      }
+      // Each block of each neighbour is tried again and again meanwhile.
+      refusedWrites++
+      if (!Number.isInteger(Math.log2(refusedWrites))) return
+      log.error(
+        { event: 'diskFull', failures: refusedWrites, err: error },
+        `the disk is full: ${refusedWrites} writes refused since the start; what is missing is fetched once there is room`,
+      )
+    }),
     node.on('final', ({ member, size, epoch }) => {
       // Finality moves with every block: that it does is news once.
       const level = isFinalTold ? 'debug' : 'info'

@@ -41,6 +41,29 @@ describe('a node’s log', () => {
     await all.stop()
   })
 
+  it('says that the disk is full, at the 1st, 2nd, 4th… write that it refuses, and calls that no damage', async () => {
+    const all = await Neighbourhood.create({ meters: 2, witnesses: 2 })
+    const kv = new TroubledKv(all.get('meter-1').kv, all.time.timers)
+    all.get('meter-1').kv = kv
+    await all.restart('meter-1')
+    for (const each of ['registrar', 'meter-2']) await all.time.wait(all.get(each).node.start())
+    await all.link(0, 1)
+    await all.link(1, 2)
+    const lines: Line[] = []
+    logEvents(all.get('meter-1').node, pino({}, { write: (line: string) => lines.push(JSON.parse(line) as Line) }))
+    kv.isFull = true
+    for (let minute = 0; minute < 3; minute++) {
+      await all.take('meter-2')
+      await all.time.advance(60_000)
+    }
+    const told = lines.filter(({ event }) => event === 'diskFull').map(({ failures }) => failures)
+    expect(told.length).to.be.above(2)
+    expect(told).to.deep.equal(told.map((_, number) => 2 ** number))
+    expect(lines.map(({ event }) => event)).not.to.include('damage')
+    kv.isFull = false
+    await all.stop()
+  })
+
   it('says that a witness has contradicted itself, and so for its own key', async () => {
     const all = await Neighbourhood.create({ meters: 2, absent: ['x'], witnesses: 2 })
     await all.start(2)
