@@ -86,12 +86,17 @@ export class Crew {
     return this.names.map((_, member) => this.#sealedMs[member]?.length ?? 0)
   }
 
+  /** False while it is off or starting. */
+  isOn(member: number): boolean {
+    return this.#addresses.has(member)
+  }
+
   membersOf(worker: number): number[] {
     return [...this.names.keys()].filter((member) => member % this.#workers.length === worker)
   }
 
   /** Starts all nodes, those of one worker one after another: what dials at once is then never much. */
-  async start(isStopped: () => boolean): Promise<void> {
+  async start(off: ReadonlySet<number>, isStopped: () => boolean): Promise<void> {
     const beganMs = systemPlatform.clock.monotonicMs()
     const stepMs = this.#init.settings.startUpMs / this.names.length
     // The first one is there for all others to dial.
@@ -103,7 +108,7 @@ export class Crew {
         const waitMs = beganMs + member * stepMs - systemPlatform.clock.monotonicMs()
         if (waitMs > 0) await new Promise<void>((resolve) => systemPlatform.timers.set(waitMs, resolve))
         if (isStopped()) return
-        if (member !== 0) await this.#open(member)
+        if (member !== 0 && !off.has(member)) await this.#open(member)
       }
     }
     await Promise.all(workers.map(startAll))
@@ -203,9 +208,7 @@ export class Crew {
   async rootsAt(member: number, size: number): Promise<(string | undefined)[]> {
     const roots: (string | undefined)[] = this.names.map(() => undefined)
     const told = await this.#ofEach((worker) => worker.ask('rootsAt', { member, size }))
-    for (const [worker, each] of told.entries()) {
-      for (const [place, root] of each?.entries() ?? []) roots[this.membersOf(worker)[place] as number] = root
-    }
+    for (const each of told) for (const { node, root } of each ?? []) roots[node] = root
     return roots
   }
 
@@ -220,10 +223,10 @@ export class Crew {
     await link?.kill()
   }
 
-  /** Its nodes again, on the disks that they left. */
-  async restart(worker: number): Promise<void> {
+  /** Some of its nodes again, on the disks that they left. */
+  async restart(worker: number, members: readonly number[]): Promise<void> {
     await this.#begin(worker)
-    for (const member of this.membersOf(worker)) await this.#open(member)
+    for (const member of members) await this.#open(member)
   }
 
   /** In order, and again. */

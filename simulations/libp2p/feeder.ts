@@ -27,6 +27,7 @@ export class Feeder {
   readonly #init: FeederInit
   #timer: Timer | undefined
   #load: Load | undefined
+  #lastMs = Number.NEGATIVE_INFINITY
 
   constructor(init: FeederInit) {
     this.#init = init
@@ -51,11 +52,12 @@ export class Feeder {
     const leadMs = Math.min(MOST_LEAD_MS, Math.round(intervalMs * LEAD_SHARE))
     const phaseMs = phaseOf(key, intervalMs) - leadMs
     const nowMs = platform.clock.now()
-    // The first instant of this phase after both.
-    const earliestMs = Math.max(nowMs + 1, fromMs)
+    // The first instant of this phase after all of these; a timer may fire a moment before its time.
+    const earliestMs = Math.max(nowMs + 1, fromMs, this.#lastMs + 1)
     const atMs = Math.ceil((earliestMs - phaseMs) / intervalMs) * intervalMs + phaseMs
     if (toMs !== undefined && atMs >= toMs) return
     this.#timer = platform.timers.set(atMs - nowMs, () => {
+      this.#lastMs = atMs
       this.#take(Math.floor((atMs - fromMs) / intervalMs), atMs)
       this.#plan()
     })

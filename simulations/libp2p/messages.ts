@@ -78,6 +78,11 @@ export interface Findings {
   readonly times: readonly number[]
 }
 
+export interface RootAt {
+  readonly node: number
+  readonly root: string | undefined
+}
+
 /** What a worker tells without being asked. */
 export type Notice =
   | { readonly type: 'taken'; readonly member: number; readonly time: number }
@@ -104,8 +109,8 @@ export interface Orders {
   sealAll(): Promise<void>
   look(): Look
   findings(): Promise<Findings[]>
-  /** Roots of a chain at a size, in hex, by the order of this worker's nodes; undefined where one does not hold as much. */
-  rootsAt(asked: { readonly member: number; readonly size: number }): Promise<(string | undefined)[]>
+  /** Roots of a chain at a size, in hex, on each of this worker's nodes; undefined where one does not hold as much. */
+  rootsAt(asked: { readonly member: number; readonly size: number }): Promise<RootAt[]>
 }
 
 export type OrderName = keyof Orders

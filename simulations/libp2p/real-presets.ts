@@ -1,8 +1,7 @@
 import { WattnessError } from '../../protocol/index.ts'
-import { crashOne } from '../deeds.ts'
-import type { Deed, Scenario } from '../scenario.ts'
+import type { Scenario } from '../scenario.ts'
 import { formatSetting, PRESETS, type SettingName, type Settings } from '../settings.ts'
-import type { RealSimulation } from './real-simulation.ts'
+import { isRealStage, realDeedOf } from './real-deeds.ts'
 
 /** What real time asks for, over what a scenario sets for a day of virtual time: ten minutes, a block a minute. */
 export const REAL_TIMES: Partial<Settings> = {
@@ -12,16 +11,9 @@ export const REAL_TIMES: Partial<Settings> = {
   announceDelayMs: 10_000,
   startUpMs: 0,
   drainMs: 60_000,
-}
-
-/** A deed as it is done to processes and sockets. */
-export type RealDeed = (run: RealSimulation) => Promise<void>
-
-/** What scenarios do that can be done to real processes too; everything else needs virtual time, network or disks. */
-const REAL_DEEDS: ReadonlyMap<Deed, RealDeed> = new Map([[crashOne, (run) => run.crashWorker()]])
-
-export function realDeedOf(deed: Deed): RealDeed | undefined {
-  return REAL_DEEDS.get(deed)
+  meanUpMs: 600_000,
+  meanDownMs: 30_000,
+  restartMs: 2_000,
 }
 
 /** Settings of the virtual network, disk and clock, which a real run cannot follow. */
@@ -43,13 +35,13 @@ export function assertReal(name: string, scenario: Scenario, settings: Settings)
     const message = `scenario ${name} runs on virtual time only: ${what}`
     throw new WattnessError('SCENARIO_VIRTUAL', message, { scenario: name })
   }
-  if (scenario.stage !== undefined) refuse('it changes nodes before they start')
+  if (scenario.stage !== undefined && !isRealStage(scenario.stage)) refuse('it changes nodes before they start')
   for (const { what, deed } of scenario.acts ?? []) {
     if (realDeedOf(deed) === undefined) refuse(`"${what}" cannot be done to real sockets, disks or clocks`)
   }
   for (const setting of VIRTUAL_ONLY) {
     if (settings[setting] === PRESETS[setting]) continue
-    const message = `${formatSetting(setting, settings)} is for --transport virtual: real sockets have what the machine gives them`
+    const message = `${formatSetting(setting, settings)} is for --transport virtual: real sockets have what there is`
     throw new WattnessError('SETTING_VIRTUAL', message, { setting })
   }
 }

@@ -137,7 +137,8 @@ export function realLineOf(run: RealSimulation): string {
   const up = last?.standings.filter((standing) => standing !== undefined).length ?? 0
   if (phase === 'starting' || phase === 'meshing') {
     const begun = run.crew.starts.filter((starts) => starts > 0).length
-    return `${phase}: ${begun} of ${run.crew.names.length} nodes started, ${formatDuration(Math.floor(run.elapsedMs / 1_000) * 1_000)}`
+    const time = formatDuration(Math.floor(run.elapsedMs / 1_000) * 1_000)
+    return `${phase}: ${begun} of ${run.crew.names.length} nodes started, ${time}`
   }
   const filled = Math.round(Math.min(1, runMs / settings.forMs) * WIDTH)
   const bar = `${'#'.repeat(filled)}${'.'.repeat(WIDTH - filled)}`
@@ -151,7 +152,8 @@ export function realTextLines(report: Report): string[] {
   const { raised = [] } = report
   return [
     `  meshed    ${report.meshedSeconds ?? '–'} s after the first of ${report.processes} processes`,
-    `  cost      ${report.usPerDelivery ?? '–'} µs CPU per delivered block; ${report.rssMiBPerNode} MiB per node beside 90 MB per process`,
+    `  cost      ${report.usPerDelivery ?? '–'} µs CPU per delivered block`,
+    `  memory    ${report.rssMiBPerNode} MiB per node beside 90 MB per process`,
     `  drained   ${report.drainedSeconds === undefined ? 'not' : `in ${report.drainedSeconds} s`}`,
     ...raised.map((limit, i) => `  ${i === 0 ? 'raised   ' : '         '} ${limit}`),
   ]

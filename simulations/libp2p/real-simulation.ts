@@ -10,7 +10,7 @@ import { MAX_POINTS, type TimelinePoint } from '../timeline.ts'
 import { Crew, type CrewLook } from './crew.ts'
 import { judge } from './judge.ts'
 import type { Notice } from './messages.ts'
-import { realDeedOf } from './real-presets.ts'
+import { realDeedOf } from './real-deeds.ts'
 
 /** Between two looks at the workers while nodes start and while the run drains, and while it runs. */
 const WATCH_MS = 250
@@ -21,10 +21,6 @@ const MESH_LIMIT_MS = 180_000
 
 /** What waits in spools at the end is sealed by hand: the next round may be an interval away. */
 const SEAL_MS = 5_000
-
-/** A killed worker's nodes stay off for this share of the run, and so long at most. */
-const OFF_SHARE = 0.05
-const MOST_OFF_MS = 30_000
 
 /** Points of its course that a run of the planned length makes. */
 const PLANNED_POINTS = 240
@@ -43,6 +39,8 @@ export class RealSimulation {
   readonly settings: Settings
   readonly crew: Crew
   readonly story: string
+  /** For deeds. */
+  readonly random: SeededRandom
   readonly violations: Violation[] = []
   violationsLeftOut = 0
   readonly notes: Note[] = []
@@ -65,11 +63,9 @@ export class RealSimulation {
   deliveries = 0
   wallMs = 0
   readonly #init: RealInit
-  readonly #random: SeededRandom
   readonly #acknowledged = new Map<number, Set<number>>()
   readonly #accused = new Set<number>()
   readonly #working = new Set<Promise<void>>()
-  #isWorkerDown = false
   #failure: string | undefined
   #beganMs = 0
   #runMs = 0
@@ -78,7 +74,7 @@ export class RealSimulation {
     this.#init = init
     this.settings = init.settings
     this.story = init.scenario.story
-    this.#random = new SeededRandom(`wattness ${init.seed}`).stream('faults')
+    this.random = new SeededRandom(`wattness ${init.seed}`).stream('faults')
     this.crew = new Crew({
       settings: init.settings,
       seed: init.seed,
@@ -104,9 +100,9 @@ export class RealSimulation {
     this.#beganMs = systemPlatform.clock.monotonicMs()
     try {
       await this.#mesh()
-      if (!this.#isOver()) await this.#live()
-      if (!this.#isOver()) await this.#drain()
-      if (!this.#isOver()) await this.#judge()
+      if (!this.isOver()) await this.#live()
+      if (!this.isOver()) await this.#drain()
+      if (!this.isOver()) await this.#judge()
     } catch (error) {
       this.#failure ??= error instanceof Error ? (error.stack ?? error.message) : String(error)
     } finally {
@@ -132,19 +128,20 @@ export class RealSimulation {
     else this.notesLeftOut++
   }
 
-  #isOver(): boolean {
+  isOver(): boolean {
     this.isStopped ||= this.#init.isStopped?.(this) === true
     return this.isStopped || this.#failure !== undefined
   }
 
-  async #pause(ms: number): Promise<void> {
+  /** Shorter where the run ends early. */
+  async pause(ms: number): Promise<void> {
     const { clock, timers } = systemPlatform
-    for (const endMs = clock.monotonicMs() + ms; clock.monotonicMs() < endMs && !this.#isOver(); ) {
+    for (const endMs = clock.monotonicMs() + ms; clock.monotonicMs() < endMs && !this.isOver(); ) {
       await new Promise<void>((resolve) => timers.set(Math.min(WATCH_MS, endMs - clock.monotonicMs()), resolve))
     }
   }
 
-  async #look(): Promise<CrewLook> {
+  async look(): Promise<CrewLook> {
     const look = await this.crew.look()
     this.last = look
     if (this.#runMs > 0) {
@@ -189,10 +186,13 @@ export class RealSimulation {
   }
 
   async #mesh(): Promise<void> {
-    await this.crew.start(() => this.#isOver())
+    const { stage } = this.#init.scenario
+    const off = stage === undefined ? 0 : Math.round(this.crew.names.length * this.settings.offShare)
+    const others = [...this.crew.names.keys()].slice(1)
+    await this.crew.start(new Set(this.random.sample(others, off)), () => this.isOver())
     this.phase = 'meshing'
-    while (!this.#isOver()) {
-      const look = await this.#look()
+    while (!this.isOver()) {
+      const look = await this.look()
       const apart = this.#unmeshed(look)
       if (apart.length === 0) {
         this.meshedMs = this.elapsedMs
@@ -203,18 +203,19 @@ export class RealSimulation {
         const some = apart.slice(0, 5).join(', ')
         throw new Error(`after ${MESH_LIMIT_MS} ms ${apart.length} nodes have too few neighbours: ${some}`)
       }
-      await this.#pause(WATCH_MS)
+      await this.pause(WATCH_MS)
     }
   }
 
   /** Names of those that have too few neighbours, or that none of the first one's neighbours' neighbours leads to. */
   #unmeshed({ standings }: CrewLook): string[] {
     const { names } = this.crew
-    const enough = Math.min(networkLimits.TARGET_LINKS, names.length - 1)
+    const enough = Math.min(networkLimits.TARGET_LINKS, names.filter((_, member) => this.crew.isOn(member)).length - 1)
     const reached = new Set([0])
     for (const member of reached) for (const neighbour of standings[member]?.links ?? []) reached.add(neighbour)
     return names.filter((_, member) => {
       const standing = standings[member]
+      if (!this.crew.isOn(member)) return false
       return standing === undefined || standing.links.length < enough || standing.greeted < enough || !reached.has(member)
     })
   }
@@ -227,10 +228,10 @@ export class RealSimulation {
     await this.crew.feed(fromMs, fromMs + forMs)
     const plan = (this.#init.scenario.acts ?? []).flatMap((act) => timesOf(act, forMs).map((atMs) => ({ atMs, act })))
     plan.sort((a, b) => a.atMs - b.atMs)
-    while (!this.#isOver() && this.runMs < forMs) {
+    while (!this.isOver() && this.runMs < forMs) {
       while ((plan[0]?.atMs ?? Number.POSITIVE_INFINITY) <= this.runMs) this.#do((plan.shift() as (typeof plan)[number]).act)
-      await this.#look()
-      await this.#pause(Math.min(LOOK_MS, forMs - this.runMs, (plan[0]?.atMs ?? Number.POSITIVE_INFINITY) - this.runMs))
+      await this.look()
+      await this.pause(Math.min(LOOK_MS, forMs - this.runMs, (plan[0]?.atMs ?? Number.POSITIVE_INFINITY) - this.runMs))
     }
   }
 
@@ -244,34 +245,13 @@ export class RealSimulation {
     void work.finally(() => this.#working.delete(work))
   }
 
-  /** All nodes of one process lose their power, and start again a while later; one process at a time. */
-  async crashWorker(): Promise<void> {
-    if (this.#isWorkerDown) return
-    this.#isWorkerDown = true
-    const worker = this.#random.below(this.crew.processes)
-    const members = this.crew.membersOf(worker)
-    const before = (await this.#look()).standings
-    await this.crew.kill(worker)
-    this.crashes += members.length
-    this.note(`${members.length} nodes of one process lose their power`, 'deed')
-    await this.#pause(Math.min(MOST_OFF_MS, this.settings.forMs * OFF_SHARE))
-    await this.crew.restart(worker)
-    this.note('they have started again', 'deed')
-    const after = (await this.#look()).standings
-    for (const member of members) {
-      const [was, is] = [before[member]?.final ?? 0, after[member]?.final ?? 0]
-      if (is < was) this.violate('finality', `${this.crew.names[member]} after its start: ${is} blocks are final, ${was} were`)
-    }
-    this.#isWorkerDown = false
-  }
-
   /** Everything is switched on and nothing more is read: now all have to come to agree. */
   async #drain(): Promise<void> {
     this.phase = 'draining'
     await Promise.all(this.#working)
     const beganMs = this.runMs
-    for (let sealMs = Number.NEGATIVE_INFINITY; this.runMs < beganMs + this.settings.drainMs && !this.#isOver(); ) {
-      const look = await this.#look()
+    for (let sealMs = Number.NEGATIVE_INFINITY; this.runMs < beganMs + this.settings.drainMs && !this.isOver(); ) {
+      const look = await this.look()
       if (this.#isQuiet(look)) {
         this.drainedMs = this.runMs - beganMs
         return
@@ -280,7 +260,7 @@ export class RealSimulation {
         sealMs = this.runMs
         await this.crew.sealAll()
       }
-      await this.#pause(WATCH_MS)
+      await this.pause(WATCH_MS)
     }
   }
 

@@ -1,15 +1,23 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { systemPlatform } from '../../node/index.ts'
+import { systemEnvironment, systemPlatform } from '../../node/index.ts'
 import type { Call, FromWorker, Notice, OrderName, Orders, ToWorker } from './messages.ts'
 
 /** A worker that has not gone by itself after this long is killed. */
 const END_MS = 5_000
 
+/** Half of a worker's young generation: larger ones hold memory that nodes need, smaller ones collect too often. */
+const SEMI_SPACE_MIB = 8
+
 export interface WorkerLinkInit {
   readonly onNotice: (notice: Notice) => void
   /** Called where it ended without having been told to. */
   readonly onDeath: (how: string) => void
+}
+
+/** A debugger's port is one process's, and a heap that suits a whole neighbourhood is too large for a share of it. */
+function execArgvOf(own: readonly string[]): string[] {
+  return [...own.filter((option) => !/^--(inspect|max-)/.test(option)), `--max-semi-space-size=${SEMI_SPACE_MIB}`]
 }
 
 /** The main process's end of one worker process. It ends with its parent, whatever happens to that. */
@@ -26,7 +34,9 @@ export class WorkerLink {
       serialization: 'advanced',
       // What a worker writes there is the reason of its death.
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      execArgv: process.execArgv.filter((option) => !option.startsWith('--inspect')),
+      execArgv: execArgvOf(process.execArgv),
+      // As many heaps of the C library as threads hold memory that nobody uses: LevelDB's and sodium's.
+      env: { ...systemEnvironment(), MALLOC_ARENA_MAX: '2' },
     })
     this.#child.on('message', (message: FromWorker) => this.#onMessage(message, init))
     const end = (how: string): void => {

@@ -1,6 +1,6 @@
 import { useNativeHash } from '../../node/index.ts'
 import { parseGenesis, toHex } from '../../protocol/index.ts'
-import type { Findings, Load, Look, Notice, OpenInit, Orders, Sealed, WorkerInit } from './messages.ts'
+import type { Findings, Load, Look, Notice, OpenInit, Orders, RootAt, Sealed, WorkerInit } from './messages.ts'
 import { NodeTally } from './node-tally.ts'
 import { Resident, type ResidentInit } from './resident.ts'
 
@@ -81,11 +81,11 @@ export class Worker implements Orders {
     return all
   }
 
-  async rootsAt({ member, size }: { member: number; size: number }): Promise<(string | undefined)[]> {
+  async rootsAt({ member, size }: { member: number; size: number }): Promise<RootAt[]> {
     const key = [...this.#begun().members.keys()][member] ?? ''
-    const roots: (string | undefined)[] = []
-    for (const resident of this.#residents.values()) {
-      roots.push(await resident.rootAt(Uint8Array.from(Buffer.from(key, 'hex')), size))
+    const roots: RootAt[] = []
+    for (const [node, resident] of this.#residents) {
+      roots.push({ node, root: await resident.rootAt(Uint8Array.from(Buffer.from(key, 'hex')), size) })
     }
     return roots
   }
