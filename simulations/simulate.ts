@@ -7,6 +7,7 @@ import { REAL_TIMES } from './libp2p/real-presets.ts'
 import { realTextLines } from './libp2p/real-report.ts'
 import { loadOf, runReal } from './libp2p/run-real.ts'
 import { builtInHomes, type Home, realHomes } from './loads/homes.ts'
+import { addCompare } from './page/command.ts'
 import { writeReport } from './page/files.ts'
 import { Progress } from './progress.ts'
 import { makeReport, type Report } from './report.ts'
@@ -151,5 +152,6 @@ async function act(run: () => Promise<number>): Promise<void> {
   }
 }
 
+addCompare(program, act)
 addExplore(program, act)
 await program.parseAsync()
