@@ -122,7 +122,8 @@ export function costPicture(report: Report): Markup {
     usPerDelivery === undefined
       ? 'Nothing was delivered.'
       : `${wholeText(usPerDelivery)} microseconds per delivered block over the whole run: ` +
-        `${shortNumber(report.cpuSeconds)} s of processor time for ${wholeText(report.deliveries)} deliveries. This figure alone depends on the machine.`
+        `${shortNumber(report.cpuSeconds)} s of processor time for ` +
+        `${wholeText(report.deliveries)} deliveries. This figure alone depends on the machine.`
   const picture = lineChart({
     ...{ id, title, summary },
     x: virtualTimeAxis(timeline.at(-1)?.atMs ?? 1),

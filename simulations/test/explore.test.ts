@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process'
+import path from 'node:path'
 import { expect } from 'chai'
 import { isWattnessError } from '../../protocol/index.ts'
 import { type Explored, explore } from '../explore/explore.ts'
@@ -150,5 +152,34 @@ describe('explore: runs', function () {
   it('no new run is begun when the time is up', async () => {
     const explored = await explore({ seeds: 1_000, from: 1, draw: { meters: 5 }, limitMs: 0, threads: 1 })
     expect(explored.ran).to.be.below(3)
+  })
+})
+
+describe('npm run simulate -- explore', function () {
+  this.timeout(60_000)
+
+  const SIMULATE = path.resolve(import.meta.dirname, '../simulate.ts')
+  const run = (...words: string[]) => spawnSync(process.execPath, [SIMULATE, 'explore', ...words], { encoding: 'utf8' })
+
+  it('ends with 1 where a rule is broken, and prints the plan; with 0 where none is', () => {
+    const broken = run('--replay', formatPlan({ ...BRIEF, breaks: 'convergence' }))
+    expect([broken.status, broken.stdout]).to.satisfy(
+      ([status, text]: [number, string]) => status === 1 && text.includes('✗ convergence'),
+    )
+    const clean = run('--replay', formatPlan(BRIEF), '--json')
+    expect(clean.status).to.equal(0)
+    expect((JSON.parse(clean.stdout) as { replay: string }).replay).to.include(`explore --replay '${formatPlan(BRIEF)}'`)
+  })
+
+  it('ends with 2 where it was asked for wrongly', () => {
+    for (const words of [
+      ['--replay', 'picnic'],
+      ['--seeds', 'many'],
+      ['--break', 'picnic'],
+    ]) {
+      const { status, stderr } = run(...words)
+      expect(status, words.join(' ')).to.equal(2)
+      expect(stderr).to.match(/^simulate: /)
+    }
   })
 })
