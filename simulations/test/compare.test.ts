@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -102,5 +103,20 @@ describe('compare', function () {
     expect(page).not.to.include('NaN')
     writeComparison(path.join(directory, 'both'), a, b)
     expect(readFileSync(path.join(directory, 'both', 'compare.html'), 'utf8')).to.equal(comparePage(a, b))
+  })
+
+  it('npm run simulate -- compare: prints the table, or JSON; status 2 for what is no report', () => {
+    const simulate = path.resolve(import.meta.dirname, '../simulate.ts')
+    const run = (...words: string[]) => spawnSync(process.execPath, [simulate, 'compare', ...words], { encoding: 'utf8' })
+    const [left, right] = [path.join(directory, 'a'), path.join(directory, 'b', 'report.json')]
+    expect(run(left, right).stdout).to.equal(`${textOfComparison(compareReports(a, b))}\n`)
+    const json = run(left, right, '--json', '--report', path.join(directory, 'typed'))
+    expect(JSON.parse(json.stdout)).to.deep.equal(JSON.parse(JSON.stringify(compareReports(a, b))))
+    expect(readFileSync(path.join(directory, 'typed', 'compare.html'), 'utf8')).to.include('All figures')
+    const wrong = run(left, path.join(directory, 'nowhere'))
+    expect([wrong.status, wrong.stderr.startsWith(`simulate: ${path.join(directory, 'nowhere')} is no report: `)]).to.deep.equal([
+      2,
+      true,
+    ])
   })
 })
