@@ -1,4 +1,5 @@
 import { systemPlatform } from '../node/index.ts'
+import { MAX_NOTES } from './event-log.ts'
 import { loadChecker } from './files.ts'
 import type { Home } from './loads/homes.ts'
 import { isQuiet } from './quiet.ts'
@@ -182,7 +183,14 @@ export class Simulation {
       log.note(`${name} holds proof against the witness ${nameOf(member)}`, 'node'),
     )
     world.on('witnessHalted', ({ name }, { reason }) => log.note(`${name} witnesses no more: ${reason}`, 'node'))
-    world.on('damage', ({ name }, { error }) => log.note(`${name} finds damage: ${error.message}`, 'node'))
+    const told = new Set<string>()
+    world.on('damage', ({ name }, { error }) => {
+      // A disk that stays full refuses thousands of writes: once is news.
+      const text = `the store of ${name}: ${error.message}`
+      if (told.has(text) || told.size >= MAX_NOTES) return log.add(text)
+      told.add(text)
+      log.note(text, 'node')
+    })
     world.on('fault', ({ name }, { peer, fault, detail, isLast }) => {
       const text = `${name} holds against ${nameOf(peer)}: ${fault}, ${detail}`
       if (isLast) log.note(`${text}: it hangs up`, 'node')
