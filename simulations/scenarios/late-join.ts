@@ -6,7 +6,7 @@ const SHARE = 20
 
 export const scenario: Scenario = {
   story:
-    'Some meters are switched on for the first time when most of the run has passed (--for 30d with few meters: after 24 days). ' +
+    'Some meters are switched on for the first time when most of the run has passed (of --for 30d: after 24 days). ' +
     'They fetch everything from their neighbours, call final what is, and seal what they read.',
   settings: { meters: 40, forMs: 12 * 3_600_000 },
   stage: (world) => {
