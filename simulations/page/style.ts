@@ -73,5 +73,6 @@ code{font:.875em ui-monospace,"DejaVu Sans Mono",monospace;overflow-wrap:anywher
 @media (max-width:520px){h1{font-size:1.4rem}.facts{grid-template-columns:1fr 1fr}
 th,td{padding:5px 8px}figure,.facts div{padding:12px}}
 @media print{:root{${LIGHT};--ground:#fff}body{font-size:11pt}.scroll{max-height:none;overflow:visible}.filter{display:none}
+h2,h3,section>p{break-after:avoid}
 figure,.facts div,tr,.violations{break-inside:avoid}.figures{grid-template-columns:1fr 1fr}}
 `
