@@ -228,7 +228,7 @@ export function createParts(init: NodeInit, roster: Roster, book: EpochBook, eve
     askClosings: (epoch) => sync.attestations.askClosings(epoch),
     onDiffering: (index, leaf, sourceHex) => sync.leaves.dispute(index, leaf.size, sourceHex),
     counted: () => ({ membership: membership(), epochs: book.counted }),
-    fetchBranch: (index, from, leaf, preferHex) => sync.branches.fetchBranch(index, from, leaf, preferHex),
+    fetchBranch: (index, from, leaf, taker, preferHex) => sync.branches.fetchBranch(index, from, leaf, taker, preferHex),
     adopt: (branch, told) => door.adopt(branch, told),
     onReplaced: (index, run) => reactions.onReplaced(index, run),
     onContradiction: (evidence) => desk.take(evidence, 'own'),

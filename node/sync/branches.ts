@@ -20,8 +20,14 @@ import { Deadlines } from './deadlines.ts'
 import { BRANCH_IDS, Ids } from './ids.ts'
 import type { Session } from './session.ts'
 
-/** Bytes of one branch, which are in memory until they are stored in one write: some ten thousand blocks. */
-export const MAX_BRANCH_BYTES = 8 * 1_048_576
+/**
+ * Bytes of one branch, all together: an end to what an author of two stories can have this node fetch. They are handed on run
+ * by run, and not kept here.
+ */
+export const MAX_BRANCH_BYTES = 64 * 1_048_576
+
+/** Blocks of one branch: whoever looks at it keeps 40 bytes of each. At one in 15 minutes, seven years. */
+export const MAX_BRANCH_BLOCKS = 262_144
 
 /** Branches that are fetched at a time: with the bound above, the memory of all. */
 export const MAX_BRANCH_FETCHES = 2
@@ -29,8 +35,9 @@ export const MAX_BRANCH_FETCHES = 2
 /** Neighbours that are asked for a branch, one after another. */
 export const MAX_ASKED_FOR_BRANCH = 8
 
-/** For all of them together. */
+/** For all of them together, and as long again for each TIMED_BYTES that have come: a little each time is no progress. */
 export const BRANCH_TIMEOUT_MS = 120_000
+export const TIMED_BYTES = 8 * 1_048_576
 
 /** Requests given up, whose answer may still come. */
 const MAX_LATE = 64
@@ -54,6 +61,12 @@ interface Request {
   readonly answer: (run: Bytes | undefined) => void
 }
 
+/** Takes the runs of one neighbour in their order, each checked and behind the one before. */
+export interface BranchTaker {
+  /** False: no more of them. */
+  readonly take: (run: Bytes) => boolean | Promise<boolean>
+}
+
 /** A branch that is being fetched. */
 interface Wanted {
   readonly index: number
@@ -61,7 +74,7 @@ interface Wanted {
   readonly leaf: Leaf
   /** The held chain as it was where both are still the same. */
   readonly base: ChainState
-  readonly endMs: number
+  endMs: number
 }
 
 /**
@@ -88,63 +101,76 @@ export class Branches {
   }
 
   /**
-   * Runs that lead from height `from`, which this node holds and which both branches have, to exactly the leaf; `preferHex` is
-   * asked first. Undefined where nobody gives them, for now or at all.
+   * Hands on the runs that lead from height `from`, which this node holds and which both branches have, to exactly the leaf;
+   * `preferHex` is asked first. Each neighbour's go to a taker of their own: answers with the one that has all. Undefined where
+   * nobody gives them, for now or at all. Rejects with what a taker throws.
    */
-  async fetchBranch(index: number, from: number, leaf: Leaf, preferHex?: string): Promise<Bytes[] | undefined> {
-    if (this.#stopped || this.#fetches >= MAX_BRANCH_FETCHES || leaf.size <= from) return undefined
+  async fetchBranch<T extends BranchTaker>(
+    index: number,
+    from: number,
+    leaf: Leaf,
+    taker: () => T,
+    preferHex?: string,
+  ): Promise<T | undefined> {
+    if (this.#stopped || this.#fetches >= MAX_BRANCH_FETCHES) return undefined
+    if (leaf.size <= from || leaf.size - from > MAX_BRANCH_BLOCKS) return undefined
     this.#fetches++
     try {
       const member = this.#init.membership().at(index)?.key
       const base = member && (await chainStateAt(this.#init.store, member, from))
       if (member === undefined || base === undefined) return undefined
       const endMs = this.#nowMs() + BRANCH_TIMEOUT_MS
-      return await this.#fetch({ index, member, leaf, base, endMs }, preferHex)
+      return await this.#fetch({ index, member, leaf, base, endMs }, taker, preferHex)
     } finally {
       this.#fetches--
     }
   }
 
-  async #fetch(wanted: Wanted, preferHex: string | undefined): Promise<Bytes[] | undefined> {
+  async #fetch<T extends BranchTaker>(wanted: Wanted, taker: () => T, preferHex: string | undefined): Promise<T | undefined> {
     const { index, leaf } = wanted
     const isHolder = (session: Session): boolean => session.remoteSize(index) >= leaf.size
     const sessions = [...this.#init.sessions()].filter((session) => session.hello !== undefined)
     const rank = (session: Session): number => (session.peerHex === preferHex ? 0 : isHolder(session) ? 1 : 2)
     for (const session of sessions.sort((a, b) => rank(a) - rank(b)).slice(0, MAX_ASKED_FOR_BRANCH)) {
-      const runs = await this.#fetchFrom(session, wanted)
-      if (runs !== undefined) return runs
+      const own = taker()
+      if (await this.#fetchFrom(session, wanted, own)) return own
     }
     return undefined
   }
 
   /** All of it from one neighbour: who gave which part would not be known where the root is wrong. */
-  async #fetchFrom(session: Session, { index, member, leaf, base, endMs }: Wanted): Promise<Bytes[] | undefined> {
-    const { genesis, verify, membership, platform, onFault } = this.#init
-    const runs: Bytes[] = []
+  async #fetchFrom(session: Session, wanted: Wanted, taker: BranchTaker): Promise<boolean> {
+    const { index, member, leaf, base } = wanted
+    const { onFault } = this.#init
     let chain = base
     let bytes = 0
     while (chain.size < leaf.size) {
-      if (this.#stopped || !session.isOpen || this.#nowMs() >= endMs) return undefined
+      if (this.#stopped || !session.isOpen || this.#nowMs() >= wanted.endMs) return false
       const run = await this.#ask(session, index, chain.size, leaf)
-      if (run === undefined) return undefined
+      if (run === undefined) return false
+      if (Math.floor((bytes + run.length) / TIMED_BYTES) > Math.floor(bytes / TIMED_BYTES)) wanted.endMs += BRANCH_TIMEOUT_MS
       bytes += run.length
-      if (bytes > MAX_BRANCH_BYTES) return undefined
+      if (bytes > MAX_BRANCH_BYTES) return false
       if (!isPartOf(run, member, chain.size, leaf.size)) {
         onFault(session, 'unasked', `branch of chain ${index} from ${chain.size} to ${leaf.size} was asked for: another run came`)
-        return undefined
+        return false
       }
-      const context = { genesis, membership: membership(), chain, quarantined: false, nowMs: platform.clock.now(), verify }
-      const result = validateRun(run, context)
-      if (result.verdict !== 'accept') {
-        if (result.verdict === 'reject')
-          onFault(session, 'rejected-run', `${result.code} in a branch of chain ${index}: ${result.message}`)
-        return undefined
-      }
-      runs.push(run)
-      chain = result.state
+      const after = this.#stateAfter(session, index, chain, run)
+      if (after === undefined || !(await taker.take(run))) return false
+      chain = after
     }
-    if (equalBytes(chain.root, leaf.root)) return runs
+    if (equalBytes(chain.root, leaf.root)) return true
     onFault(session, 'bad-proof', `branch of chain ${index}: its ${leaf.size} blocks do not make the root that was asked for`)
+    return false
+  }
+
+  #stateAfter(session: Session, index: number, chain: ChainState, run: Bytes): ChainState | undefined {
+    const { genesis, verify, membership, platform, onFault } = this.#init
+    const context = { genesis, membership: membership(), chain, quarantined: false, nowMs: platform.clock.now(), verify }
+    const result = validateRun(run, context)
+    if (result.verdict === 'accept') return result.state
+    if (result.verdict === 'reject')
+      onFault(session, 'rejected-run', `${result.code} in a branch of chain ${index}: ${result.message}`)
     return undefined
   }
 

@@ -1,5 +1,4 @@
 import {
-  type Block,
   type Bytes,
   blockHash,
   bodyContent,
@@ -9,6 +8,7 @@ import {
   decodeRun,
   type Epochs,
   equalBytes,
+  HASH_BYTES,
   KIND_MEMBERSHIP,
   type Leaf,
   type Membership,
@@ -17,38 +17,64 @@ import {
 /** Sizes between two states that are kept: a root in between is made from at most so many hashes. */
 const STRIDE = 256
 
-/** Another branch of a chain, in memory, from a size on up to which it is the held one. */
+/** What the registrar's chain makes of members and epochs. */
+export interface RegistrarState {
+  readonly membership: Membership
+  readonly epochs: Epochs
+}
+
+/**
+ * Another branch of a chain, from a size on up to which it is the held one. Of its blocks only hashes and what they name are
+ * kept: the blocks of a long one are too many for memory.
+ */
 export class BranchView {
   readonly from: number
-  readonly #blocks: readonly Block[]
-  readonly #hashes: readonly Bytes[]
+  readonly #registrarSizes: number[] = []
+  /** Block hashes, STRIDE in each. */
+  readonly #hashes: Uint8Array[] = []
   /** The tree's edge at `from`, and every STRIDE blocks on. */
   readonly #ranges: CompactRange[]
+  #registrar: RegistrarState | undefined
 
-  /** `runs`: consecutive and checked, the first from the base on. */
-  constructor(base: Pick<ChainState, 'size' | 'range'>, runs: readonly Bytes[]) {
+  /** `registrar`: where this is a branch of the registrar's chain, what that makes up to the base. */
+  constructor(base: Pick<ChainState, 'size' | 'range'>, registrar?: RegistrarState) {
     this.from = base.size
-    this.#blocks = runs.flatMap((run) => decodeRun(run).blocks)
-    this.#hashes = this.#blocks.map(({ headerBytes }) => blockHash(headerBytes))
-    const range = base.range.clone()
-    this.#ranges = [range.clone()]
-    for (let at = 0; at + STRIDE <= this.#hashes.length; at += STRIDE) {
-      range.appendAll(this.#hashes.slice(at, at + STRIDE))
-      this.#ranges.push(range.clone())
-    }
+    this.#ranges = [base.range.clone()]
+    this.#registrar = registrar
   }
 
   get size(): number {
-    return this.from + this.#blocks.length
+    return this.from + this.#registrarSizes.length
+  }
+
+  /** The blocks that follow: checked. */
+  append(run: Bytes): void {
+    for (const { headerBytes, header, body } of decodeRun(run).blocks) {
+      const count = this.#registrarSizes.push(header.registrarSize)
+      const at = (count - 1) % STRIDE
+      if (at === 0) this.#hashes.push(new Uint8Array(STRIDE * HASH_BYTES))
+      this.#hashes.at(-1)?.set(blockHash(headerBytes), at * HASH_BYTES)
+      if (count % STRIDE === 0) this.#ranges.push(this.#rangeAt(count))
+      if (this.#registrar === undefined) continue
+      const operations = header.kind === KIND_MEMBERSHIP ? decodeMembershipBody(bodyContent(body)) : []
+      const { membership } = this.#registrar.membership.apply(operations)
+      this.#registrar = { membership, epochs: this.#registrar.epochs.extended(membership) }
+    }
+  }
+
+  /** After `count` of the blocks, by the nearest state below that is kept. */
+  #rangeAt(count: number): CompactRange {
+    const nearest = Math.min(Math.floor(count / STRIDE), this.#ranges.length - 1)
+    const range = (this.#ranges[nearest] as CompactRange).clone()
+    const hashes = this.#hashes[nearest]
+    for (let at = 0; hashes !== undefined && at < count - nearest * STRIDE; at++)
+      range.append(hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES))
+    return range
   }
 
   /** Root of the first `size` blocks, `from` to all of them. */
   rootAt(size: number): Bytes {
-    const count = size - this.from
-    const nearest = Math.floor(count / STRIDE)
-    const range = (this.#ranges[nearest] as CompactRange).clone()
-    range.appendAll(this.#hashes.slice(nearest * STRIDE, count))
-    return range.root()
+    return this.#rangeAt(size - this.from).root()
   }
 
   /** Whether a leaf that lies above `from` is on this branch. */
@@ -58,17 +84,11 @@ export class BranchView {
 
   /** Registrar size that the last of the first `size` blocks names; `size` lies above `from`. */
   registrarSizeAt(size: number): number {
-    return (this.#blocks[size - 1 - this.from] as Block).header.registrarSize
+    return this.#registrarSizes[size - 1 - this.from] as number
   }
 
-  /** Where this is a branch of the registrar's chain: the epochs that it makes behind the state at `from`. */
-  epochsAfter(membership: Membership, epochs: Epochs): Epochs {
-    let [state, known] = [membership, epochs]
-    for (const { header, body } of this.#blocks) {
-      const operations = header.kind === KIND_MEMBERSHIP ? decodeMembershipBody(bodyContent(body)) : []
-      state = state.apply(operations).membership
-      known = known.extended(state)
-    }
-    return known
+  /** Where this is a branch of the registrar's chain: the epochs that it makes. */
+  get epochs(): Epochs | undefined {
+    return this.#registrar?.epochs
   }
 }

@@ -1,8 +1,8 @@
-import { type Bytes, type Epochs, equalBytes, type Final, type Leaf, type Membership, toHex } from '../../protocol/index.ts'
+import { type Bytes, type Epochs, equalBytes, type Final, type Leaf, peekRun, toHex } from '../../protocol/index.ts'
 import type { Timer, Timers } from '../platform.ts'
 import type { LedgerStore } from '../store/index.ts'
 import { type Branch, chainStateAt, type Outcome, type StoredRun } from '../validate/index.ts'
-import { BranchView } from './branch-view.ts'
+import { BranchView, type RegistrarState } from './branch-view.ts'
 import type { FinalityKeeper } from './finality-keeper.ts'
 import type { OwnChains } from './own-chains.ts'
 
@@ -12,9 +12,41 @@ export const MAX_REVIEWS = 2
 /** Leaves of one chain whose branches are fetched in one go; the others have their turn after the next pause. */
 export const MAX_LEAVES_TRIED = 8
 
+/** Blocks of a branch that are in memory until they are stored in one write: some ten thousand. */
+export const MAX_PIECE_BYTES = 8 * 1_048_576
+
 /** After nothing came of it a chain is looked into again so long after, and after twice the time each time in a row. */
 export const FIRST_PAUSE_MS = 5_000
 export const LONGEST_PAUSE_MS = 300_000
+
+/** Takes one run after another; false: no more of them. */
+interface RunTaker {
+  readonly take: (run: Bytes) => boolean | Promise<boolean>
+}
+
+/** What a branch is, and its runs where they are not too many. */
+class Survey implements RunTaker {
+  readonly view: BranchView
+  #runs: Bytes[] | undefined = []
+  #bytes = 0
+
+  constructor(view: BranchView) {
+    this.view = view
+  }
+
+  take(run: Bytes): boolean {
+    this.view.append(run)
+    this.#bytes += run.length
+    if (this.#bytes > MAX_PIECE_BYTES) this.#runs = undefined
+    this.#runs?.push(run)
+    return true
+  }
+
+  /** All runs, where they end at exactly this size: each has an end that its author vouches for, and cannot be cut. */
+  runsTo(size: number): readonly Bytes[] | undefined {
+    return this.view.size === size ? this.#runs : undefined
+  }
+}
 
 export interface ContestedInit {
   readonly store: LedgerStore
@@ -24,9 +56,15 @@ export interface ContestedInit {
   readonly keeper: Pick<FinalityKeeper, 'candidates' | 'finalOn' | 'final' | 'confirm'>
   readonly epochs: () => Epochs
   /** Of the registrar's chain, what counts: none of it is ever replaced. */
-  readonly counted: () => { readonly membership: Membership; readonly epochs: Epochs }
-  /** Runs that lead from a size to a leaf, checked; undefined where nobody gives them. */
-  readonly fetchBranch: (index: number, from: number, leaf: Leaf, preferHex?: string) => Promise<Bytes[] | undefined>
+  readonly counted: () => RegistrarState
+  /** Hands the runs that lead from a size to a leaf, checked, to a taker for each neighbour; undefined where nobody gives them. */
+  readonly fetchBranch: <T extends RunTaker>(
+    index: number,
+    from: number,
+    leaf: Leaf,
+    taker: () => T,
+    preferHex?: string,
+  ) => Promise<T | undefined>
   /** The door. */
   readonly adopt: (branch: Branch, told: (run: StoredRun) => void) => Promise<Outcome>
   /**
@@ -130,11 +168,64 @@ export class ContestedChains {
   }
 
   async #takeBack(index: number, member: Bytes, preferHex: string | undefined): Promise<boolean> {
-    const { chains, keeper, fetchBranch } = this.#init
-    const fork = chains.size(index)
+    const { chains, keeper } = this.#init
     const final = keeper.final(index) as Final
-    const runs = await fetchBranch(index, fork, final, preferHex)
-    return runs !== undefined && (await this.#adopt(index, { member, fork, final, runs }))
+    const survey = await this.#survey(index, member, chains.size(index), final, preferHex)
+    return survey !== undefined && this.#bring(index, member, survey, final, preferHex)
+  }
+
+  async #survey(
+    index: number,
+    member: Bytes,
+    from: number,
+    leaf: Leaf,
+    preferHex: string | undefined,
+  ): Promise<Survey | undefined> {
+    const { store, counted, fetchBranch } = this.#init
+    // Blocks that this node has lost come back first: there is nothing to hold a branch against.
+    const base = await chainStateAt(store, member, from)
+    if (base === undefined) return undefined
+    const registrar = index === 0 ? counted() : undefined
+    return fetchBranch(index, from, leaf, () => new Survey(new BranchView(base, registrar)), preferHex)
+  }
+
+  /**
+   * Puts the branch in the place of the held one, up to what is final of it. In pieces where it is long: what is held in between
+   * is on the branch that is final, so that a crash there has the rest fetched, and nothing wrong.
+   */
+  async #bring(index: number, member: Bytes, survey: Survey, final: Leaf, preferHex: string | undefined): Promise<boolean> {
+    const { view } = survey
+    const put = (runs: readonly Bytes[]): Promise<boolean> => this.#put(index, member, view, runs)
+    const runs = survey.runsTo(final.size)
+    if (runs !== undefined) return put(runs)
+    const from = await this.#forkOf(index, view)
+    const taker = (): RunTaker => {
+      let piece: Bytes[] = []
+      let bytes = 0
+      return {
+        take: async (run) => {
+          if (bytes + run.length > MAX_PIECE_BYTES) {
+            if (!(await put(piece))) return false
+            piece = []
+            bytes = 0
+          }
+          piece.push(run)
+          bytes += run.length
+          return peekRun(run).end < final.size || put(piece)
+        },
+      }
+    }
+    return (await this.#init.fetchBranch(index, from, final, taker, preferHex)) !== undefined
+  }
+
+  /** Runs of the branch as it was looked at: others are not taken. */
+  async #put(index: number, member: Bytes, view: BranchView, runs: readonly Bytes[]): Promise<boolean> {
+    const { end } = peekRun(runs.at(-1) as Bytes)
+    const fork = await this.#forkOf(index, view)
+    if (fork >= end) return true
+    // What is final here may have moved meanwhile.
+    if (this.#stopped || (this.#settledSize(index) > fork && !this.#hasLost(index, member))) return false
+    return this.#adopt(index, { member, fork, final: { size: end, root: view.rootAt(end) }, runs })
   }
 
   async #adopt(index: number, branch: Branch): Promise<boolean> {
@@ -161,25 +252,14 @@ export class ContestedChains {
 
   /** True where something has become final by the branch that leads to this leaf: so much of it is held now. */
   async #follow(index: number, member: Bytes, leaf: Leaf, preferHex: string | undefined): Promise<boolean> {
-    const { store, keeper, fetchBranch } = this.#init
-    const from = this.#settledSize(index)
-    // Blocks that this node has lost come back first: there is nothing to hold a branch against.
-    const base = await chainStateAt(store, member, from)
-    const runs = base && (await fetchBranch(index, from, leaf, preferHex))
-    if (base === undefined || runs === undefined) return false
-    const branch = new BranchView(base, runs)
-    const fork = await this.#forkOf(index, branch)
-    const final = keeper.finalOn(index, (each) => branch.has(each), this.#epochOf(index, branch))
+    const { keeper } = this.#init
+    const survey = await this.#survey(index, member, this.#settledSize(index), leaf, preferHex)
+    if (survey === undefined) return false
+    const { view } = survey
+    const final = keeper.finalOn(index, (each) => view.has(each), this.#epochOf(view))
     if (final === undefined) return false
-    if (final.size <= fork) {
-      keeper.confirm(index, final)
-      return true
-    }
-    // Each run has an end that its author vouches for: one that goes beyond what is final cannot be cut.
-    const exact = final.size === leaf.size ? runs : await fetchBranch(index, from, final, preferHex)
-    // What is final here may have moved meanwhile.
-    if (exact === undefined || this.#settledSize(index) > fork) return false
-    if (!(await this.#adopt(index, { member, fork, final, runs: exact }))) return false
+    if (final.size > (await this.#forkOf(index, view)) && !(await this.#bring(index, member, survey, final, preferHex)))
+      return false
     keeper.confirm(index, final)
     return true
   }
@@ -194,12 +274,9 @@ export class ContestedChains {
   }
 
   /** Rule W3; for a branch of the registrar's chain by the epochs that it makes itself. */
-  #epochOf(index: number, branch: BranchView): (size: number) => number {
-    const { epochs, counted } = this.#init
-    if (index !== 0) return (size) => epochs().at(branch.registrarSizeAt(size)).number
-    const known = counted()
-    const own = branch.epochsAfter(known.membership, known.epochs)
-    return (size) => own.at(branch.registrarSizeAt(size)).number
+  #epochOf(branch: BranchView): (size: number) => number {
+    const epochs = branch.epochs ?? this.#init.epochs()
+    return (size) => epochs.at(branch.registrarSizeAt(size)).number
   }
 
   /** Size up to which the held chain and the branch are the same. */

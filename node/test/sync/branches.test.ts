@@ -12,7 +12,14 @@ import {
 import { type ChainAuthor, FIRST_SEALED_MS, flipped } from '../../../protocol/test/chain-author.ts'
 import { verifySignature } from '../../signature.ts'
 import { ANSWER_TIMEOUT_MS, WANT_BYTES } from '../../sync/bounds.ts'
-import { BRANCH_TIMEOUT_MS, Branches, MAX_ASKED_FOR_BRANCH, MAX_BRANCH_BYTES, MAX_BRANCH_FETCHES } from '../../sync/branches.ts'
+import {
+  BRANCH_TIMEOUT_MS,
+  Branches,
+  MAX_ASKED_FOR_BRANCH,
+  MAX_BRANCH_BLOCKS,
+  MAX_BRANCH_BYTES,
+  MAX_BRANCH_FETCHES,
+} from '../../sync/branches.ts'
 import { Server } from '../../sync/server.ts'
 import { fakeSession } from './fake-session.ts'
 import { LedgerStand } from './ledger-stand.ts'
@@ -65,6 +72,15 @@ class Stand {
     return session
   }
 
+  /** The runs of who gave all of them. */
+  async fetch(index: number, from: number, leaf: Leaf, preferHex?: string): Promise<Bytes[] | undefined> {
+    const taker = () => {
+      const runs: Bytes[] = []
+      return { runs, take: (run: Bytes) => runs.push(run) > 0 }
+    }
+    return (await this.branches.fetchBranch(index, from, leaf, taker, preferHex))?.runs
+  }
+
   async answer(session: FakeSession, run: Bytes, at = -1): Promise<boolean> {
     const { id, index, from } = asked(session).at(at) as WantBranch
     const isTaken = this.branches.onRun(session, { type: 'run', id, index, from, run })
@@ -97,7 +113,7 @@ describe('branches', () => {
     })
     const session = stand.neighbour('x')
     const [there, leaf] = [fakeSession('y'), leafOf(other, 33)]
-    const found = stand.branches.fetchBranch(1, 3, leaf)
+    const found = stand.fetch(1, 3, leaf)
     await stand.settle()
     for (let i = 0; i < 10 && stand.branches.fetches > 0; i++) {
       const want = { ...(asked(session).at(-1) as WantBranch), maxBlocks: 7 }
@@ -127,7 +143,7 @@ describe('branches', () => {
     const [a, b, c] = [stand.neighbour('a'), stand.neighbour('b', 9), stand.neighbour('c')]
     const stranger = fakeSession('stranger')
     stand.sessions.push(stranger)
-    const found = stand.branches.fetchBranch(1, 4, leafOf(other), c.peerHex)
+    const found = stand.fetch(1, 4, leafOf(other), c.peerHex)
     await stand.settle()
     expect([a, b, c].map((each) => asked(each).length)).to.deep.equal([0, 0, 1])
     expect(stand.branches.onMiss(a, asked(c)[0]?.id as number)).to.equal(true)
@@ -153,7 +169,7 @@ describe('branches', () => {
     const { other, held } = stand
     const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
     const [a, b, c, d, e, f, g] = names.map((name) => stand.neighbour(name)) as [FakeSession, ...FakeSession[]]
-    const found = stand.branches.fetchBranch(1, 4, leafOf(other))
+    const found = stand.fetch(1, 4, leafOf(other))
     await stand.settle()
     await stand.answer(a, flipped(other.run(4, 9), -1))
     // What is held here itself, which is not what was asked for.
@@ -193,7 +209,7 @@ describe('branches', () => {
       [1, 9],
       [2, 1],
     ] as const)
-      expect(await stand.branches.fetchBranch(index, from, leaf)).to.equal(undefined)
+      expect(await stand.fetch(index, from, leaf)).to.equal(undefined)
     expect(session.sent).to.deep.equal([])
   })
 
@@ -201,10 +217,10 @@ describe('branches', () => {
     const stand = await Stand.create()
     for (let i = 0; i < MAX_ASKED_FOR_BRANCH + 4; i++) stand.neighbour(`n${i}`)
     const leaf = leafOf(stand.other)
-    const fetches = Array.from({ length: MAX_BRANCH_FETCHES }, () => stand.branches.fetchBranch(1, 4, leaf))
+    const fetches = Array.from({ length: MAX_BRANCH_FETCHES }, () => stand.fetch(1, 4, leaf))
     await stand.settle()
     expect(stand.branches.fetches).to.equal(MAX_BRANCH_FETCHES)
-    expect(await stand.branches.fetchBranch(1, 4, leaf)).to.equal(undefined)
+    expect(await stand.fetch(1, 4, leaf)).to.equal(undefined)
     for (let ms = 0; ms < BRANCH_TIMEOUT_MS + ANSWER_TIMEOUT_MS; ms += ANSWER_TIMEOUT_MS) {
       await stand.ledger.time.advance(ANSWER_TIMEOUT_MS)
       await stand.settle()
@@ -215,7 +231,7 @@ describe('branches', () => {
     // Who answers a little each time holds on to it no longer.
     const slow = await Stand.create(200)
     const session = slow.neighbour('slow')
-    const found = slow.branches.fetchBranch(1, 4, leafOf(slow.other))
+    const found = slow.fetch(1, 4, leafOf(slow.other))
     for (let at = 4; slow.branches.fetches > 0 && at < 200; at++) {
       await slow.settle()
       await slow.ledger.time.advance(ANSWER_TIMEOUT_MS - 1_000)
@@ -225,25 +241,33 @@ describe('branches', () => {
     expect(asked(session).length).to.be.within(8, 10)
   })
 
-  it('are bounded in bytes, each part and all together', async () => {
+  it('are bounded in bytes, each part and all together, and far above what is stored at once', async () => {
     const stand = await Stand.create()
     const bulk = stand.held.fork(4)
     const events = Array.from({ length: 256 }, () => ({ time: FIRST_SEALED_MS, code: 5, detail: 'x'.repeat(200) }))
-    while (bulk.size < 180) bulk.append({ content: encodeEvents(events), salt: new Uint8Array(16) })
+    const content = encodeEvents(events)
+    while (bulk.size < 180) bulk.append({ content, salt: new Uint8Array(16) })
     const blockBytes = bulk.bytes(10, 11)[0]?.length as number
     const perPart = Math.floor(WANT_BYTES / blockBytes)
-    expect((bulk.size - 4) * blockBytes).to.be.above(MAX_BRANCH_BYTES)
     const session = stand.neighbour('a')
-    const found = stand.branches.fetchBranch(1, 4, leafOf(bulk))
-    await stand.settle()
-    let at = 4
-    for (; stand.branches.fetches > 0 && at < bulk.size; at += perPart)
-      await stand.answer(session, bulk.run(at, Math.min(bulk.size, at + perPart)))
-    expect(await found).to.equal(undefined)
-    expect([(at - 4) * blockBytes, stand.faults]).to.satisfy(
-      ([bytes, faults]: [number, unknown[]]) => bytes > MAX_BRANCH_BYTES - 2 * WANT_BYTES && faults.length === 0,
-    )
-    const more = stand.branches.fetchBranch(1, 4, leafOf(bulk))
+    const fetchAll = async (): Promise<{ found: Promise<Bytes[] | undefined>; bytes: number }> => {
+      const found = stand.fetch(1, 4, leafOf(bulk))
+      await stand.settle()
+      let at = 4
+      for (; stand.branches.fetches > 0 && at < bulk.size; at += perPart)
+        await stand.answer(session, bulk.run(at, Math.min(bulk.size, at + perPart)))
+      return { found, bytes: (at - 4) * blockBytes }
+    }
+    const long = await fetchAll()
+    expect(long.bytes).to.be.above(8 * 1_048_576)
+    expect((await long.found)?.length).to.equal(Math.ceil(176 / perPart))
+    while ((bulk.size - 4) * blockBytes < MAX_BRANCH_BYTES + 4 * WANT_BYTES) bulk.append({ content, salt: new Uint8Array(16) })
+    const tooLong = await fetchAll()
+    expect(await tooLong.found).to.equal(undefined)
+    expect(tooLong.bytes).to.be.within(MAX_BRANCH_BYTES - 2 * WANT_BYTES, MAX_BRANCH_BYTES + 2 * WANT_BYTES)
+    expect(stand.faults).to.deep.equal([])
+    expect(await stand.fetch(1, 4, { ...leafOf(bulk), size: MAX_BRANCH_BLOCKS + 5 })).to.equal(undefined)
+    const more = stand.fetch(1, 4, leafOf(bulk))
     await stand.settle()
     await stand.answer(session, bulk.run(4, 4 + 4 * perPart))
     expect([await more, stand.faults]).to.deep.equal([undefined, [['unasked', session.peerHex]]])
@@ -252,7 +276,7 @@ describe('branches', () => {
   it('are given up with the neighbour that is gone, and all of them at the end', async () => {
     const stand = await Stand.create()
     const [a, b] = [stand.neighbour('a'), stand.neighbour('b')]
-    const found = stand.branches.fetchBranch(1, 4, leafOf(stand.other))
+    const found = stand.fetch(1, 4, leafOf(stand.other))
     await stand.settle()
     a.isOpen = false
     stand.branches.onSessionEnd(a)
@@ -260,6 +284,6 @@ describe('branches', () => {
     expect(asked(b)).to.have.length(1)
     stand.branches.stop()
     expect([await found, stand.ledger.time.pending]).to.deep.equal([undefined, 0])
-    expect(await stand.branches.fetchBranch(1, 4, leafOf(stand.other))).to.equal(undefined)
+    expect(await stand.fetch(1, 4, leafOf(stand.other))).to.equal(undefined)
   })
 })

@@ -48,6 +48,10 @@ export class ContestedStand {
   readonly replaced: { readonly index: number; readonly run: StoredRun }[] = []
   readonly outcomes: Outcome[] = []
   readonly errors: Error[] = []
+  /** In how many runs a branch comes. */
+  parts = 2
+  /** Nobody gives blocks from here on. */
+  stopAt = Number.POSITIVE_INFINITY
   onFetched: () => void | Promise<void> = () => undefined
   counted: { membership: Membership; epochs: Epochs }
   /** As far as they are held. */
@@ -91,7 +95,7 @@ export class ContestedStand {
       keeper: this.keeper,
       epochs: () => this.epochs,
       counted: () => this.counted,
-      fetchBranch: (index, from, leaf, preferHex) => this.#fetch(index, from, leaf, preferHex),
+      fetchBranch: (index, from, leaf, taker, preferHex) => this.#fetch(index, from, leaf, taker, preferHex),
       adopt: async (branch, told) => {
         const outcome = await this.door.adopt(branch, told)
         this.outcomes.push(outcome)
@@ -122,15 +126,26 @@ export class ContestedStand {
     return new ContestedStand(genesis, store)
   }
 
-  async #fetch(index: number, from: number, leaf: Leaf, preferHex?: string): Promise<Bytes[] | undefined> {
+  async #fetch<T extends { readonly take: (run: Bytes) => boolean | Promise<boolean> }>(
+    index: number,
+    from: number,
+    leaf: Leaf,
+    taker: () => T,
+    preferHex?: string,
+  ): Promise<T | undefined> {
     this.fetched.push({ index, from, leaf, ...(preferHex === undefined ? {} : { preferHex }) })
     const author = this.offered.find(
       (each) => each.size >= leaf.size && equalBytes(each.state(leaf.size).root, leaf.root) && this.#isOf(each, index),
     )
     await this.onFetched()
     if (author === undefined) return undefined
-    const middle = Math.floor((from + leaf.size) / 2)
-    return middle > from ? [author.run(from, middle), author.run(middle, leaf.size)] : [author.run(from, leaf.size)]
+    const own = taker()
+    const step = Math.max(1, Math.ceil((leaf.size - from) / this.parts))
+    for (let at = from; at < leaf.size; at += step) {
+      if (at >= this.stopAt) return undefined
+      if (!(await own.take(author.run(at, Math.min(leaf.size, at + step))))) return undefined
+    }
+    return own
   }
 
   #isOf({ signer }: ChainAuthor, index: number): boolean {

@@ -1,9 +1,9 @@
 import { expect } from 'chai'
-import { encodeMembershipBody, KIND_MEMBERSHIP, parseRoles } from '../../../protocol/index.ts'
-import type { ChainAuthor } from '../../../protocol/test/chain-author.ts'
+import { encodeEvents, encodeMembershipBody, KIND_MEMBERSHIP, parseRoles } from '../../../protocol/index.ts'
+import { type ChainAuthor, FIRST_SEALED_MS } from '../../../protocol/test/chain-author.ts'
 import { chainStateAt } from '../../validate/index.ts'
 import { BranchView } from '../../witness/branch-view.ts'
-import { FIRST_PAUSE_MS, LONGEST_PAUSE_MS, MAX_LEAVES_TRIED, MAX_REVIEWS } from '../../witness/contested.ts'
+import { FIRST_PAUSE_MS, LONGEST_PAUSE_MS, MAX_LEAVES_TRIED, MAX_PIECE_BYTES, MAX_REVIEWS } from '../../witness/contested.ts'
 import { ContestedStand, leafOf, METER, REGISTRAR, SELF, WITNESSES } from './contested-stand.ts'
 
 const otherSalt = { salt: new Uint8Array(16) }
@@ -88,9 +88,43 @@ describe('contested chains', () => {
     expect(all.fetched.map(({ from, leaf }) => [from, leaf.size])).to.deep.equal([
       [2, 10],
       [2, 9],
-      [2, 6],
+      [4, 6],
     ])
     expect(all.held(METER)).to.deep.equal(leafOf(other, 6))
+  })
+
+  it('W14: a branch that is too long for one write is stored in pieces, each of the branch that is final', async () => {
+    const all = await ContestedStand.create()
+    const author = all.author(METER).grow(10)
+    await all.hold(author, 0, 10)
+    await all.attest(METER, leafOf(author, 2))
+    const events = Array.from({ length: 256 }, () => ({ time: FIRST_SEALED_MS, code: 5, detail: 'x'.repeat(200) }))
+    const content = encodeEvents(events)
+    const other = author.fork(4)
+    while (other.size < 340) other.append({ content, ...otherSalt })
+    expect(other.bytes(4, 340).reduce((sum, { length }) => sum + length, 0)).to.be.above(2 * MAX_PIECE_BYTES)
+    all.offered.push(other)
+    all.parts = 40
+    await all.quarantine(METER)
+    await all.attest(METER, leafOf(other))
+    // What nobody gives to the end is held as far as it was stored, and gone on with.
+    let fetches = 0
+    all.onFetched = () => {
+      if (++fetches === 2) all.stopAt = 250
+    }
+    await all.review(METER)
+    for (let i = 0; i < 20; i++) await all.settle()
+    const { size } = all.held(METER)
+    expect(size).to.be.within(101, 250)
+    expect(all.keeper.finalSize(METER)).to.equal(2)
+    expect(all.held(METER)).to.deep.equal(leafOf(other, size))
+    all.stopAt = Number.POSITIVE_INFINITY
+    await all.time.advance(FIRST_PAUSE_MS)
+    for (let i = 0; i < 20; i++) await all.settle()
+    expect([all.held(METER), all.keeper.finalSize(METER), all.errors]).to.deep.equal([leafOf(other), 340, []])
+    const pieces = all.replaced.map(({ run }) => run.blocks)
+    expect(pieces.length).to.be.above(2)
+    for (const blocks of pieces) expect(blocks.reduce((sum, { length }) => sum + length, 0)).to.be.at.most(MAX_PIECE_BYTES)
   })
 
   it('W14: a quarantined chain is fetched on along its own branch, and a newcomer begins with nothing', async () => {
@@ -289,7 +323,8 @@ describe('a branch in memory', () => {
     const { all, author } = await stand()
     author.grow(600)
     const base = await chainStateAt(all.store, all.key(METER), 5)
-    const branch = new BranchView(base as NonNullable<typeof base>, [author.run(5, 300), author.run(300, 610)])
+    const branch = new BranchView(base as NonNullable<typeof base>)
+    for (const run of [author.run(5, 300), author.run(300, 610)]) branch.append(run)
     expect([branch.from, branch.size]).to.deep.equal([5, 610])
     for (const size of [5, 6, 260, 261, 262, 517, 610]) expect(branch.rootAt(size)).to.deep.equal(author.state(size).root)
     expect([
