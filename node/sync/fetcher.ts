@@ -14,7 +14,7 @@ import {
 import type { Fault } from './conduct.ts'
 import { Deadlines } from './deadlines.ts'
 import { FETCHER_IDS, Ids } from './ids.ts'
-import { type PauseReason, Pauses } from './pauses.ts'
+import { type PauseReason, Pauses, pauseReasonOf } from './pauses.ts'
 import type { Progress, Request } from './requests.ts'
 import type { Session } from './session.ts'
 
@@ -32,13 +32,6 @@ const HEAD_START_MS = 2_000
 
 /** When there was no room to ask for more, and nothing else wakes the fetcher. */
 const NO_ROOM_RETRY_MS = 250
-
-/** Refusals that say nothing against the neighbour; any other led nowhere. */
-const PAUSE_REASONS: Readonly<Record<string, PauseReason>> = {
-  REGISTRAR_AHEAD: 'registrar',
-  NOT_A_MEMBER: 'registrar',
-  NOT_STORED: 'own',
-}
 
 export interface FetcherInit {
   readonly platform: Platform
@@ -357,9 +350,10 @@ export class Fetcher {
     progress.attempt++
     progress.claimed = 0
     if (progress.request !== undefined) this.#giveUp(progress.request)
+    const { code, data } = outcome
     // A full queue here is no reason to leave the neighbour alone, only to come later.
-    if (outcome.code === 'OVERLOADED') this.#wakeIn(NO_ROOM_RETRY_MS)
-    else this.#pause(session, index, PAUSE_REASONS[outcome.code])
+    if (code === 'OVERLOADED') this.#wakeIn(NO_ROOM_RETRY_MS)
+    else this.#pause(session, index, pauseReasonOf(code, data['cause']))
     this.#init.onRefused(session, outcome, index)
   }
 

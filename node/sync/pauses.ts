@@ -12,12 +12,31 @@ interface Pause {
   readonly reason: PauseReason
 }
 
-/** Why the neighbour is left alone: it led nowhere, the registrar's chain must grow first, or this node could not take more. */
-export type PauseReason = 'nowhere' | 'registrar' | 'own'
+/**
+ * Why the neighbour is left alone: it led nowhere, the registrar's chain must grow first, or this node could not take more; where
+ * its disk refuses, whoever is asked next brings it in vain.
+ */
+export type PauseReason = 'nowhere' | 'registrar' | 'own' | 'disk'
+
+/** Refusals, or their causes, that say nothing against the neighbour; any other led nowhere. */
+const REASONS: Readonly<Record<string, PauseReason>> = {
+  REGISTRAR_AHEAD: 'registrar',
+  NOT_A_MEMBER: 'registrar',
+  NOT_STORED: 'own',
+  DISK_FULL: 'disk',
+  STORE_FAILED: 'disk',
+}
+
+/** By the code of a refusal, and the code of what caused it where something did. */
+export function pauseReasonOf(code: string, cause: unknown): PauseReason | undefined {
+  return REASONS[String(cause)] ?? REASONS[code]
+}
 
 /** Which neighbour is left alone for which chain, and until when. */
 export class Pauses {
   readonly #pauses = new Map<string, Pause>()
+  /** Since the disk refused a write, and took none after it: of all neighbours and chains. */
+  #rest: { readonly untilMs: number; readonly lengthMs: number } | undefined
 
   get size(): number {
     return this.#pauses.size
@@ -27,23 +46,38 @@ export class Pauses {
   begin(peerHex: string, index: number, nowMs: number, reason: PauseReason): number {
     const key = keyOf(peerHex, index)
     const before = this.#pauses.get(key)
-    const isFirst = before === undefined || reason === 'own'
+    const isFirst = before === undefined || reason === 'own' || reason === 'disk'
     const lengthMs = isFirst ? PAUSE_MS : Math.min(LONGEST_PAUSE_MS, before.lengthMs * 2)
     this.#pauses.delete(key)
     if (this.#pauses.size >= MAX_PAUSES) this.#pauses.delete(this.#pauses.keys().next().value as string)
     this.#pauses.set(key, { untilMs: nowMs + lengthMs, lengthMs, reason })
-    return lengthMs
+    if (reason === 'disk') this.#beginRest(nowMs)
+    return Math.max(lengthMs, this.#restLeftMs(nowMs))
+  }
+
+  /** One refusal may be a hiccup, and another neighbour is asked at once; the next ones in a row make the whole node wait. */
+  #beginRest(nowMs: number): void {
+    if (this.#rest === undefined) this.#rest = { untilMs: nowMs, lengthMs: 0 }
+    else if (nowMs >= this.#rest.untilMs) {
+      const lengthMs = Math.min(LONGEST_PAUSE_MS, Math.max(PAUSE_MS, 2 * this.#rest.lengthMs))
+      this.#rest = { untilMs: nowMs + lengthMs, lengthMs }
+    }
+  }
+
+  #restLeftMs(nowMs: number): number {
+    return this.#rest === undefined ? 0 : Math.max(0, this.#rest.untilMs - nowMs)
   }
 
   /** 0 where there is none. */
   leftMs(peerHex: string, index: number, nowMs: number): number {
     if (this.#pauses.size === 0) return 0
     const pause = this.#pauses.get(keyOf(peerHex, index))
-    return pause === undefined ? 0 : Math.max(0, pause.untilMs - nowMs)
+    return Math.max(this.#restLeftMs(nowMs), pause === undefined ? 0 : pause.untilMs - nowMs)
   }
 
-  /** It led somewhere again. */
+  /** It led somewhere again: to the disk. */
   clear(peerHex: string, index: number): void {
+    this.#rest = undefined
     this.#pauses.delete(keyOf(peerHex, index))
   }
 

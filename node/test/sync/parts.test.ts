@@ -4,7 +4,7 @@ import { Announcer, ASK_WAIT_MS } from '../../sync/announcer.ts'
 import { MAX_TOLD } from '../../sync/attestation-exchange.ts'
 import { MAX_QUESTIONS_PER_SECOND } from '../../sync/attestation-questions.ts'
 import { Conduct, FAULT_HALF_LIFE_MS, MAX_CONDUCT_ENTRIES } from '../../sync/conduct.ts'
-import { LONGEST_PAUSE_MS, MAX_PAUSES, Pauses } from '../../sync/pauses.ts'
+import { LONGEST_PAUSE_MS, MAX_PAUSES, Pauses, pauseReasonOf } from '../../sync/pauses.ts'
 import { VirtualTime } from '../harness/virtual-time.ts'
 import { fakeSession } from './fake-session.ts'
 
@@ -64,6 +64,29 @@ describe('pauses', () => {
     pauses.begin('a', 2, 0, 'registrar')
     pauses.registrarGrew()
     expect([pauses.leftMs('a', 1, 0), pauses.leftMs('a', 2, 0)]).to.deep.equal([10_000, 0])
+  })
+
+  it('have their reason in the refusal, or in what caused it', () => {
+    const reasons = ['STORE_CONFLICT', 'STORE_FAILED', 'DISK_FULL'].map((cause) => pauseReasonOf('NOT_STORED', cause))
+    expect([...reasons, pauseReasonOf('FORK', undefined)]).to.deep.equal(['own', 'disk', 'disk', undefined])
+  })
+
+  it('are of everybody where the disk refuses again and again, ever longer up to a bound, until it takes something', () => {
+    const pauses = new Pauses()
+    pauses.begin('a', 1, 0, 'disk')
+    expect([pauses.leftMs('a', 1, 0), pauses.leftMs('b', 1, 0)]).to.deep.equal([10_000, 0])
+    const lengths: number[] = []
+    for (let nowMs = 0, i = 0; i < 7; i++) {
+      pauses.begin('b', 2, nowMs, 'disk')
+      // What was under way fails as well: that is the same trouble.
+      pauses.begin('b', 3, nowMs, 'disk')
+      lengths.push(pauses.leftMs('c', 9, nowMs))
+      nowMs += lengths.at(-1) as number
+    }
+    expect(lengths).to.deep.equal([10_000, 20_000, 40_000, 80_000, 160_000, LONGEST_PAUSE_MS, LONGEST_PAUSE_MS])
+    pauses.begin('b', 2, 2_000_000, 'disk')
+    pauses.clear('a', 1)
+    expect(pauses.leftMs('c', 9, 2_000_000)).to.equal(0)
   })
 
   it('are remembered of a bounded number of pairs', () => {
