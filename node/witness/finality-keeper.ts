@@ -1,4 +1,14 @@
-import { type Bytes, type Epochs, equalBytes, type Final, Finality, type LeafStanding, type Vote } from '../../protocol/index.ts'
+import {
+  type Bytes,
+  type Epochs,
+  equalBytes,
+  type Final,
+  Finality,
+  isWattnessError,
+  type LeafStanding,
+  toHex,
+  type Vote,
+} from '../../protocol/index.ts'
 import type { LedgerStore, StoredAttestation } from '../store/index.ts'
 import type { OwnChains } from './own-chains.ts'
 
@@ -156,6 +166,7 @@ export class FinalityKeeper {
   }
 
   async #write(): Promise<void> {
+    const left: [number, Final][] = []
     // What comes in this turn goes along.
     await Promise.resolve()
     while (this.#changes.size > 0 || this.#kept.length > 0) {
@@ -171,7 +182,14 @@ export class FinalityKeeper {
           kept.map(({ attestation }) => attestation),
         )
       } catch (error) {
-        for (const [index, final] of batch) if (!this.#changes.has(index)) this.#changes.set(index, final)
+        const refused = changes.find(({ member }) => isRefusalOf(error, member))
+        if (refused !== undefined) {
+          // Not of the chain as held at present: it waits, and holds up none of the others.
+          this.#onRefused(refused, batch, kept, error as Error)
+          left.push([refused.index, batch.get(refused.index) as Final])
+          continue
+        }
+        this.#putBack(batch)
         this.#init.onError(error as Error)
         // They may not be to blame for it.
         for (const each of kept) this.#init.store.witness.attestations.put([each.attestation]).then(each.resolve, each.reject)
@@ -180,11 +198,29 @@ export class FinalityKeeper {
       for (const { resolve } of kept) resolve()
       if (changes.length > 0) this.#init.onFinal(changes)
     }
+    this.#putBack(left)
     this.#writing = undefined
+  }
+
+  #onRefused({ index }: FinalChange, batch: ReadonlyMap<number, Final>, kept: readonly Kept[], error: Error): void {
+    this.#putBack([...batch].filter(([each]) => each !== index))
+    this.#kept.unshift(...kept)
+    this.#init.onError(error)
+  }
+
+  /** To be written with the next flush, unless more is final by then. */
+  #putBack(finals: Iterable<readonly [number, Final]>): void {
+    for (const [index, final] of finals) if (!this.#changes.has(index)) this.#changes.set(index, final)
   }
 
   /** Waits for what is being written. */
   async stop(): Promise<void> {
     await this.#writing
   }
+}
+
+/** Whether the store refuses what is to be final of this very chain: nothing was written then. */
+function isRefusalOf(error: unknown, member: Bytes): boolean {
+  const isRefusal = isWattnessError(error, 'FINAL_CONFLICT') || isWattnessError(error, 'FINAL_REVERSED')
+  return isRefusal && error.data['member'] === toHex(member)
 }

@@ -2,11 +2,14 @@ import { expect } from 'chai'
 import {
   type Bytes,
   Epochs,
+  equalBytes,
   formatGenesis,
   initialMembership,
   parseGenesis,
   parseRoles,
+  toHex,
   type Vote,
+  WattnessError,
 } from '../../../protocol/index.ts'
 import type { FinalLeaf, StoredAttestation } from '../../store/index.ts'
 import { type FinalChange, FinalityKeeper } from '../../witness/finality-keeper.ts'
@@ -37,6 +40,7 @@ describe('the keeper of what is final', () => {
   let told: FinalChange[][]
   let errors: string[]
   let refusal: Error | undefined
+  let refuse: (finals: readonly FinalLeaf[]) => void
   let keeper: FinalityKeeper
 
   beforeEach(() => {
@@ -45,12 +49,14 @@ describe('the keeper of what is final', () => {
     told = []
     errors = []
     refusal = undefined
+    refuse = () => undefined
     keeper = new FinalityKeeper({
       store: {
         quarantined: () => false,
         witness: {
           setFinal: async (finals: readonly FinalLeaf[], attestations: readonly StoredAttestation[]) => {
             if (refusal !== undefined) throw refusal
+            refuse(finals)
             writes.push([finals, attestations])
           },
           attestations: { put: async (items: readonly StoredAttestation[]) => void apart.push(...items) },
@@ -116,5 +122,25 @@ describe('the keeper of what is final', () => {
     await keeper.stop()
     expect(writes.map(([finals]) => finals.length)).to.deep.equal([5])
     expect(told).to.have.length(1)
+  })
+
+  it('W13: one chain of which the store refuses what is final holds up none of the others', async () => {
+    const isConflict = (finals: readonly FinalLeaf[]): boolean =>
+      finals.some(({ member }) => equalBytes(member, signerOf('w 1').publicKey))
+    refuse = (finals) => {
+      if (isConflict(finals))
+        throw new WattnessError('FINAL_CONFLICT', 'another branch', { member: toHex(signerOf('w 1').publicKey) })
+    }
+    for (const witness of [1, 2, 3]) await keeper.place(votes(witness, 6))
+    void keeper.keep(attestation(1))
+    keeper.flush()
+    await keeper.stop()
+    expect(told.flat().map(({ index }) => index)).to.deep.equal([0, 1, 3, 4])
+    expect(new Set(errors)).to.deep.equal(new Set(['another branch']))
+    // It is written once nothing is in its way, without being said again.
+    refuse = () => undefined
+    keeper.flush()
+    await keeper.stop()
+    expect(told.flat().map(({ index }) => index)).to.deep.equal([0, 1, 3, 4, 2])
   })
 })
