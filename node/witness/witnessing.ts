@@ -27,6 +27,7 @@ import { Attester } from './attester.ts'
 import { ContestedChains, type ContestedInit } from './contested.ts'
 import { Contradictions } from './contradictions.ts'
 import { CosignDesk } from './cosign.ts'
+import { EpochSeeker } from './epoch-seeker.ts'
 import { type FinalChange, FinalityKeeper } from './finality-keeper.ts'
 import { OwnChains } from './own-chains.ts'
 import { Prover } from './prover.ts'
@@ -87,6 +88,7 @@ export class Witnessing {
   readonly #contradictions: Contradictions
   readonly #contested: ContestedChains
   readonly #attester: Attester
+  readonly #seeker: EpochSeeker
   /** What others ask this witness to sign. */
   readonly cosigning: CosignDesk
   readonly prover: Prover
@@ -104,6 +106,7 @@ export class Witnessing {
       onFinal: (changes) => {
         init.onFinal(changes)
         this.#attester.poke()
+        this.#seeker.look()
       },
       onContested: (index) => this.#contested.review(index),
       onError,
@@ -178,6 +181,8 @@ export class Witnessing {
       onUnresolved: (index, leaf, resolution) => this.#onUnresolved(index, leaf, resolution),
       onError,
     })
+    const { askClosings } = init
+    this.#seeker = new EpochSeeker({ timers, held: epochs, counted: () => init.counted().epochs, askClosings })
     this.cosigning = new CosignDesk({
       store,
       genesis,
@@ -219,6 +224,7 @@ export class Witnessing {
 
   async stop(): Promise<void> {
     this.#desk.stop()
+    this.#seeker.stop()
     this.#contradictions.stop()
     this.#contested.stop()
     this.prover.stop()
@@ -235,6 +241,7 @@ export class Witnessing {
   onTold(peerHex: string): void {
     if (!this.#hasHeard && this.#words.size < MAX_MEMBERS) this.#words.add(peerHex)
     this.#attester.poke()
+    this.#seeker.look()
   }
 
   /** A witness that was restored from an old copy must learn so before it signs (rule W9). */

@@ -64,6 +64,25 @@ describe('finality in trouble', () => {
     await all.time.until(() => counts(changes, [late]), 120_000, 'all changes count')
   }).timeout(120_000)
 
+  it('W8: who is told only the newest attestations asks for the closing ones before them, an observer too', async () => {
+    const changes = 6
+    all = await Neighbourhood.create({ meters: 2, witnesses: 1, genesis: { observers: 'open' }, settings: SETTINGS })
+    await all.start(2)
+    for (let change = 1; change <= changes; change++) {
+      await setRoles('meter-2', change % 2 === 0 ? 'meter' : 'meter,witness')
+      const isEntered = (): boolean => all.get('meter-1').store.witness.record.epoch === change
+      await all.time.until(() => counts(change) && isEntered(), 120_000, `change ${change}`)
+    }
+    for (const { store } of all.nodes) {
+      const epochs = store.witness.attestations.epochs.bind(store.witness.attestations)
+      Object.assign(store.witness.attestations, { epochs: () => epochs().slice(-1) })
+    }
+    const late = await all.add('late')
+    await all.time.wait(late.node.start())
+    await all.link(all.nodes.indexOf(late), 0)
+    await all.time.until(() => counts(changes, [late]), 60_000, 'all changes count')
+  })
+
   it('what was ahead of a clock that was behind is judged again once the clock is right', async () => {
     all = await Neighbourhood.create({ meters: 4, witnesses: 4, genesis: { observers: 'open' }, settings: SETTINGS })
     await all.start(4)
