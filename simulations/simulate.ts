@@ -117,7 +117,7 @@ function textOf(report: Report): string {
   const lines = [
     `${report.scenario}: ${settings.meters} meters, ${settings.witnesses} witnesses, seed ${report.seed}`,
     `  ran       ${formatDuration(Math.round(report.virtualSeconds) * 1_000)} in ${report.wallSeconds} s (${report.speedUp}×)`,
-    `  delivered ${report.deliveries} of ${report.blocks} blocks (${report.deliveriesPerSecond} a second of wall time)`,
+    `  delivered ${report.blocks} blocks, ${report.deliveries} times (${report.deliveriesPerSecond} a second of wall time)`,
     `  delivery  half in ${ms(delivery.p50Ms)}, 95 % in ${ms(delivery.p95Ms)}, all in ${ms(delivery.maxMs)}`,
     `  final     half in ${ms(finality.p50Ms)}, 95 % in ${ms(finality.p95Ms)}, all in ${ms(finality.maxMs)}`,
     `  shares    ${(100 * report.deliveredShare).toFixed(2)} % delivered, ${(100 * report.finalShare).toFixed(2)} % final`,

@@ -57,7 +57,7 @@ export interface ContestedInit {
   readonly epochs: () => Epochs
   /** Of the registrar's chain, what counts: none of it is ever replaced. */
   readonly counted: () => RegistrarState
-  /** Hands the runs that lead from a size to a leaf, checked, to a taker for each neighbour; undefined where nobody gives them. */
+  /** Hands the runs from a size to a leaf, checked, to a taker for each neighbour; undefined where nobody gives them. */
   readonly fetchBranch: <T extends RunTaker>(
     index: number,
     from: number,

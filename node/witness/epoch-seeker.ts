@@ -27,8 +27,8 @@ export class EpochSeeker {
   readonly #init: EpochSeekerInit
   #timer: Timer | undefined
   /** The epoch that the timer is set for, and the one that was last asked for. */
-  #waitingFor = -1
-  #asked = -1
+  #waitingFor: number | undefined
+  #asked: number | undefined
   #stopped = false
 
   constructor(init: EpochSeekerInit) {
@@ -43,7 +43,7 @@ export class EpochSeeker {
     this.#clear()
     if (this.#stopped || held().latest.number <= last) return
     this.#waitingFor = last
-    const waitMs = this.#asked === last ? AGAIN_MS : this.#asked === last - 1 ? NEXT_MS : FIRST_MS
+    const waitMs = this.#asked === last ? AGAIN_MS : this.#asked === undefined || this.#asked < last - 1 ? FIRST_MS : NEXT_MS
     this.#timer = timers.set(waitMs, () => this.#ask(last))
   }
 

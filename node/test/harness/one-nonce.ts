@@ -6,7 +6,7 @@ import { signerOf } from './neighbourhood.ts'
 /** The order of the group of Ed25519's base point (RFC 8032, section 5.1). */
 const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n
 
-/** Signs everything with one nonce: right signatures of which all share their first half, by whoever does not care for the key. */
+/** Signs everything with one nonce: right signatures that share their first half, by whoever does not care for the key. */
 export function signerWithOneNonce(name: string): Signer {
   const { publicKey } = signerOf(name)
   const secret = createHash('sha512')
