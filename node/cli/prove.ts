@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { parseProofFile, splitProofFile, toUtf8, WattnessError } from '../../protocol/index.ts'
 import { askControl, type ProveOrder, type ProveResult } from '../control/index.ts'
-import { unusable, writeNewFile } from '../directory/index.ts'
+import { filesOf, readGenesisFile, unusable, writeNewFile } from '../directory/index.ts'
 import { addCommand, addDir, type Context, type SharedOptions, usage } from './context.ts'
 import { socketOf } from './ledger.ts'
 
@@ -46,6 +46,8 @@ async function prove(context: Context, flags: ProveFlags): Promise<void> {
   }
   const result = await askControl<ProveResult>(socketOf(dir), 'POST', '/prove', order)
   if (result === undefined) {
+    // What is no node's directory at all is said first.
+    await readGenesisFile(filesOf(dir))
     throw new WattnessError('NOT_RUNNING', `no node runs on ${dir}: only a running one can ask the witnesses (wattness run)`, {
       directory: dir,
     })

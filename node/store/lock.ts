@@ -24,8 +24,8 @@ export async function lockDirectory(directory: string): Promise<Lock> {
   const own = await identityOf(process.pid)
   // Made aside and linked into place, so that nobody ever reads half an identity.
   const aside = `${file}.${process.pid}.${++locksTried}`
-  await writeFile(aside, `${own}\n`, { mode: 0o600 })
   try {
+    await writeFile(aside, `${own}\n`, { mode: 0o600 })
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       if (await tryLink(aside, file)) return { release: () => release(file, own) }
       await removeStale(directory, file)

@@ -174,6 +174,16 @@ describe('wattness prove and wattness check', () => {
     expect((await fetch(`${httpAddress}/add-checkpoint`, { method: 'POST', body: 'nonsense' })).status).to.equal(400)
   })
 
+  it('a directory that is none of a node is named, as by any other command', async () => {
+    const away = at.path('away')
+    const words = ['--dir', away, '--member', '0', '--height', '0', '--out', at.path('n.json'), '--json']
+    const [said, status] = [await say(['prove', ...words]), await say(['status', '--dir', away, '--json'])]
+    const [error, expected] = [json(said), json(status)]
+    expect(error).to.deep.equal(expected)
+    expect(said.status).to.equal(status.status)
+    expect(JSON.stringify(error)).to.include(away)
+  })
+
   it('NOT_RUNNING: a stopped node asks nobody', async () => {
     const said = await say([
       'prove',
