@@ -107,6 +107,11 @@ export class Fetcher {
     for (const [index, size] of session.remote.entries()) if (size > (held[index] ?? 0)) this.considerChain(index)
   }
 
+  /** The disk takes what comes, of this node's own or from anywhere. */
+  onStored(): void {
+    if (this.#pauses.endRest()) this.consider()
+  }
+
   /** More of the registrar's chain is held: what was refused for the lack of it is asked for again. */
   registrarGrew(): void {
     this.#pauses.registrarGrew()

@@ -75,9 +75,15 @@ export class Pauses {
     return Math.max(this.#restLeftMs(nowMs), pause === undefined ? 0 : pause.untilMs - nowMs)
   }
 
-  /** It led somewhere again: to the disk. */
-  clear(peerHex: string, index: number): void {
+  /** The disk took something. True where everybody had been left alone for it. */
+  endRest(): boolean {
+    const wasResting = this.#rest !== undefined && this.#rest.lengthMs > 0
     this.#rest = undefined
+    return wasResting
+  }
+
+  /** It led somewhere again. */
+  clear(peerHex: string, index: number): void {
     this.#pauses.delete(keyOf(peerHex, index))
   }
 

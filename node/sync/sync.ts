@@ -224,6 +224,7 @@ export class Sync {
   /** Called after a run was stored, whichever way it came. */
   onStored(run: StoredRun): void {
     this.#server.onStored(run)
+    this.#fetcher.onStored()
     const member = this.view.update(run.member)
     if (member === undefined) return
     if (member.index === 0) this.attestations.onRegistrarGrew()

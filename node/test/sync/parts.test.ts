@@ -85,8 +85,9 @@ describe('pauses', () => {
     }
     expect(lengths).to.deep.equal([10_000, 20_000, 40_000, 80_000, 160_000, LONGEST_PAUSE_MS, LONGEST_PAUSE_MS])
     pauses.begin('b', 2, 2_000_000, 'disk')
-    pauses.clear('a', 1)
+    expect(pauses.endRest()).to.equal(true)
     expect(pauses.leftMs('c', 9, 2_000_000)).to.equal(0)
+    expect(pauses.endRest(), 'nobody is left alone').to.equal(false)
   })
 
   it('are remembered of a bounded number of pairs', () => {
