@@ -50,7 +50,7 @@ export class Host {
         for (const resident of this.#residents) resident.startFeeding()
         return
       case 'report':
-        this.#say({ type: 'report', id: order.id, nodes: this.#residents.map((resident) => resident.report()) })
+        this.#say({ type: 'report', id: order.id, nodes: await Promise.all(this.#residents.map((each) => each.report())) })
         return
       case 'end-sealing':
         await Promise.all(this.#residents.map((resident) => resident.endSealing()))

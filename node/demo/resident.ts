@@ -118,7 +118,9 @@ export class Resident {
     await this.#opened.close()
   }
 
-  report(): NodeReport {
+  async report(): Promise<NodeReport> {
+    // What is told as final is told with how long it took: the last report of a run is the last word on both.
+    await this.#finals.end()
     const { node, store } = this.#opened
     const { frontier } = node.sync.view
     const peers: string[] = []
