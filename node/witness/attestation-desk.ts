@@ -8,6 +8,7 @@ import {
   type Epochs,
   equalBytes,
   type Genesis,
+  initialMembership,
   isClosing,
   type Leaf,
   lackingChains,
@@ -97,6 +98,8 @@ export class AttestationDesk {
   #waiting = new Map<string, Shown[]>()
   /** Those whose leaves were asked for without waiting for blocks. */
   readonly #asked = new WeakSet<SignedAttestation>()
+  /** Members that the genesis names, the registrar among them. */
+  readonly #places: number
   #lookTimer: Timer | undefined
   #askTimer: Timer | undefined
   #stopped = false
@@ -104,6 +107,7 @@ export class AttestationDesk {
   constructor(init: AttestationDeskInit) {
     this.#init = init
     this.#allowance = new WitnessAllowance(init.clock)
+    this.#places = initialMembership(init.genesis).members.length
   }
 
   /** Counts again what was stored before the restart. */
@@ -243,10 +247,14 @@ export class AttestationDesk {
     await contradictions.note(attestation)
   }
 
-  /** What a named leaf says is signed, whatever the others are: by it the registrar's final story is found (rule W14). */
+  /**
+   * What a named leaf says is signed, whatever the others are: by it the registrar's final story is found (rule W14). Only members of
+   * the genesis have the same place in every story.
+   */
   async #placeNamed(shown: Shown): Promise<void> {
     const { epoch, named } = shown.attestation
-    const votes = named.map(({ index, size, root }): Vote => ({ epoch, witness: shown.witness, member: index, size, root }))
+    const known = named.filter(({ index }) => index < this.#places)
+    const votes = known.map(({ index, size, root }): Vote => ({ epoch, witness: shown.witness, member: index, size, root }))
     await this.#init.keeper.place(votes)
     await this.#tellDiffering(shown, votes)
   }
