@@ -248,8 +248,8 @@ export class AttestationDesk {
   }
 
   /**
-   * What a named leaf says is signed, whatever the others are: by it the registrar's final story is found (rule W14). Only members of
-   * the genesis have the same place in every story.
+   * What a named leaf says is signed, whatever the others are: by it the registrar's final story is found (rule W14). Only
+   * members of the genesis have the same place in every story.
    */
   async #placeNamed(shown: Shown): Promise<void> {
     const { epoch, named } = shown.attestation
