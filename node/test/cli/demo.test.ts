@@ -39,7 +39,8 @@ describe('wattness demo', () => {
     const said = await say(['demo', '--interval', '200ms', '--for', '200ms', '--dir', dir])
     expect(said.status, said.err).to.equal(0)
     expect(said.out).to.match(/^3 nodes agree: [\d,]+ blocks, [\d,]+ readings, [\d.]+ s, heads root [0-9a-f]{8}\n/)
-    expect(said.out).to.match(/^final: ([\d,]+) of \1 blocks, .*1 witness: fewer than four tolerate no liar$/m)
+    // On a busy machine nothing may have been sealed in so short a run: then no times stand before the witnesses.
+    expect(said.out).to.match(/^final: ([\d,]+) of \1 blocks[,;] .*1 witness: fewer than four tolerate no liar$/m)
     expect(said.out).to.include(`wattness status --dir ${dir}/observer`)
   })
 
