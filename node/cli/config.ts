@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { isWattnessError, WattnessError } from '../../protocol/index.ts'
-import { checkSource, openSource, type SourceDeps } from '../collect/index.ts'
+import { checkSource, openSource, redactSpec, type SourceDeps } from '../collect/index.ts'
 import { type Resolved, resolveConfig } from '../config/index.ts'
 import { filesOf } from '../directory/index.ts'
 import { addCommand, addDir, type Context, FOUND_WRONG, type SharedOptions } from './context.ts'
@@ -48,7 +48,7 @@ async function checkedConfigOf(io: Io, dir: string): Promise<Resolved> {
       await checkSource(source, sourceDepsOf(io, resolved))
     } catch (error) {
       if (!isWattnessError(error)) throw error
-      faults.push(`${resolved.origins.sources}: ${source}: ${error.message}`)
+      faults.push(`${resolved.origins.sources}: ${redactSpec(source)}: ${error.message}`)
     }
   }
   assertNone(faults)
@@ -78,7 +78,8 @@ async function check(context: Context, options: SharedOptions): Promise<void> {
 }
 
 async function show(context: Context, options: SharedOptions): Promise<void> {
-  const { config, origins } = configOf(context.io, context.dirOf(options))
+  const { config: read, origins } = configOf(context.io, context.dirOf(options))
+  const config = { ...read, sources: read.sources.map(redactSpec) }
   const keys = Object.keys(config) as (keyof typeof config)[]
   const values = keys.map((key) => ({ key, value: JSON.stringify(config[key]), from: origins[key] }))
   const width = (of: 'key' | 'value'): number => Math.max(...values.map((each) => each[of].length))

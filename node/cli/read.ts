@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { FORMATS, writeReadings } from '../collect/index.ts'
-import { addCommand, type Context, FOUND_WRONG, type SharedOptions } from './context.ts'
+import { FORMATS, type SourceFormat, writeReadings } from '../collect/index.ts'
+import { addCommand, type Context, FOUND_WRONG, type SharedOptions, usage } from './context.ts'
 
 /** Told, though nothing that was whole was refused for it. */
 const NOTHING_REFUSED: ReadonlySet<string> = new Set(['P1_CLOCK_INVALID', 'P1_STREAM_MIDWAY'])
@@ -8,27 +8,56 @@ const NOTHING_REFUSED: ReadonlySet<string> = new Set(['P1_CLOCK_INVALID', 'P1_ST
 interface ReadFlags extends SharedOptions {
   readonly format?: string
   readonly map?: string
+  readonly key?: string
+  readonly authKey?: string
+  readonly keyFile?: string
+  readonly list?: boolean
 }
 
 export function registerRead(program: Command, context: Context): void {
   const formats = FORMATS.map(({ name }) => name).join(', ')
   addCommand(
     program,
-    'read <file>',
+    'read [file]',
     'print the readings of a meter file as JSON lines; faults go to standard error',
     'wattness read telegrams.txt.gz --format p1',
   )
     .option('--format <name>', `${formats}; recognised by the first bytes unless given`)
     .option('--map <file>', 'column mapping of a CSV file')
-    .action((file: string, flags: ReadFlags) => read(context, file, flags))
+    .option('--key <hex>', 'key of an encrypted meter; --key-file keeps it out of the list of processes')
+    .option('--auth-key <hex>', 'authentication key, where the meter has one')
+    .option('--key-file <path>', 'file with the key, and the authentication key on a second line; readable by its owner alone')
+    .option('--list', 'print every format, how its sources are written and what is peculiar about it')
+    .action((file: string | undefined, flags: ReadFlags) => {
+      if (flags.list === true) return list(context, flags)
+      if (file === undefined) throw usage('the file to read is missing (or --list)')
+      return read(context, file, flags)
+    })
 }
 
-async function read(context: Context, file: string, { format, map }: ReadFlags): Promise<void> {
+async function list(context: Context, flags: ReadFlags): Promise<void> {
+  const formats = FORMATS.map(({ name, describe, usage: written, quirks }) => ({ name, describe, usage: written, quirks }))
+  await context.print(flags, { formats }, formats.map(paragraph).join('\n\n'))
+}
+
+function paragraph({
+  name,
+  describe,
+  usage: written,
+  quirks,
+}: Pick<SourceFormat, 'name' | 'describe' | 'usage' | 'quirks'>): string {
+  return [`${name}: ${describe}`, ...written.map((spec) => `  ${spec}`), ...quirks.map((quirk) => `  - ${quirk}`)].join('\n')
+}
+
+async function read(context: Context, file: string, { format, map, key, authKey, keyFile }: ReadFlags): Promise<void> {
   const { stdin, stdout, stderr, platform, stopped } = context.io
   const options = {
     signal: stopped,
     ...(format === undefined ? {} : { format }),
     ...(map === undefined ? {} : { map }),
+    ...(key === undefined ? {} : { key }),
+    ...(authKey === undefined ? {} : { authKey }),
+    ...(keyFile === undefined ? {} : { keyFile }),
   }
   const { readings, values, faults, faultsByCode } = await writeReadings(
     file,

@@ -14,6 +14,10 @@ export const csvFormat: SourceFormat = {
   name: 'csv',
   describe: 'interval or register CSV with a column mapping; homes of wide files one by one',
   usage: ['csv:FILE?map=MAPPING.json', 'csv:FILE', 'csv:FILE#HOME'],
+  quirks: [
+    'a file that shows the doubled autumn hour once leaves its second pass missing',
+    'nothing or zero in the hour that spring leaves out is padding and no value',
+  ],
   recognise: (_fileName, firstBytes) => mappingByHeader(firstBytes) !== undefined,
   open,
   check: async (spec, deps) => void (await declaredMapping(spec, deps)),

@@ -34,7 +34,11 @@ export function parseSpec(text: string): SourceSpec {
  * Throws SOURCE_SPEC_MALFORMED, SOURCE_KIND_UNKNOWN, SOURCE_OPTION_INVALID.
  */
 export function openSource(text: string, deps: SourceDeps): MeterSource {
-  const spec = parseSpec(text)
+  return openSpec(parseSpec(text), deps)
+}
+
+/** The same of a spec that was taken apart: options may be added to it that are in no text. */
+export function openSpec(spec: SourceSpec, deps: SourceDeps): MeterSource {
   return formatNamed(spec.kind).open(spec, deps)
 }
 

@@ -16,6 +16,7 @@ export const householdFormat: SourceFormat = {
     'household:SEED?from=2025-06-01',
     'household:SEED?from=2025-06-01&until=2025-07-01&speed=900&interval=15m',
   ],
+  quirks: [],
   recognise: () => false,
   open,
 }

@@ -20,4 +20,5 @@ export type {
   SourceItem,
   SourceSpec,
 } from './source.ts'
+export { redactSpec } from './source-spec.ts'
 export type { TakenItem } from './take-queue.ts'

@@ -31,6 +31,7 @@ export const jsonlFormat: SourceFormat = {
   name: 'jsonl',
   describe: 'one JSON object a line: {"time":"…Z","values":{"1-0:1.8.0":"1234.567 kWh"}}',
   usage: ['jsonl:-', 'jsonl:FILE'],
+  quirks: ['one register a line, as wattness read prints: lines of one time become one reading'],
   recognise: (_fileName, firstBytes) => /^\s*\{[^\n]*"time"\s*:/.test(new TextDecoder().decode(firstBytes)),
   open,
 }

@@ -13,6 +13,12 @@ export const p1Format: SourceFormat = {
   name: 'p1',
   describe: 'DSMR P1 telegrams (also eMUCS, ESMR and Nordic ones), CRC checked',
   usage: ['p1:tcp://HOST:PORT', 'p1:FILE', 'p1:-', 'p1:…?zone=Europe/Budapest'],
+  quirks: [
+    'version 3 prints the gas value on the line behind its object: the two are read as one',
+    'versions 2 and 3 have no CRC: their readings say crc none',
+    'stamps of versions 2 and 3 have no S or W: in the doubled hour they are clock-doubtful',
+    'some meters write group F behind a full stop (1-0:31.7.0.255) or &: taken as *',
+  ],
   recognise,
   open,
 }

@@ -5,8 +5,8 @@ import { formatObis } from '../../protocol/obis.ts'
 import type { Quality, RegisterValue, TimeSource } from '../../protocol/reading.ts'
 import { formatUnit } from '../../protocol/units.ts'
 import { openDataDir, recogniseFile } from './data-dir.ts'
-import { FORMATS, formatNamed, openSource, parseSpec } from './formats.ts'
-import type { FaultItem, ReadingItem, SourceDeps, SourceItem } from './source.ts'
+import { FORMATS, formatNamed, openSpec, parseSpec } from './formats.ts'
+import type { FaultItem, ReadingItem, SourceDeps, SourceItem, SourceSpec } from './source.ts'
 
 /** What `wattness read FILE` prints: each value of each reading as one JSON line. */
 export interface ReadLine {
@@ -22,6 +22,8 @@ export interface ReadLine {
   readonly intervalMs?: number
   /** 'none' for a P1 telegram of a version without checksum. */
   readonly crc?: 'ok' | 'none'
+  /** Of signed readings: 'no-key' where nothing was there to check the signature with. */
+  readonly signature?: 'valid' | 'no-key'
   /** The home, where a file holds several. */
   readonly home?: string
 }
@@ -31,6 +33,10 @@ export interface ReadOptions {
   readonly format?: string
   /** Column mapping file, for CSV. */
   readonly map?: string
+  /** Hexadecimal keys of an encrypted meter, or a file that holds them. They become part of no text. */
+  readonly key?: string
+  readonly authKey?: string
+  readonly keyFile?: string
   readonly signal?: AbortSignal
 }
 
@@ -85,10 +91,19 @@ async function* readItems(
   options: ReadOptions,
 ): AsyncGenerator<{ item: SourceItem; home?: string }> {
   const signal = options.signal ?? new AbortController().signal
-  for (const spec of await specsOf(path, options)) {
-    const { home } = parseSpec(spec)
-    for await (const item of openSource(spec, deps).items(signal)) yield { item, ...(home === undefined ? {} : { home }) }
+  for (const text of await specsOf(path, options)) {
+    const spec = withKeys(parseSpec(text), options)
+    const { home } = spec
+    for await (const item of openSpec(spec, deps).items(signal)) yield { item, ...(home === undefined ? {} : { home }) }
   }
+}
+
+function withKeys(spec: SourceSpec, { key, authKey, keyFile }: ReadOptions): SourceSpec {
+  const options = new Map(spec.options)
+  if (key !== undefined) options.set('key', key)
+  if (authKey !== undefined) options.set('auth', authKey)
+  if (keyFile !== undefined) options.set('key-file', keyFile)
+  return { ...spec, options }
 }
 
 /** The path as sources: one, or one per home. A text that is a source already is taken as it is. */
@@ -123,6 +138,7 @@ export function* readLines(item: ReadingItem, home?: string): Generator<ReadLine
       timeSource,
       ...(intervalMs === 0 ? {} : { intervalMs }),
       ...(item.crc === undefined ? {} : { crc: item.crc }),
+      ...(item.signature === undefined ? {} : { signature: item.signature }),
       ...(home === undefined ? {} : { home }),
     }
   }

@@ -9,14 +9,25 @@ import type { SourceSpec } from './source.ts'
 const SPEC_TEXT = /^([a-z][a-z0-9-]*):(.*)$/s
 const OPTIONS_TAIL = /\?((?:[a-z][A-Za-z-]*=[^&?#]*)(?:&[a-z][A-Za-z-]*=[^&?#]*)*)$/
 
+/** Options whose values nobody may read in a log, and the password of an address. */
+const SECRETS: ReadonlySet<string> = new Set(['key', 'auth', 'password', 'token'])
+const SECRET_OPTION = new RegExp(`([?&](?:${Array.from(SECRETS).join('|')})=)[^&?#]*`, 'g')
+const ADDRESS_PASSWORD = /(:\/\/[^/@:]*:)[^/@]*@/
+const LEFT_OUT = '…'
+
 /** Longer than any path and its options. */
 const MAX_SPEC_LENGTH = 8_192
+
+/** The text of a source with its keys and passwords left out: the only form in which it may be shown or written down. */
+export function redactSpec(text: string): string {
+  return text.replace(SECRET_OPTION, `$1${LEFT_OUT}`).replace(ADDRESS_PASSWORD, `$1${LEFT_OUT}@`)
+}
 
 /** Throws SOURCE_SPEC_MALFORMED; whether the kind exists is asked elsewhere. `withHome`: kinds whose files hold homes. */
 export function parseSourceSpec(text: string, withHome: ReadonlySet<string> = new Set()): SourceSpec {
   const match = text.length <= MAX_SPEC_LENGTH ? SPEC_TEXT.exec(text) : null
   if (match === null) {
-    const found = text.slice(0, 80)
+    const found = redactSpec(text).slice(0, 80)
     throw new WattnessError(
       'SOURCE_SPEC_MALFORMED',
       `source: expected KIND:TARGET such as p1:tcp://HOST:PORT or csv:FILE, found ${JSON.stringify(found)}`,
@@ -42,9 +53,10 @@ export function parseSourceSpec(text: string, withHome: ReadonlySet<string> = ne
     }
   }
   if (target === '' || home === '') {
-    throw new WattnessError('SOURCE_SPEC_MALFORMED', `source ${text}: the part after "${kind}:" names nothing`, { found: text })
+    const found = redactSpec(text)
+    throw new WattnessError('SOURCE_SPEC_MALFORMED', `source ${found}: the part after "${kind}:" names nothing`, { found })
   }
-  return { text, kind, target, options, ...(home !== undefined ? { home } : {}) }
+  return { text: redactSpec(text), kind, target, options, ...(home !== undefined ? { home } : {}) }
 }
 
 /** Throws SOURCE_OPTION_INVALID where the spec has an option that is not among `known`. */
@@ -57,7 +69,7 @@ export function assertOptionsKnown(spec: SourceSpec, known: readonly string[]): 
 }
 
 export function refuseOption(spec: SourceSpec, name: string, expected: string): never {
-  const found = spec.options.get(name) ?? ''
+  const found = SECRETS.has(name) ? LEFT_OUT : (spec.options.get(name) ?? '')
   throw new WattnessError('SOURCE_OPTION_INVALID', `source ${spec.text}: ${name}=${found}: ${expected}`, { option: name, found })
 }
 

@@ -15,6 +15,8 @@ export interface ReadingItem {
   readonly frame?: Uint8Array
   /** Whether the frame's checksum was there and right; absent where the format has none. A wrong one is a fault instead. */
   readonly crc?: 'ok' | 'none'
+  /** Of formats whose readings are signed: checked, or not for want of a key. A wrong signature is a fault instead. */
+  readonly signature?: 'valid' | 'no-key'
   /** Power of ten of each value's unit as the source wrote it (3 for kWh), for people; the register has the plain unit. */
   readonly exponents?: readonly number[]
 }
@@ -42,7 +44,7 @@ export interface EventItem {
 export type SourceItem = ReadingItem | FaultItem | EventItem
 
 export interface MeterSource {
-  /** The text it was opened with, in full: it names the source in logs and on screens. */
+  /** The text it was opened with, keys and passwords left out: it names the source in logs, on screens and in the spool. */
   readonly spec: string
   /** The format's name: the part of the spec before the first colon. */
   readonly kind: string
@@ -69,6 +71,7 @@ export interface SourceDeps {
 
 /** `KIND:TARGET[?name=value&…][#HOME]`, taken apart. */
 export interface SourceSpec {
+  /** As it was written, keys and passwords left out: it goes into messages and names the source. */
   readonly text: string
   readonly kind: string
   readonly target: string
@@ -90,6 +93,8 @@ export interface SourceFormat {
   readonly describe: string
   /** How its specs are written. */
   readonly usage: readonly string[]
+  /** What meters and exports of this kind do otherwise than their standard, and what is done about it; one sentence each. */
+  readonly quirks: readonly string[]
   /** True where a file of this beginning (already decompressed, up to 4 KiB) is one of this format. */
   recognise(fileName: string, firstBytes: Uint8Array): boolean
   /** Throws SOURCE_SPEC_MALFORMED or SOURCE_OPTION_INVALID, and nothing about the input itself before it is read. */
