@@ -10,6 +10,7 @@ import { reportFailure } from './failure.ts'
 import { type Io, write } from './io.ts'
 import { registerJoin } from './join.ts'
 import { registerMember } from './member.ts'
+import { registerMigrate } from './migrate.ts'
 import { registerNetwork } from './network.ts'
 import { registerObserve } from './observe.ts'
 import { registerProve } from './prove.ts'
@@ -32,6 +33,7 @@ const COMMANDS: readonly Register[] = [
   registerBlocks,
   registerVerify,
   registerRepair,
+  registerMigrate,
   registerEvidence,
   registerProve,
   registerCheck,

@@ -12,7 +12,7 @@ import { type Kv, type KvOperation, put } from './kv.ts'
 import { LedgerReads } from './ledger-reads.ts'
 import { bindNetwork } from './network-record.ts'
 import { assertReplaces, cutBlocks, cutTiles, replacementConflict, stump } from './replacement.ts'
-import { migrate } from './schema.ts'
+import { migrate, type SchemaPlan } from './schema.ts'
 import { EVIDENCE_KIND, INVITATION_KIND, LABEL_KIND, SideTable, WITNESS_EVIDENCE_KIND } from './side-records.ts'
 import { readSigned, type SignedRecord, signedAfter, signedOperation } from './signed-record.ts'
 import { Spool, type SpoolLimits } from './spool.ts'
@@ -31,6 +31,8 @@ export interface LedgerStoreInit {
   readonly spool?: Partial<SpoolLimits>
   /** Damage found before the store was opened. */
   readonly damage?: readonly Damage[]
+  /** In place of this program's own, for tests of what a later one will do. */
+  readonly schema?: SchemaPlan
   /** Called once when the store has closed. */
   readonly onClose?: () => Promise<void>
 }
@@ -89,11 +91,11 @@ export class LedgerStore extends LedgerReads {
 
   /**
    * Opens the store in `kv`, migrates it forward, loads every head and checks it. What was damaged is in `damage`: those
-   * chains end at what is vouched for. Throws STORE_NEWER, STORE_OTHER_NETWORK, STORE_DAMAGED.
+   * chains end at what is vouched for. Throws STORE_NEWER, MIGRATION_NEEDED, STORE_OTHER_NETWORK, STORE_DAMAGED.
    */
   static async open(init: LedgerStoreInit): Promise<LedgerStore> {
-    const { kv, networkId } = init
-    await migrate(kv)
+    const { kv, networkId, schema } = init
+    await migrate(kv, schema === undefined ? {} : { plan: schema })
     await bindNetwork(kv, networkId)
     const store = new LedgerStore(init)
     await store.#load()

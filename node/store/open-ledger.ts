@@ -21,7 +21,7 @@ const DAMAGED_STORES_KEPT = 1_000
  * Opens the store of a node's directory: takes the lock, ends a repair that was broken off, looks for damage in LevelDB's
  * logs before LevelDB drops it, opens, migrates and checks. `close` gives the lock back. Throws STORE_LOCKED naming the
  * holder, STORE_DAMAGED where LevelDB cannot open (then `wattness verify` names the file and `wattness repair` mends it),
- * STORE_NEWER, STORE_OTHER_NETWORK, DISK_FULL.
+ * STORE_NEWER, MIGRATION_NEEDED, STORE_OTHER_NETWORK, DISK_FULL.
  */
 export async function openLedger(init: OpenLedgerInit): Promise<LedgerStore> {
   const { directory, level, ...rest } = init
@@ -60,7 +60,7 @@ function explain(error: unknown, directory: string): unknown {
  * A torn end is what every crash leaves. Damage before it is kept for a look, and what it cost shows in the chains. Without
  * a whole manifest nobody can say which files are the store: throws STORE_DAMAGED.
  */
-async function keepDamagedLogs(directory: string): Promise<{ what: string; file: string; offset: number }[]> {
+export async function keepDamagedLogs(directory: string): Promise<{ what: string; file: string; offset: number }[]> {
   const ledger = ledgerDirectory(directory)
   if (!(await exists(ledger))) return []
   const found = (await checkFiles(ledger, 'logs')).faults.filter((fault) => fault.torn !== true)

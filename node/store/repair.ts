@@ -175,13 +175,16 @@ export async function openDamaged(location: string): Promise<Kv> {
   }
 }
 
-/** An older store is brought forward first; one whose version record is lost is taken for what this program writes. */
+/**
+ * An older store is brought forward first, by large steps too, since this is a copy; one whose version record is lost is taken
+ * for what this program writes.
+ */
 export async function migrateDamaged(source: Kv): Promise<void> {
   const version = await readSchemaVersion(source).catch((error: unknown) => {
     if (isWattnessError(error, 'STORE_DAMAGED')) return SCHEMA_VERSION
     throw error
   })
-  if (version !== undefined && version !== SCHEMA_VERSION) await migrate(source)
+  if (version !== undefined && version !== SCHEMA_VERSION) await migrate(source, { large: true })
 }
 
 async function copyRecords(

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -9,46 +10,33 @@ import {
   del,
   type Kv,
   LedgerStore,
+  lockDirectory,
+  type MigrationProgress,
+  migrateLedger,
   openLedger,
   openLevelKv,
   openMemoryKv,
   put,
   SCHEMA_VERSION,
 } from '../../store/index.ts'
-import { allOf, metaKey } from '../../store/keys.ts'
-import { type Migration, migrate, readSchemaVersion, schemaOperation } from '../../store/schema.ts'
+import { metaKey } from '../../store/keys.ts'
+import { migrate, readSchemaVersion, schemaOperation } from '../../store/schema.ts'
 import { memberKey, NETWORK_ID, verifyFake } from './chain-maker.ts'
 import { FailingKv } from './failing-kv.ts'
 import type { StoreFixture } from './fixtures/make-store.ts'
+import { fillOldStore, inventedSchema, movedRecords } from './invented-schema.ts'
+import { MIGRATED_RECORDS } from './migrate-child.ts'
 import { refusalCode, temporaryDirectories } from './temporary-directories.ts'
 
+const CHILD = path.join(import.meta.dirname, 'migrate-child.ts')
 const FIXTURES = path.join(import.meta.dirname, 'fixtures')
-const OLD = Uint8Array.of(0x1e)
-const NEW = Uint8Array.of(0x1f)
-
-/** Two invented steps: the first moves every record under one prefix to another, the second marks that it ran. */
-const MIGRATIONS: readonly Migration[] = [
-  {
-    from: 1,
-    what: 'records move from 1e to 1f',
-    async *steps(kv) {
-      for await (const entries of kv.iterate(allOf(0x1e))) {
-        for (const [key, value] of entries) yield [del(key), put(Uint8Array.of(...NEW, ...key.subarray(1)), value)]
-      }
-    },
-  },
-  {
-    from: 2,
-    what: 'a mark',
-    async *steps() {
-      yield [put(metaKey('mark'), Uint8Array.of(1))]
-    },
-  },
-]
+const RECORDS = 5
+const SMALL = inventedSchema('small', RECORDS)
+const LARGE = inventedSchema('large', RECORDS)
 
 async function inventedOldStore(): Promise<Kv> {
   const kv = await openMemoryKv()
-  await kv.batch([schemaOperation(1), ...[1, 2, 3].map((n) => put(Uint8Array.of(...OLD, n), Uint8Array.of(n)))])
+  await fillOldStore(kv, RECORDS)
   return kv
 }
 
@@ -62,40 +50,65 @@ describe('store schema', () => {
 
   it('migrates an older store forward, step by step, and says which', async () => {
     const kv = await inventedOldStore()
-    const taken = await migrate(kv, MIGRATIONS, 3)
+    const seen: string[] = []
+    const onProgress = ({ what, done, of }: MigrationProgress): void => void seen.push(`${what} ${done}/${of}`)
+    const taken = await migrate(kv, { plan: SMALL, onProgress })
     expect(taken).to.deep.equal(['1 → 2: records move from 1e to 1f', '2 → 3: a mark'])
-    expect(await kv.get(Uint8Array.of(...NEW, 2))).to.deep.equal(Uint8Array.of(2))
-    expect(await kv.get(Uint8Array.of(...OLD, 2))).to.equal(undefined)
+    expect(seen.slice(-2)).to.deep.equal(['records move from 1e to 1f 5/5', 'a mark 1/1'])
+    expect(await movedRecords(kv, RECORDS)).to.equal(RECORDS)
     expect(await readSchemaVersion(kv)).to.equal(3)
-    expect(await migrate(kv, MIGRATIONS, 3)).to.deep.equal([])
+    expect(await kv.get(metaKey('migrating'))).to.equal(undefined)
+    expect(await migrate(kv, { plan: SMALL })).to.deep.equal([])
   })
 
   it('goes on where a migration was broken off, at whatever write', async () => {
-    for (let failAt = 1; failAt <= 6; failAt++) {
-      for (const failure of ['lost', 'stored'] as const) {
-        const kv = new FailingKv(await inventedOldStore(), failAt, failure)
-        expect(await refusalCode(migrate(kv, MIGRATIONS, 3))).to.equal('DISK_FULL')
-        await kv.recover()
-        await migrate(kv, MIGRATIONS, 3)
-        expect(await kv.getMany([1, 2, 3].map((n) => Uint8Array.of(...NEW, n)))).to.deep.equal(
-          [1, 2, 3].map((n) => Uint8Array.of(n)),
-        )
-        expect(await readSchemaVersion(kv)).to.equal(3)
+    for (const plan of [SMALL, LARGE]) {
+      for (let failAt = 1; failAt <= 8; failAt++) {
+        for (const failure of ['lost', 'stored'] as const) {
+          const kv = new FailingKv(await inventedOldStore(), failAt, failure)
+          expect(await refusalCode(migrate(kv, { plan, large: true }))).to.equal('DISK_FULL')
+          await kv.recover()
+          await movedRecords(kv, RECORDS)
+          // What is half changed is nothing for an earlier program.
+          const hasBegun = failAt > 1 || failure === 'stored'
+          const earlier = migrate(kv, { plan: { version: 1, migrations: [] } })
+          expect(await refusalCode(earlier)).to.equal(hasBegun ? 'STORE_NEWER' : 'no error')
+          await migrate(kv, { plan, large: true })
+          expect(await movedRecords(kv, RECORDS)).to.equal(RECORDS)
+          expect(await readSchemaVersion(kv)).to.equal(3)
+        }
       }
     }
+  })
+
+  it('MIGRATION_NEEDED: a large step is refused at open, with nothing written, and names the command', async () => {
+    const kv = await inventedOldStore()
+    const refused = await LedgerStore.open({ kv, networkId: NETWORK_ID, schema: LARGE }).catch((error: unknown) => error)
+    expect(isWattnessError(refused, 'MIGRATION_NEEDED') && refused.message).to.match(/version 1.* to 3 .*`wattness migrate`/)
+    expect(await movedRecords(kv, RECORDS)).to.equal(0)
+    expect(await readSchemaVersion(kv)).to.equal(1)
+    await migrate(kv, { plan: LARGE, large: true })
+    const store = await LedgerStore.open({ kv, networkId: NETWORK_ID, schema: LARGE })
+    expect(store.damage).to.deep.equal([])
+  })
+
+  it('a small step is taken at open', async () => {
+    const kv = await inventedOldStore()
+    await LedgerStore.open({ kv, networkId: NETWORK_ID, schema: SMALL })
+    expect(await movedRecords(kv, RECORDS)).to.equal(RECORDS)
   })
 
   it('STORE_NEWER: a store of a later program, naming both versions', async () => {
     const kv = await openMemoryKv()
     await kv.batch([schemaOperation(7)])
     const refused = await LedgerStore.open({ kv, networkId: NETWORK_ID }).catch((error: unknown) => error)
-    expect(isWattnessError(refused, 'STORE_NEWER') && refused.message).to.match(/version 7.*up to 2/)
+    expect(isWattnessError(refused, 'STORE_NEWER') && refused.message).to.match(/version 7.*up to 3/)
   })
 
   it('STORE_TOO_OLD: a version that no step leads from', async () => {
     const kv = await openMemoryKv()
     await kv.batch([schemaOperation(1)])
-    expect(await refusalCode(migrate(kv, [], 3))).to.equal('STORE_TOO_OLD')
+    expect(await refusalCode(migrate(kv, { plan: { version: 3, migrations: [] } }))).to.equal('STORE_TOO_OLD')
   })
 
   it('STORE_DAMAGED: a store whose version record is gone or does not hold', async () => {
@@ -104,6 +117,64 @@ describe('store schema', () => {
     expect(await refusalCode(migrate(kv))).to.equal('STORE_DAMAGED')
     await kv.batch([del(metaKey('schema'))])
     expect(await refusalCode(migrate(kv))).to.equal('STORE_DAMAGED')
+  })
+})
+
+describe('wattness migrate', () => {
+  const directories = temporaryDirectories()
+  const plan = inventedSchema('large', MIGRATED_RECORDS)
+
+  /** Kills the migration once it has said so many lines; answers with the last of them. */
+  function migrateAndKill(directory: string, lines: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const child = spawn(process.execPath, [CHILD, directory], { stdio: ['ignore', 'pipe', 'inherit'] })
+      let said = ''
+      child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+        said += chunk
+        if (said.split('\n').length > lines) child.kill('SIGKILL')
+      })
+      child.on('error', reject)
+      child.on('close', () => resolve(Number(said.split('\n').at(-2) ?? 0)))
+    })
+  }
+
+  it('goes on behind what was written when it is killed, again and again', async () => {
+    const directory = await directories.make()
+    const ledger = path.join(directory, 'ledger')
+    const kv = await openLevelKv(ledger)
+    await fillOldStore(kv, MIGRATED_RECORDS)
+    await kv.close()
+    let least = 0
+    for (const lines of [1, 7, 20]) {
+      const told = await migrateAndKill(directory, lines)
+      expect(told).to.be.above(least).and.below(MIGRATED_RECORDS)
+      const found = await openLevelKv(ledger)
+      least = await movedRecords(found, MIGRATED_RECORDS)
+      await found.close()
+      expect(least).to.be.at.least(told)
+      const refused = openLedger({ directory, networkId: NETWORK_ID, schema: plan })
+      expect(await refusalCode(refused)).to.equal('MIGRATION_NEEDED')
+    }
+    const seen: number[] = []
+    const report = await migrateLedger({ directory, plan, onProgress: ({ done }) => void seen.push(done) })
+    expect(seen[0]).to.equal(least + 2)
+    expect(report).to.deep.equal({ from: 1, to: 3, steps: ['1 → 2: records move from 1e to 1f', '2 → 3: a mark'] })
+    expect(await migrateLedger({ directory, plan })).to.deep.equal({ from: 3, to: 3, steps: [] })
+    await (await openLedger({ directory, networkId: NETWORK_ID, schema: plan })).close()
+  })
+
+  it('is broken off by its turn, makes no store where there is none, and never runs beside a node', async () => {
+    const directory = await directories.make()
+    expect(await migrateLedger({ directory, plan })).to.deep.equal({ from: null, to: 3, steps: [] })
+    const kv = await openLevelKv(path.join(directory, 'ledger'))
+    await fillOldStore(kv, MIGRATED_RECORDS)
+    await kv.close()
+    const turn = (): Promise<void> => Promise.reject(new Error('stopped'))
+    expect(await refusalCode(migrateLedger({ directory, plan, turn }))).to.equal('Error: stopped')
+    const lock = await lockDirectory(directory)
+    expect(await refusalCode(migrateLedger({ directory, plan }))).to.equal('STORE_LOCKED')
+    await lock.release()
+    expect((await migrateLedger({ directory, plan })).steps.length).to.equal(2)
   })
 })
 
