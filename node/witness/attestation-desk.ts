@@ -100,6 +100,8 @@ export class AttestationDesk {
   readonly #asked = new WeakSet<SignedAttestation>()
   /** Members that the genesis names, the registrar among them. */
   readonly #places: number
+  /** Being stored. Bounded by what each witness may say in the time of a write. */
+  readonly #keeping = new Set<Promise<void>>()
   #lookTimer: Timer | undefined
   #askTimer: Timer | undefined
   #stopped = false
@@ -159,9 +161,9 @@ export class AttestationDesk {
       if (!isOwn && !isFirst && !this.#allowance.take(member.keyHex)) return 'ignore'
       this.#see(id)
       const shown = { attestation, bytes, sourceHex, witness: member.index }
-      const keeping = this.#remember(shown) ? this.#keep(shown) : undefined
+      if (this.#remember(shown)) this.#keepAlongside(this.#keep(shown))
       // Rule W10: one that comes late brings what it brings.
-      await this.#inOneWrite(keeping, this.#evaluate(shown))
+      await this.#evaluate(shown)
       return 'accept'
     } catch (error) {
       const { verdict, code } = verdictOf(error)
@@ -170,9 +172,10 @@ export class AttestationDesk {
     }
   }
 
-  /** What is kept waits for what it makes final, to be written with it. */
-  async #inOneWrite(keeping: Promise<void> | undefined, counting: Promise<void>): Promise<void> {
-    await Promise.all([keeping, counting.finally(() => this.#init.keeper.flush())])
+  /** Others may have it before it is stored here: it is theirs, and a crash leaves it with whoever showed it. */
+  #keepAlongside(keeping: Promise<void>): void {
+    const kept = keeping.catch(this.#init.onError).finally(() => this.#keeping.delete(kept))
+    this.#keeping.add(kept)
   }
 
   #context(): AttestationContext {
@@ -288,11 +291,10 @@ export class AttestationDesk {
       const isOwnStory = registrar !== undefined && (await this.#init.chains.isOn(0, registrar)) === true
       if (isOwnStory) return answer.refuse('leaves that are not those of the attestation')
       // Whoever holds another story of the registrar's has other members: the leaves may be right, and fit no keys known here.
-      return this.#inOneWrite(undefined, this.#placeNamed(shown))
+      return this.#placeNamed(shown)
     }
-    const isNewest = this.#newest.get(nameOf(shown))?.bytes === shown.bytes
-    const keeping = isNewest ? this.#keep(shown, answer.leaves) : undefined
-    await this.#inOneWrite(keeping, this.#place(shown, answer.leaves))
+    if (this.#newest.get(nameOf(shown))?.bytes === shown.bytes) this.#keepAlongside(this.#keep(shown, answer.leaves))
+    await this.#place(shown, answer.leaves)
   }
 
   #wait(shown: Shown): void {
@@ -378,10 +380,12 @@ export class AttestationDesk {
     return leavesMatch(attestation, keys, leaves) ? leaves : undefined
   }
 
-  stop(): void {
+  /** Waits for what is being stored. */
+  async stop(): Promise<void> {
     this.#stopped = true
     for (const timer of [this.#lookTimer, this.#askTimer]) if (timer !== undefined) this.#init.timers.clear(timer)
     this.#waiting.clear()
+    await Promise.all(this.#keeping)
   }
 }
 

@@ -9,6 +9,7 @@ import {
   toHex,
   type Vote,
 } from '../../protocol/index.ts'
+import type { Timer, Timers } from '../platform.ts'
 import type { LedgerStore, StoredAttestation } from '../store/index.ts'
 import type { OwnChains } from './own-chains.ts'
 
@@ -26,9 +27,16 @@ export interface FinalityKeeperInit {
   readonly onContested: (index: number) => void
   /** On the disk by now. */
   readonly onFinal: (changes: readonly FinalChange[]) => void
-  /** What is final could not be written down: it is tried again with the next. */
+  /** What is final could not be written down: it is tried again. */
   readonly onError: (error: Error) => void
+  readonly timers: Timers
 }
+
+/** Witnesses speak at the same moments by the clock: one write takes what has come by then. */
+export const GATHER_MS = 20
+
+/** What could not be written down is tried again after so long, or with the next that comes. */
+export const RETRY_MS = 5_000
 
 interface Kept {
   readonly attestation: StoredAttestation
@@ -44,6 +52,9 @@ export class FinalityKeeper {
   /** Attestations to be stored with what they make final. */
   #kept: Kept[] = []
   #writing: Promise<void> | undefined
+  #release: () => void = () => undefined
+  #retryTimer: Timer | undefined
+  #stopping = false
 
   constructor(init: FinalityKeeperInit) {
     this.#init = init
@@ -155,9 +166,12 @@ export class FinalityKeeper {
     for (const [index, final] of this.#finality.takeBegun()) this.#changes.set(index, final)
   }
 
-  /** Stores an attestation with the next flush; resolves once it is stored. */
+  /** Stores an attestation in one write with what it makes final; resolves once it is stored. */
   keep(attestation: StoredAttestation): Promise<void> {
-    return new Promise((resolve, reject) => void this.#kept.push({ attestation, resolve, reject }))
+    return new Promise((resolve, reject) => {
+      this.#kept.push({ attestation, resolve, reject })
+      this.flush()
+    })
   }
 
   /** Writes what has become final and is not written yet, and what is to be kept; many chains in one write. */
@@ -167,9 +181,8 @@ export class FinalityKeeper {
 
   async #write(): Promise<void> {
     const left: [number, Final][] = []
-    // What comes in this turn goes along.
-    await Promise.resolve()
     while (this.#changes.size > 0 || this.#kept.length > 0) {
+      await this.#gather()
       const batch = this.#changes
       const kept = this.#kept
       this.#changes = new Map()
@@ -193,6 +206,7 @@ export class FinalityKeeper {
         this.#init.onError(error as Error)
         // They may not be to blame for it.
         for (const each of kept) this.#init.store.witness.attestations.put([each.attestation]).then(each.resolve, each.reject)
+        if (changes.length > 0) this.#retry()
         break
       }
       for (const { resolve } of kept) resolve()
@@ -200,6 +214,22 @@ export class FinalityKeeper {
     }
     this.#putBack(left)
     this.#writing = undefined
+  }
+
+  #gather(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#stopping) return resolve()
+      this.#release = resolve
+      this.#init.timers.set(GATHER_MS, resolve)
+    })
+  }
+
+  #retry(): void {
+    if (this.#stopping) return
+    this.#retryTimer ??= this.#init.timers.set(RETRY_MS, () => {
+      this.#retryTimer = undefined
+      this.flush()
+    })
   }
 
   #onRefused({ index }: FinalChange, batch: ReadonlyMap<number, Final>, kept: readonly Kept[], error: Error): void {
@@ -213,8 +243,11 @@ export class FinalityKeeper {
     for (const [index, final] of finals) if (!this.#changes.has(index)) this.#changes.set(index, final)
   }
 
-  /** Waits for what is being written. */
+  /** Writes what has come, at once. */
   async stop(): Promise<void> {
+    this.#stopping = true
+    if (this.#retryTimer !== undefined) this.#init.timers.clear(this.#retryTimer)
+    this.#release()
     await this.#writing
   }
 }

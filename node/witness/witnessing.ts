@@ -110,6 +110,7 @@ export class Witnessing {
       },
       onContested: (index) => this.#contested.review(index),
       onError,
+      timers,
     })
     this.#contested = new ContestedChains({
       store,
@@ -223,7 +224,7 @@ export class Witnessing {
   }
 
   async stop(): Promise<void> {
-    this.#desk.stop()
+    const told = this.#desk.stop()
     this.#seeker.stop()
     this.#contradictions.stop()
     this.#contested.stop()
@@ -231,6 +232,7 @@ export class Witnessing {
     await this.#attester.stop()
     await this.cosigning.stop()
     await this.#keeper.stop()
+    await told
   }
 
   get keeper(): FinalityKeeper {

@@ -86,6 +86,7 @@ export class ContestedStand {
       onContested: () => undefined,
       onFinal: () => undefined,
       onError,
+      timers: { set: (_ms, run) => queueMicrotask(run) as never, clear: () => undefined },
     })
     this.contested = new ContestedChains({
       store,

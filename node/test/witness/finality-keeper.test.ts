@@ -12,8 +12,9 @@ import {
   WattnessError,
 } from '../../../protocol/index.ts'
 import type { FinalLeaf, StoredAttestation } from '../../store/index.ts'
-import { type FinalChange, FinalityKeeper } from '../../witness/finality-keeper.ts'
+import { type FinalChange, FinalityKeeper, GATHER_MS, RETRY_MS } from '../../witness/finality-keeper.ts'
 import { signerOf } from '../harness/neighbourhood.ts'
+import { VirtualTime } from '../harness/virtual-time.ts'
 
 const ROOT: Bytes = new Uint8Array(32).fill(7)
 const HELD = 10
@@ -42,8 +43,10 @@ describe('the keeper of what is final', () => {
   let refusal: Error | undefined
   let refuse: (finals: readonly FinalLeaf[]) => void
   let keeper: FinalityKeeper
+  let time: VirtualTime
 
   beforeEach(() => {
+    time = new VirtualTime()
     writes = []
     apart = []
     told = []
@@ -72,6 +75,7 @@ describe('the keeper of what is final', () => {
       onContested: () => undefined,
       onFinal: (changes) => void told.push([...changes]),
       onError: ({ message }) => void errors.push(message),
+      timers: time.timers,
     })
   })
 
@@ -114,14 +118,48 @@ describe('the keeper of what is final', () => {
     refusal = new Error('another branch is held')
     const keeping = keeper.keep(attestation(3))
     await keeper.place(votes(3, 5))
+    await time.advance(GATHER_MS)
     await keeping
-    await keeper.stop()
     expect([apart.map(({ bytes }) => bytes[0]), errors, told]).to.deep.equal([[3], ['another branch is held'], []])
     refusal = undefined
     await keeper.place(votes(4, 4))
-    await keeper.stop()
+    await time.advance(GATHER_MS)
     expect(writes.map(([finals]) => finals.length)).to.deep.equal([5])
     expect(told).to.have.length(1)
+  })
+
+  it('W13: what could not be written is tried again, whether anything comes or not', async () => {
+    refusal = new Error('EIO')
+    for (const witness of [1, 2, 3]) await keeper.place(votes(witness, 5))
+    await time.advance(GATHER_MS + RETRY_MS + GATHER_MS)
+    expect([errors, told]).to.deep.equal([['EIO', 'EIO'], []])
+    refusal = undefined
+    await time.advance(RETRY_MS + GATHER_MS)
+    expect(told.map((changes) => changes.length)).to.deep.equal([5])
+    expect(time.pending).to.equal(0)
+  })
+
+  it('what comes at the same moment goes into one write, and none waits for more than that', async () => {
+    for (const witness of [1, 2, 3]) {
+      void keeper.keep(attestation(witness))
+      await keeper.place(votes(witness, 5))
+      await time.advance(GATHER_MS / 4)
+    }
+    expect(writes).to.deep.equal([])
+    await time.advance(GATHER_MS / 4)
+    expect(writes.map(([finals, attestations]) => [finals.length, attestations.length])).to.deep.equal([[5, 3]])
+  })
+
+  it('the end waits for no more, and leaves nothing set', async () => {
+    refusal = new Error('EIO')
+    for (const witness of [1, 2, 3]) await keeper.place(votes(witness, 5))
+    await time.advance(GATHER_MS)
+    refusal = undefined
+    void keeper.keep(attestation(4))
+    await keeper.stop()
+    await time.advance(RETRY_MS + GATHER_MS)
+    expect(writes.map(([finals, attestations]) => [finals.length, attestations.length])).to.deep.equal([[5, 1]])
+    expect([told.length, time.pending]).to.deep.equal([1, 0])
   })
 
   it('W13: one chain of which the store refuses what is final holds up none of the others', async () => {
