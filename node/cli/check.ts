@@ -1,19 +1,8 @@
 import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import {
-  checkEvidenceFile,
-  checkProofFile,
-  type EvidenceReport,
-  explainEvidenceFile,
-  explainProof,
-  isEvidenceFile,
-  MAX_PROOF_FILE_BYTES,
-  type Member,
-  type ProofReport,
-  parseTicket,
-  toHex,
-} from '../../protocol/index.ts'
+import { MAX_PROOF_FILE_BYTES, parseTicket } from '../../protocol/index.ts'
+import { checkFile } from '../control/index.ts'
 import { useNativeHash, verifySignature } from '../index.ts'
 import { addCommand, type Context, FOUND_WRONG, type SharedOptions, usage } from './context.ts'
 
@@ -37,19 +26,10 @@ async function check(context: Context, file: string, flags: CheckFlags): Promise
   useNativeHash()
   const ticketGenesis = flags.ticket === undefined ? undefined : parseTicket(flags.ticket).genesis.bytes
   const bytes = await readSome(resolve(file))
-  const verifying = { verify: verifySignature, ticketGenesis }
-  if (isEvidenceFile(Buffer.from(bytes).toString('utf8'))) {
-    const report = checkEvidenceFile(bytes, verifying)
-    return print(context, flags, report, evidenceResult(report), explainEvidenceFile(report))
-  }
-  const report = checkProofFile(bytes, verifying)
-  return print(context, flags, report, proofResult(report), explainProof(report))
-}
-
-async function print(context: Context, flags: CheckFlags, { ok }: { ok: boolean }, result: object, words: string): Promise<void> {
+  const { ok, result, words } = checkFile(bytes, { verify: verifySignature, ticketGenesis })
   if (!ok) context.status = FOUND_WRONG
   const hint = flags.ticket === undefined && ok ? '\nIs it the right network? --ticket makes sure.' : ''
-  await context.print(flags, result, words.trimEnd() + hint)
+  await context.print(flags, result, words + hint)
 }
 
 /** Of a file that is too large, so much that it shows. Throws USAGE for what cannot be read. */
@@ -69,47 +49,5 @@ async function readSome(path: string): Promise<Uint8Array> {
     }
   } catch (error) {
     throw usage(`${path}: cannot be read: ${(error as Error).message}`)
-  }
-}
-
-const iso = (ms: number): string => new Date(ms).toISOString()
-
-function who({ index, keyHex, label }: Member): { readonly index: number; readonly key: string; readonly label: string | null } {
-  return { index, key: keyHex, label: label ?? null }
-}
-
-function proofResult(report: ProofReport): object {
-  if (!report.ok) return { type: 'proof', ...report }
-  const { genesis, member, header, size, root, epoch, cosignatures, existedByS, readings } = report.proven
-  return {
-    type: 'proof',
-    ok: true,
-    network: genesis.name,
-    networkId: toHex(genesis.networkId),
-    member: who(member),
-    height: header.height,
-    sealedAt: iso(header.sealedAt),
-    existedBy: iso(existedByS * 1_000),
-    size,
-    root: toHex(root),
-    epoch: epoch.number,
-    witnesses: epoch.witnesses.length,
-    quorum: epoch.quorum,
-    cosignatures: cosignatures.map(({ witness, timeS }) => ({ ...who(witness), time: iso(timeS * 1_000) })),
-    readings,
-  }
-}
-
-function evidenceResult(report: EvidenceReport): object {
-  if (!report.ok) return { type: 'evidence', ...report }
-  const { genesis, accusation, accused, label } = report.proven
-  return {
-    type: 'evidence',
-    ok: true,
-    network: genesis.name,
-    networkId: toHex(genesis.networkId),
-    kind: accusation.kind,
-    key: toHex(accused),
-    label: label ?? null,
   }
 }

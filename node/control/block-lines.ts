@@ -37,7 +37,12 @@ export interface BlockLine {
   readonly readings?: readonly ReadLine[]
   readonly events?: readonly { readonly time: string; readonly event: string; readonly detail: string }[]
   readonly operations?: readonly OperationLine[]
+  /** Values that are left out, where there are more than were asked for. */
+  readonly omitted?: number
 }
+
+/** A block without what its body says. */
+export type BlockHeadLine = Omit<BlockLine, 'readings' | 'events' | 'operations' | 'omitted'>
 
 export interface OperationLine {
   readonly operation: MembershipOperation['type']
@@ -79,7 +84,18 @@ export async function* readBlockLines(view: LedgerView, query: BlockQuery): Asyn
   }
 }
 
-function blockLine(member: Member, block: StoredBlock, finalSize: number): BlockLine {
+/** `maxValues`: of its readings; a body of the largest size holds 65,536. */
+export function blockLine(
+  member: Member,
+  block: StoredBlock,
+  finalSize: number,
+  maxValues = Number.POSITIVE_INFINITY,
+): BlockLine {
+  const { kind } = block.header
+  return { ...blockHeadLine(member, block, finalSize), ...contentOf(kind, bodyContent(block.body), maxValues) }
+}
+
+export function blockHeadLine(member: Member, block: Omit<StoredBlock, 'body'>, finalSize: number): BlockHeadLine {
   const { header } = block
   return {
     member: member.index,
@@ -94,7 +110,6 @@ function blockLine(member: Member, block: StoredBlock, finalSize: number): Block
     bytes: block.bytes.length,
     signed: block.signed !== undefined,
     final: header.height < finalSize,
-    ...contentOf(header.kind, bodyContent(block.body)),
   }
 }
 
@@ -104,10 +119,8 @@ const KIND_NAMES: ReadonlyMap<number, 'readings' | 'event' | 'membership'> = new
   [KIND_MEMBERSHIP, 'membership'],
 ])
 
-function contentOf(kind: number, content: Uint8Array): Pick<BlockLine, 'readings' | 'events' | 'operations'> {
-  if (kind === KIND_READINGS) {
-    return { readings: decodeReadings(content).readings.flatMap((reading) => [...readLines({ type: 'reading', reading })]) }
-  }
+function contentOf(kind: number, content: Uint8Array, maxValues: number): Omit<BlockLine, keyof BlockHeadLine> {
+  if (kind === KIND_READINGS) return readingsOf(content, maxValues)
   if (kind === KIND_EVENT) {
     return {
       events: decodeEvents(content).map(({ time, code, detail }) => ({ time: iso(time), event: formatEventCode(code), detail })),
@@ -116,6 +129,17 @@ function contentOf(kind: number, content: Uint8Array): Pick<BlockLine, 'readings
   if (kind === KIND_MEMBERSHIP) return { operations: decodeMembershipBody(content).map(operationLine) }
   // Kept, proven and passed on, but of a later version of the protocol.
   return {}
+}
+
+function readingsOf(content: Uint8Array, maxValues: number): Pick<BlockLine, 'readings' | 'omitted'> {
+  const lines: ReadLine[] = []
+  let omitted = 0
+  for (const reading of decodeReadings(content).readings) {
+    const { values } = reading
+    if (lines.length + values.length <= maxValues) lines.push(...readLines({ type: 'reading', reading }))
+    else omitted += values.length
+  }
+  return omitted === 0 ? { readings: lines } : { readings: lines, omitted }
 }
 
 function operationLine(operation: MembershipOperation): OperationLine {

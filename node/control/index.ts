@@ -1,7 +1,18 @@
 /** The room where a running node answers its operator: over a socket in its directory, in the words of the command line. */
-export { type BlockLine, type BlockQuery, blockQueryOf, formatBlockLine, MAX_BLOCK_LIMIT, readBlockLines } from './block-lines.ts'
+export {
+  type BlockHeadLine,
+  type BlockLine,
+  type BlockQuery,
+  blockHeadLine,
+  blockLine,
+  blockQueryOf,
+  formatBlockLine,
+  MAX_BLOCK_LIMIT,
+  readBlockLines,
+} from './block-lines.ts'
 export { askControl, type ControlAnswer, streamControl } from './client.ts'
 export { type EvidenceLine, formatEvidenceLine, readEvidenceLines } from './evidence-lines.ts'
+export { checkFile, type FileCheck } from './file-check.ts'
 export type { FinalityStatus, WitnessLine } from './finality-status.ts'
 export { findMember, nameOf } from './member-name.ts'
 export {
@@ -20,7 +31,9 @@ export { type ControlInit, ControlServer } from './server.ts'
 export {
   type ChainLine,
   type ControlledNode,
+  chainLine,
   describeMembers,
+  describeRunning,
   describeStatus,
   formatStatus,
   type LedgerView,

@@ -55,6 +55,9 @@ export interface ControlledNode extends LedgerView {
   finalOf?(key: Uint8Array): { readonly size: number; readonly root: Uint8Array } | undefined
 }
 
+/** As far as its neighbours go. */
+export type NeighbouredNode = Pick<ControlledNode, 'membership' | 'network' | 'sync' | 'gossipsBlocks' | 'heldBack' | 'refusedBy'>
+
 /** What only a running node knows. */
 export interface RunningNode {
   readonly pid: number
@@ -183,7 +186,7 @@ export async function describeStatus(view: LedgerView, running: RunningNode | nu
   }
 }
 
-function chainLine(store: LedgerStore, member: Member): ChainLine {
+export function chainLine(store: LedgerStore, member: Member): ChainLine {
   const head = store.head(member.key)
   const size = head?.size ?? 0
   const final = store.witness.final(member.key)?.size ?? 0
@@ -206,7 +209,7 @@ function damageText({ what, member, height }: Damage): string {
   return `${what}${whose}`
 }
 
-export function describeRunning(node: ControlledNode, sources: RunningNode['sources']): RunningNode {
+export function describeRunning(node: NeighbouredNode, sources: RunningNode['sources']): RunningNode {
   const agreements = new Map([...node.sync.sessions].map(({ peerHex, agreement }) => [peerHex, agreement]))
   const peers = node.network.links().map(({ key, keyHex, address, direction }) => {
     const name = nameOf(node.membership.member(key) ?? { keyHex })
