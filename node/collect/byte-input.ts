@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { resolve } from 'node:path'
 import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
@@ -56,12 +56,9 @@ export async function* standardInputBytes(deps: SourceDeps, signal: AbortSignal)
 export async function* tcpBytes(host: string, port: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   if (signal.aborted) return
   const where = `tcp://${host}:${port}`
-  const socket = connect({ host, port, keepAlive: true, keepAliveInitialDelay: CONNECT_TIMEOUT_MS })
+  const socket = connectTcp(host, port)
   const stop = (): void => void socket.destroy()
   signal.addEventListener('abort', stop, { once: true })
-  socket.setTimeout(CONNECT_TIMEOUT_MS, () => {
-    if (socket.connecting) socket.destroy(new Error(`no answer in ${CONNECT_TIMEOUT_MS} ms`))
-  })
   try {
     for await (const chunk of socket as AsyncIterable<Uint8Array>) yield chunk
   } catch (error) {
@@ -70,6 +67,15 @@ export async function* tcpBytes(host: string, port: number, signal: AbortSignal)
     signal.removeEventListener('abort', stop)
     socket.destroy()
   }
+}
+
+/** A socket that gives up where nobody answers; the caller destroys it. */
+export function connectTcp(host: string, port: number): Socket {
+  const socket = connect({ host, port, keepAlive: true, keepAliveInitialDelay: CONNECT_TIMEOUT_MS })
+  socket.setTimeout(CONNECT_TIMEOUT_MS, () => {
+    if (socket.connecting) socket.destroy(new Error(`no answer in ${CONNECT_TIMEOUT_MS} ms`))
+  })
+  return socket
 }
 
 /** Looks at the first bytes: two of them say gzip or not. */
@@ -114,7 +120,7 @@ async function* concatenated(
   }
 }
 
-function unreadable(where: string, error: unknown): WattnessError {
+export function unreadable(where: string, error: unknown): WattnessError {
   if (error instanceof WattnessError) return error
   const reason = error instanceof Error ? error.message : String(error)
   return new WattnessError('SOURCE_UNREADABLE', `${where} cannot be read: ${reason}`, { where, reason }, { cause: error })

@@ -1,18 +1,18 @@
-import { type ByteInput, fileBytes, pathOf, standardInputBytes, tcpBytes } from './byte-input.ts'
 import { parseZone } from './local-time.ts'
 import { type P1Frame, P1Framer } from './p1-framer.ts'
 import { readingsOf } from './p1-reading.ts'
 import { parseTelegram } from './p1-telegram.ts'
 import type { P1Zone } from './p1-time.ts'
+import { SERIAL_OPTIONS, serialMode } from './serial-mode.ts'
 import { fault, type MeterSource, type SourceDeps, type SourceFormat, type SourceItem, type SourceSpec } from './source.ts'
 import { assertOptionsKnown, refuseOption } from './source-spec.ts'
-import { tcpAddress } from './tcp-address.ts'
+import { transportOf } from './transport.ts'
 
 /** DSMR, ESMR, eMUCS and mode-D telegrams: the P1 port of meters in the Netherlands, Belgium, Luxembourg, Sweden, Hungary … */
 export const p1Format: SourceFormat = {
   name: 'p1',
   describe: 'DSMR P1 telegrams (also eMUCS, ESMR and Nordic ones), CRC checked',
-  usage: ['p1:tcp://HOST:PORT', 'p1:FILE', 'p1:-', 'p1:…?zone=Europe/Budapest'],
+  usage: ['p1:/dev/ttyUSB0', 'p1:tcp://HOST:PORT', 'p1:FILE', 'p1:-', 'p1:…?zone=Europe/Budapest'],
   quirks: [
     'version 3 prints the gas value on the line behind its object: the two are read as one',
     'versions 2 and 3 have no CRC: their readings say crc none',
@@ -32,24 +32,20 @@ function recognise(_fileName: string, firstBytes: Uint8Array): boolean {
 
 const DEFAULT_ZONE = 'Europe/Amsterdam'
 
+/** From version 4 on; meters of versions 2 and 3 speak `?baud=9600&mode=7E1`. */
+const SERIAL_MODE = serialMode(115_200, '8N1')
+
 function open(spec: SourceSpec, deps: SourceDeps): MeterSource {
-  assertOptionsKnown(spec, ['zone'])
+  assertOptionsKnown(spec, ['zone', ...SERIAL_OPTIONS])
   const zone = p1Zone(spec)
-  const { input, live } = byteInput(spec, deps)
+  const { input, live, present } = transportOf(spec, deps, SERIAL_MODE)
   return {
     spec: spec.text,
     kind: spec.kind,
-    live: live && spec.target !== '-',
+    live,
     intervalData: false,
-    items: (signal) => p1Items(input(signal), { zone, live, now: () => deps.clock.now() }),
+    items: (signal) => p1Items(input(signal), { zone, live: present, now: () => deps.clock.now() }),
   }
-}
-
-function byteInput(spec: SourceSpec, deps: SourceDeps): { input: ByteInput; live: boolean } {
-  if (spec.target === '-') return { input: (signal) => standardInputBytes(deps, signal), live: true }
-  if (!spec.target.startsWith('tcp://')) return { input: (signal) => fileBytes(pathOf(spec.target, deps), signal), live: false }
-  const { host, port } = tcpAddress(spec)
-  return { input: (signal) => tcpBytes(host, port, signal), live: true }
 }
 
 function p1Zone(spec: SourceSpec): P1Zone {

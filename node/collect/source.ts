@@ -1,6 +1,7 @@
 import type { EventName } from '../../protocol/event-body.ts'
 import type { Reading } from '../../protocol/reading.ts'
 import type { Clock, Random, Timers } from '../platform.ts'
+import type { OpenSerial } from './serial-line.ts'
 
 /**
  * What a meter source is. A format is one file that exports a SourceFormat, and one row in formats.ts: nothing else in the
@@ -67,6 +68,8 @@ export interface SourceDeps {
   readonly standardInput?: () => AsyncIterable<Uint8Array>
   /** Where names of files that do not begin at the root are looked for; the working directory unless given. */
   readonly directory?: string
+  /** How serial ports are opened, where not by the system. */
+  readonly openSerial?: OpenSerial
 }
 
 /** `KIND:TARGET[?name=value&…][#HOME]`, taken apart. */
