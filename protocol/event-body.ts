@@ -24,6 +24,11 @@ export const EVENT_CODES = {
   'source-failed': 7,
   'source-back': 8,
   continues: 9,
+  'register-back': 10,
+  'register-jump': 11,
+  'register-overflow': 12,
+  'meter-replaced': 13,
+  'clock-drift': 14,
 } as const
 
 export type EventName = keyof typeof EVENT_CODES
