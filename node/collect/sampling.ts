@@ -128,7 +128,13 @@ export class Sampler {
 function only(item: ReadingItem, kept: readonly boolean[]): ReadingItem {
   const values = item.reading.values.filter((_, index) => kept[index] === true)
   const exponents = item.exponents?.filter((_, index) => kept[index] === true)
-  return { ...item, reading: { ...item.reading, values }, ...(exponents === undefined ? {} : { exponents }) }
+  const marks = item.marks?.filter((_, index) => kept[index] === true)
+  return {
+    ...item,
+    reading: { ...item.reading, values },
+    ...(exponents === undefined ? {} : { exponents }),
+    ...(marks === undefined ? {} : { marks }),
+  }
 }
 
 function asItem(reading: Reading): ReadingItem {

@@ -1,5 +1,5 @@
 import type { EventName } from '../../protocol/event-body.ts'
-import type { Reading } from '../../protocol/reading.ts'
+import type { Obis, Reading } from '../../protocol/reading.ts'
 import type { Clock, Random, Timers } from '../platform.ts'
 import type { OpenSerial } from './serial-line.ts'
 
@@ -18,8 +18,23 @@ export interface ReadingItem {
   readonly crc?: 'ok' | 'none'
   /** Of formats whose readings are signed: checked, or not for want of a key. A wrong signature is a fault instead. */
   readonly signature?: 'valid' | 'no-key'
+  /** What is to be known of single values, in their order; absent where there is nothing. */
+  readonly marks?: readonly (ReadingMark | undefined)[]
+  /** What the frame holds beside numbers: ids, public keys, signatures. */
+  readonly octets?: readonly NamedOctets[]
   /** Power of ten of each value's unit as the source wrote it (3 for kWh), for people; the register has the plain unit. */
   readonly exponents?: readonly number[]
+}
+
+/**
+ * `coarse`: the meter shows whole kilowatt-hours until its PIN is entered; `sign-assumed`: meters of this make are known to send the
+ * value without its sign bit; `unit-missing`: the meter printed none where one belongs.
+ */
+export type ReadingMark = 'coarse' | 'sign-assumed' | 'unit-missing'
+
+export interface NamedOctets {
+  readonly obis: Obis
+  readonly octets: Uint8Array
 }
 
 /** Something in the input that was refused. The source goes on behind it. */
