@@ -5,6 +5,7 @@ export { Collector, type CollectorInit, type SourceEvent, type SourceFault, type
 export { type CsvMapping, CsvMappingSchema } from './csv-mapping.ts'
 export { type DataDir, openDataDir, type SkippedFile } from './data-dir.ts'
 export { checkSource, FORMATS, openSource, parseSpec } from './formats.ts'
+export { type GreenButtonExport, greenButtonFeed } from './green-button-writer.ts'
 export { type HouseholdOptions, householdReading, householdReadings } from './household.ts'
 export { type ReadCounts, type ReadLine, type ReadOptions, readFile, readLines, writeReadings } from './read.ts'
 export { Replay, type Stretch } from './replay.ts'

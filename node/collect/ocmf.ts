@@ -10,8 +10,8 @@ import { assertOptionsKnown } from './source-spec.ts'
  * OCMF: signed readings of charging stations, as the S.A.F.E. transparency software reads and writes them.
  *
  * Quirks: the attribute `encoding` is often missing or wrong, so the content decides; values are numbers or padded text; channel
- * and tariff may be letters; brainpool curves go by two names; a key is DER or a bare point, with blanks in it. The signature covers
- * the payload as sent: nothing is re-written before it is checked. The whole record is the reading's frame.
+ * and tariff may be letters; brainpool curves go by two names; a key is DER or a bare point, with blanks in it. The signature
+ * covers the payload as sent: nothing is re-written before it is checked. The whole record is the reading's frame.
  */
 export const ocmfFormat: SourceFormat = {
   name: 'ocmf',

@@ -1,0 +1,166 @@
+import { createHash } from 'node:crypto'
+import { formatObis } from '../../protocol/obis.ts'
+import type { Quality, Reading, Register, RegisterValue } from '../../protocol/reading.ts'
+import { registerKey } from '../../protocol/register.ts'
+import { CUMULATIVE, DELTA, ESPI_UNITS, espiRegister, FLOW_FORWARD, FLOW_REVERSE } from './espi-register.ts'
+
+/**
+ * Readings as a Green Button file (NAESB ESPI, Atom XML), piece by piece, so that years of them need no memory. What is written
+ * is read back to the same registers and integers by green-button.ts.
+ */
+
+export interface GreenButtonExport {
+  /** What people read above it: a label, or the member's index. */
+  readonly title: string
+  /** Names the usage point in links: letters, digits, `.`, `_` and `-`; others become `_`. */
+  readonly usagePoint: string
+  /** UTC milliseconds that the feed says it was made at. */
+  readonly updatedMs: number
+  /** Told once of each register that ESPI has no words for; its values are not written. */
+  onLeftOut?(register: Register): void
+}
+
+/** Readings of one block: a day of 15-minute values is 96. */
+const BLOCK_READINGS = 1_000
+
+/** Registers of one export: each needs a block that is open. */
+export const MAX_EXPORTED_REGISTERS = 256
+
+interface Series {
+  readonly number: number
+  readonly intervalMs: number
+  readings: string[]
+  blocks: number
+}
+
+/** Pieces of text, in order; the whole is one UTF-8 document. Registers beyond MAX_EXPORTED_REGISTERS are left out. */
+export async function* greenButtonFeed(
+  readings: AsyncIterable<Reading> | Iterable<Reading>,
+  init: GreenButtonExport,
+): AsyncGenerator<string> {
+  const point = `UsagePoint/${init.usagePoint.replace(/[^\w.-]/g, '_') || '1'}`
+  const updated = new Date(init.updatedMs).toISOString()
+  const entry = (self: string, up: string, related: readonly string[], title: string, content: string): string =>
+    [
+      ' <entry>',
+      `  <id>${uuid(`${init.updatedMs}/${self}`)}</id>`,
+      `  <link rel="self" href="${self}"/>`,
+      `  <link rel="up" href="${up}"/>`,
+      ...related.map((href) => `  <link rel="related" href="${href}"/>`),
+      `  <title>${escaped(title)}</title>`,
+      `  <content>${content}</content>`,
+      `  <updated>${updated}</updated>`,
+      ' </entry>\n',
+    ].join('\n')
+  const blockOf = (series: Series): string => {
+    const up = `${point}/MeterReading/${series.number}/IntervalBlock`
+    const content = `<IntervalBlock xmlns="http://naesb.org/espi">\n${series.readings.join('')}  </IntervalBlock>`
+    series.readings = []
+    return entry(`${up}/${++series.blocks}`, up, [], '', content)
+  }
+  yield '<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">\n'
+  yield ` <id>${uuid(`${init.updatedMs}`)}</id>\n <title>${escaped(init.title)}</title>\n <updated>${updated}</updated>\n`
+  const kind = '<UsagePoint xmlns="http://naesb.org/espi"><ServiceCategory><kind>0</kind></ServiceCategory></UsagePoint>'
+  yield entry(point, 'UsagePoint', [`${point}/MeterReading`], init.title, kind)
+  const known = new Map<string, Series | undefined>()
+  for await (const reading of readings) {
+    for (const value of reading.values) {
+      const key = `${registerKey(value.register)}/${reading.intervalMs}`
+      let series = known.get(key)
+      if (series === undefined && !known.has(key)) {
+        const type = known.size < MAX_EXPORTED_REGISTERS ? readingType(value.register, reading.intervalMs) : undefined
+        if (type === undefined) {
+          if (known.size < MAX_EXPORTED_REGISTERS) known.set(key, undefined)
+          init.onLeftOut?.(value.register)
+          continue
+        }
+        series = { number: known.size + 1, intervalMs: reading.intervalMs, readings: [], blocks: 0 }
+        known.set(key, series)
+        const typeLink = `ReadingType/${series.number}`
+        const meterReading = `${point}/MeterReading/${series.number}`
+        const related = [`${meterReading}/IntervalBlock`, typeLink]
+        yield entry(typeLink, 'ReadingType', [], formatObis(value.register.obis), type)
+        yield entry(meterReading, `${point}/MeterReading`, related, '', '<MeterReading xmlns="http://naesb.org/espi"/>')
+      }
+      if (series === undefined) continue
+      series.readings.push(intervalReading(reading, value))
+      if (series.readings.length >= BLOCK_READINGS) yield blockOf(series)
+    }
+  }
+  for (const series of known.values()) if (series !== undefined && series.readings.length > 0) yield blockOf(series)
+  yield '</feed>\n'
+}
+
+/** Group D of what belongs to an interval, and what ESPI calls it. */
+const BEHAVIOURS: ReadonlyMap<number, { readonly accumulation: string; readonly qualifier: string }> = new Map([
+  [29, { accumulation: DELTA, qualifier: '12' }],
+  [27, { accumulation: DELTA, qualifier: '2' }],
+  [53, { accumulation: DELTA, qualifier: '8' }],
+  [8, { accumulation: CUMULATIVE, qualifier: '12' }],
+  [7, { accumulation: '12', qualifier: '12' }],
+])
+
+/** The register in ESPI's words, or undefined where they would not be read back as the same register. */
+function readingType({ obis, unit, scaler }: Register, intervalMs: number): string | undefined {
+  const behaviour = BEHAVIOURS.get(obis.d)
+  const row = ESPI_UNITS.find(
+    (one) => one.unit === unit && one.factor === 1 && one.exponent === 0 && one.c?.includes(obis.c) === true,
+  )
+  if (behaviour === undefined || row === undefined || intervalMs % 1_000 !== 0) return undefined
+  const reverse = row.c?.[0] !== obis.c
+  const fields: readonly (readonly [string, string | number])[] = [
+    ['accumulationBehaviour', behaviour.accumulation],
+    ['commodity', 1],
+    ['dataQualifier', behaviour.qualifier],
+    ['flowDirection', reverse ? FLOW_REVERSE : FLOW_FORWARD],
+    ['intervalLength', intervalMs / 1_000],
+    ['powerOfTenMultiplier', scaler],
+    ...(obis.e === 0 ? [] : [['tou', obis.e] as const]),
+    ['uom', row.uom],
+  ]
+  try {
+    const type = new Map(fields.map(([name, value]) => [name, String(value)]))
+    const back = espiRegister({ home: undefined, serviceKind: '0', type }, undefined)
+    if (formatObis(back.obis) !== formatObis(obis) || back.exponent !== scaler || back.interval !== intervalMs > 0)
+      return undefined
+  } catch {
+    return undefined
+  }
+  const elements = fields.map(([name, value]) => `<${name}>${value}</${name}>`).join('')
+  return `<ReadingType xmlns="http://naesb.org/espi">${elements}</ReadingType>`
+}
+
+/** ESPI knows no "missing": a reading without a value says it. */
+const QUALITIES: Readonly<Record<Quality, string>> = {
+  good: '',
+  missing: '',
+  estimated: '8',
+  'clock-doubtful': '10',
+  overflow: '10',
+}
+
+function intervalReading({ time, intervalMs }: Reading, { value, quality }: RegisterValue): string {
+  const code = QUALITIES[quality]
+  const said = code === '' ? '' : `<ReadingQuality><quality>${code}</quality></ReadingQuality>`
+  const period = `<timePeriod><duration>${intervalMs / 1_000}</duration><start>${seconds(time - intervalMs)}</start></timePeriod>`
+  return `   <IntervalReading>${said}${period}${value === null ? '' : `<value>${value}</value>`}</IntervalReading>\n`
+}
+
+/** Whole seconds as ESPI wants them; milliseconds are written as a fraction, which its readers mostly take. */
+function seconds(ms: number): string {
+  const fraction = ms % 1_000
+  return fraction === 0 ? String(ms / 1_000) : `${Math.floor(ms / 1_000)}.${String(fraction).padStart(3, '0')}`
+}
+
+/** The same export has the same ids, so that a reader knows it again. */
+function uuid(name: string): string {
+  const hex = createHash('sha256').update(`wattness green-button ${name}`).digest('hex')
+  return `urn:uuid:${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
+
+function escaped(text: string): string {
+  // Control characters have no place in XML 1.0.
+  return Array.from(text.toWellFormed(), (letter) => (letter < ' ' ? ' ' : (ENTITIES[letter] ?? letter))).join('')
+}
