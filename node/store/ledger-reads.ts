@@ -168,9 +168,16 @@ export class LedgerReads {
    * column, as of now. Rows come day by day, within a day in the order of their blocks; the newest blocks' and those of
    * blocks with very many registers or days come last. Whoever needs them by time sorts them. Throws STORE_DAMAGED where a
    * block that must be looked into is damaged, STORE_CONFLICT where the chain goes on along another branch meanwhile.
+   * `endSize`: only the first so many blocks count.
    */
-  async *values(member: Uint8Array, register: Register, fromMs: number, toMs: number): AsyncGenerator<ValueColumns> {
-    const query = { register, fromMs, toMs }
+  async *values(
+    member: Uint8Array,
+    register: Register,
+    fromMs: number,
+    toMs: number,
+    endSize?: number,
+  ): AsyncGenerator<ValueColumns> {
+    const query = { register, fromMs, toMs, ...(endSize === undefined ? {} : { endSize }) }
     const text = memberText(member)
     const entry = this.entry(member)
     if (entry.id < 0) return

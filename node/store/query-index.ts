@@ -81,6 +81,8 @@ export interface ValueQuery {
   /** Rows with a time from `fromMs` up to but not including `toMs`. */
   readonly fromMs: number
   readonly toMs: number
+  /** Blocks that count: a chain that was ended by its registrar may be held beyond its end. All of them unless given. */
+  readonly endSize?: number
 }
 
 export class QueryIndex {
@@ -278,8 +280,9 @@ export class QueryIndex {
 
   /** Values as `LedgerStore.values` gives them. `tail` is taken before anything else is read. */
   async *values(entry: ChainEntry, query: ValueQuery, tail: QueryTail): AsyncGenerator<ValueColumns> {
-    const { register, fromMs, toMs } = query
+    const { register, fromMs, toMs, endSize = entry.state.size } = query
     if (fromMs >= toMs || toMs <= 0) return
+    const isCut = endSize < entry.state.size
     const words = registerWords(register)
     // An interval that ends at midnight stands under the day before.
     const first = dayOf(Math.max(0, fromMs), 1)
@@ -290,12 +293,16 @@ export class QueryIndex {
       for (const [key, record] of entries) {
         const name = readQueryChunkKey(key)
         // Whatever was stored meanwhile is in the tail already.
-        if (name === undefined || name.start >= tail.start) continue
-        yield* decodeChunk(checkRecord(key, record) ?? (await this.#madeAgain(entry, name)), fromMs, toMs)
+        if (name === undefined || name.start >= Math.min(tail.start, endSize)) continue
+        const isAcross = isCut && name.start + STRETCH_BLOCKS > endSize
+        const chunk = isAcross ? await this.#fromBlocks(entry, name, endSize) : checkRecord(key, record)
+        yield* decodeChunk(chunk ?? (await this.#madeAgain(entry, name)), fromMs, toMs)
       }
     }
-    yield* tail.columns
+    if (!isCut) yield* tail.columns
+    else if (tail.start < endSize) yield* await this.#tailBefore(entry, tail.start, query, endSize)
     for await (const { height } of this.#wholes(entry, tail, fromMs, toMs)) {
+      if (height >= endSize) continue
       const gathered = new Gathered(fromMs, toMs)
       for (const table of await this.#tablesAt(entry, height)) {
         const place = table.registers.findIndex((each) => equalRegisters(each, register))
@@ -311,16 +318,33 @@ export class QueryIndex {
   }
 
   /** A chunk that is damaged, from its blocks; it is stored again by the next repair. */
-  async #madeAgain(entry: ChainEntry, { high, low, day, start }: QueryChunkName): Promise<Uint8Array> {
-    this.#onDamage(entry, `query chunk of block ${start} on damaged, read from the blocks`)
+  #madeAgain(entry: ChainEntry, name: QueryChunkName): Promise<Uint8Array> {
+    this.#onDamage(entry, `query chunk of block ${name.start} on damaged, read from the blocks`)
+    return this.#fromBlocks(entry, name, entry.state.size)
+  }
+
+  async #fromBlocks(entry: ChainEntry, { high, low, day, start }: QueryChunkName, endSize: number): Promise<Uint8Array> {
+    const { chunks } = await this.#draftOf(entry, start, endSize)
+    const chunk = chunks.find((each) => each.high === high && each.low === low && each.day === day)
+    return chunk?.copy() ?? new Uint8Array(0)
+  }
+
+  async #tailBefore(entry: ChainEntry, start: number, query: ValueQuery, endSize: number): Promise<ValueColumns[]> {
+    const { high, low } = registerWords(query.register)
+    const { chunks } = await this.#draftOf(entry, start, endSize)
+    const own = chunks.filter((chunk) => chunk.high === high && chunk.low === low)
+    return own.flatMap((chunk) => decodeChunk(chunk.copy(), query.fromMs, query.toMs))
+  }
+
+  /** The stretch that begins at `start`, from its blocks below `endSize`. */
+  async #draftOf(entry: ChainEntry, start: number, endSize: number): Promise<QueryDraft> {
     const draft = new QueryDraft(entry.member, start)
-    const end = Math.min(entry.state.size, start + STRETCH_BLOCKS)
+    const end = Math.min(endSize, start + STRETCH_BLOCKS)
     for (const { bytes } of await this.#reader.readBlocks(entry, start, end - start)) {
       draft.add(bytes)
       if (draft.isFull) break
     }
-    const chunk = draft.chunks.find((each) => each.high === high && each.low === low && each.day === day)
-    return chunk?.copy() ?? new Uint8Array(0)
+    return draft
   }
 
   async *#wholes(entry: ChainEntry, tail: QueryTail, fromMs: number, toMs: number): AsyncGenerator<{ readonly height: number }> {

@@ -13,6 +13,7 @@ export const ROOMS = [
   'gossip',
   'sync',
   'witness',
+  'query',
   'observe',
   'net',
   'membership',

@@ -1,0 +1,18 @@
+/** The door of the room: what the chains say of a time, by intervals of a clock. docs/queries.md says what every number means. */
+
+export { type Grouping, RESOLUTIONS, type Resolution } from './calendar.ts'
+export { formatInstant, parseInstant } from './instant.ts'
+export { QUERY_LIMITS, type QueryLimits } from './limits.ts'
+export {
+  askReadings,
+  type GapLine,
+  type GroupLine,
+  type RawLine,
+  type ReadingsAnswer,
+  type ReadingsEnd,
+  type ReadingsHead,
+  type ReadingsLine,
+  type ReadingsQuestion,
+} from './readings.ts'
+export type { ValueStore } from './row-reader.ts'
+export { type TimeZone, timeZone } from './time-zone.ts'
