@@ -115,6 +115,11 @@ export class LedgerNode {
     return this.#parts.door.waitingBytes
   }
 
+  /** Runs of blocks that came, by what became of them, and the time that it took. */
+  get checkedRuns(): { readonly byCode: ReadonlyMap<string, number>; readonly totalMs: number } {
+    return this.#parts.door.tally
+  }
+
   meshSize(): number {
     return this.#parts.gossip.meshSize()
   }

@@ -22,6 +22,29 @@ export interface HttpLimits {
   readonly idleMs: number
   /** What is under way may end before everything is cut, at the close. */
   readonly closeMs: number
+  /** From one address within `rateMs`; whoever asks from this machine itself is not counted. */
+  readonly rate: number
+  readonly rateMs: number
+  /** The same of what costs much: proofs asked for, files checked. */
+  readonly costlyRate: number
+  /** Addresses that are counted at once; the one unheard for longest is forgotten. */
+  readonly rateAddresses: number
+  /** A long answer may take as long as it does while so many bytes leave in `answerMs`, or nobody waits for its reader. */
+  readonly streamBytes: number
+  /** An answer that many ask for is made anew when something has changed, but not within `freshMs`, and after `staleMs`. */
+  readonly freshMs: number
+  readonly staleMs: number
+  /** Who listens to events: in all, and from one address. */
+  readonly listeners: number
+  readonly listenersOfAddress: number
+  /** Events kept for whoever comes back. */
+  readonly keptEvents: number
+  /** Bytes that may wait for one listener. */
+  readonly listenerBytes: number
+  /** A word that all is well, between events. */
+  readonly heartbeatMs: number
+  /** Hashes of blocks kept in memory to find a block by its hash, four bytes each; further chains are searched on the disk. */
+  readonly foundBlocks: number
 }
 
 export const HTTP_LIMITS: HttpLimits = {
@@ -35,7 +58,29 @@ export const HTTP_LIMITS: HttpLimits = {
   silenceMs: 15_000,
   idleMs: 20_000,
   closeMs: 500,
+  rate: 3_000,
+  rateMs: 10_000,
+  costlyRate: 30,
+  rateAddresses: 4_096,
+  streamBytes: 65_536,
+  freshMs: 100,
+  staleMs: 1_000,
+  listeners: 64,
+  listenersOfAddress: 8,
+  keptEvents: 1_024,
+  listenerBytes: 262_144,
+  heartbeatMs: 10_000,
+  foundBlocks: 16_777_216,
 }
+
+/** Entries of a page, unless and at most: with their readings blocks come to some 50 kB each. */
+export const PAGE_ITEMS = 50
+export const MAX_PAGE_ITEMS = 500
+export const PAGE_BLOCKS = 20
+export const MAX_PAGE_BLOCKS = 100
+
+/** A page of blocks ends before its limit once its text is as long as this. */
+export const MAX_PAGE_CHARS = 2_097_152
 
 /** The old size, 63 lines of proof at most, and the largest note. */
 export const MAX_ADD_CHECKPOINT_BYTES = MAX_NOTE_BYTES + 4_096

@@ -22,14 +22,30 @@ export const PROBLEM_TYPE = 'application/problem+json'
 const STATUSES: ReadonlyMap<string, number> = new Map([
   ['PATH_MALFORMED', 400],
   ['REQUEST_MALFORMED', 400],
+  ['QUERY_INVALID', 400],
+  ['CURSOR_INVALID', 400],
+  ['MEMBER_AMBIGUOUS', 400],
+  ['BLOCK_AMBIGUOUS', 400],
+  ['TOKEN_MISSING', 401],
+  ['TOKEN_UNKNOWN', 401],
+  ['TOKEN_INSUFFICIENT', 403],
   ['NO_SUCH_RESOURCE', 404],
+  ['MEMBER_UNKNOWN', 404],
+  ['BLOCK_UNKNOWN', 404],
   ['CHAIN_UNKNOWN', 404],
   ['CHECKPOINT_UNKNOWN', 404],
   ['TILE_UNKNOWN', 404],
   ['METHOD_NOT_ALLOWED', 405],
   ['REQUEST_SLOW', 408],
+  ['NO_WITNESSES', 409],
+  ['NOT_FINAL', 409],
   ['BODY_TOO_LARGE', 413],
+  ['TYPE_UNSUPPORTED', 415],
+  ['RATE_LIMITED', 429],
   ['HEADERS_TOO_LARGE', 431],
+  ['LISTENERS_FULL', 503],
+  ['PROVING_BUSY', 503],
+  ['QUORUM_MISSING', 503],
   ['SERVER_BUSY', 503],
   ['STORE_BUSY', 503],
   ['STORE_CLOSED', 503],
@@ -38,6 +54,9 @@ const STATUSES: ReadonlyMap<string, number> = new Map([
 ])
 
 const BUSY_SECONDS = 1
+
+/** What a browser asks its user for, and what a program sends. */
+const CHALLENGE = 'Basic realm="wattness", charset="UTF-8", Bearer realm="wattness"'
 
 /** The problem that an error is to whoever asked. What nobody foresaw says nothing of this node's inside. */
 export function problemOf(error: unknown): Problem {
@@ -55,9 +74,11 @@ function problem(status: number, code: string, detail: string, data: Readonly<Re
 
 /** Errors of the framework under codes of this project. */
 export function ownError(error: unknown): unknown {
-  const { code, statusCode, message } = error as Partial<FastifyError>
+  const { code, statusCode, message, validationContext } = error as Partial<FastifyError>
   if (isWattnessError(error) || typeof statusCode !== 'number' || statusCode >= 500) return error
   if (statusCode === 413) return new WattnessError('BODY_TOO_LARGE', 'the body is larger than this resource takes')
+  if (statusCode === 415) return new WattnessError('TYPE_UNSUPPORTED', 'this resource takes no body of that type')
+  if (validationContext !== undefined) return new WattnessError('QUERY_INVALID', String(message), { where: validationContext })
   return new WattnessError('REQUEST_MALFORMED', `the request cannot be read: ${message}`, { fault: code })
 }
 
@@ -71,7 +92,8 @@ export function sendProblem(
   const own = ownError(error)
   const problem = problemOf(own)
   if (problem.status >= 500 && problem.code !== 'SERVER_BUSY') onError(own)
-  if (problem.status === 503) void reply.header('retry-after', BUSY_SECONDS)
+  if (problem.status === 503 && !reply.hasHeader('retry-after')) void reply.header('retry-after', BUSY_SECONDS)
+  if (problem.status === 401) void reply.header('www-authenticate', CHALLENGE)
   // What of the body has not been read would be taken for the next request's.
   if (hasBody(request)) void reply.header('connection', 'close')
   void reply.code(problem.status).header('content-type', PROBLEM_TYPE)

@@ -20,6 +20,7 @@ import { type CheckedRun, checkRun } from './checked-run.ts'
 import { type Job, type Lane, Lanes, type Outcome, type OwnSeal } from './lanes.ts'
 import type { VerifyPool } from './pool.ts'
 import { RecentRoots } from './recent-roots.ts'
+import { Tally } from './tally.ts'
 
 /** Bytes of runs that may wait to be checked; above it the sender is told to come again (measured: 8 ms of work a MiB). */
 export const MAX_WAITING_BYTES = 16 * 1_048_576
@@ -85,6 +86,7 @@ export class Door {
   readonly #init: DoorInit
   readonly #lanes: Lanes
   readonly #recent = new RecentRoots()
+  readonly tally = new Tally()
   #checked: Checked[] = []
   #checkedBytes = 0
   /** Runs whose write failed, of which nobody knows yet whether they are stored. */
@@ -113,7 +115,9 @@ export class Door {
     try {
       memberHex = toHex(peekRun(bytes).member)
     } catch (error) {
-      return Promise.resolve(refusalOf(error))
+      const refusal = refusalOf(error)
+      this.tally.note(refusal, 0)
+      return Promise.resolve(refusal)
     }
     return this.#enqueue(memberHex, { bytes, own })
   }
@@ -128,8 +132,10 @@ export class Door {
   }
 
   #enqueue(memberHex: string, job: Omit<Job, 'resolve'>): Promise<Outcome> {
+    const cameMs = this.#init.clock.monotonicMs()
     return new Promise((answer) => {
       const resolve = (outcome: Outcome): void => {
+        this.tally.note(outcome, this.#init.clock.monotonicMs() - cameMs)
         this.#unanswered--
         answer(outcome)
         if (this.#unanswered === 0) for (const told of this.#whenAnswered.splice(0)) told()

@@ -83,3 +83,9 @@ export const HealthAnswer = object('HealthAnswer', 'Whether this node is of use 
   reasons: Type.Array(Text, { description: 'Why not.' }),
 })
 export type HealthAnswer = Static<typeof HealthAnswer>
+
+export const GenesisAnswer = Type.Unsafe<Record<string, unknown>>({
+  type: 'object',
+  title: 'GenesisAnswer',
+  description: 'The genesis file; section G of the specification.',
+})

@@ -1,0 +1,29 @@
+import type { ProofFile } from '../../protocol/index.ts'
+import type { LedgerView } from '../control/index.ts'
+import type { NodeEventName, NodeEvents } from '../events.ts'
+import type { Link } from '../net/index.ts'
+import type { Agreement } from '../sync/index.ts'
+
+/** The running node as this room reads it. */
+export interface ObservedNode extends LedgerView {
+  readonly network: { links(): Link[]; addresses(): string[] }
+  readonly sync: {
+    readonly sessions: Iterable<{
+      readonly peerHex: string
+      readonly agreement: Agreement
+      remoteSize(index: number): number
+    }>
+    readonly isCaughtUp: boolean
+  }
+  readonly gossipsBlocks: boolean
+  /** Of runs that wait to be checked. */
+  readonly waitingBytes: number
+  /** What became of all runs of blocks that came. */
+  readonly checkedRuns: { readonly byCode: ReadonlyMap<string, number>; readonly totalMs: number }
+  meshSize(): number
+  heldBack(): string | undefined
+  refusedBy(): readonly string[]
+  prove(key: Uint8Array, height: number): Promise<ProofFile>
+  /** Subscribes; the answer ends the subscription. */
+  on<N extends NodeEventName>(name: N, listener: (event: NodeEvents[N]) => void): () => void
+}
