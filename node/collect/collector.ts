@@ -1,26 +1,10 @@
-import { type Clock, type Random, sleep, type Timer, type Timers } from '../platform.ts'
+import { type Clock, type Random, sleep, type Timers } from '../platform.ts'
 import { type BackOffPolicy, backOffMs, DEFAULT_BACK_OFF } from './back-off.ts'
 import { FaultGate } from './fault-gate.ts'
 import { DEFAULT_SAMPLING, type SampledItem, Sampler, type SamplingPolicy } from './sampling.ts'
-import type { EventItem, MeterSource } from './source.ts'
+import type { MeterSource } from './source.ts'
+import { type SourceCounts, type SourceEvent, type SourceFault, type SourceState, SourceWatch } from './source-watch.ts'
 import { type TakenItem, TakeQueue } from './take-queue.ts'
-
-/** A fault, with the source it is from. The first of its kind is told at once, then at most one a minute. */
-export interface SourceFault {
-  readonly source: string
-  readonly code: string
-  readonly message: string
-  readonly where: string
-  /** How many of this code came since the last that was told, this one included. */
-  readonly count: number
-}
-
-export interface SourceEvent extends Omit<EventItem, 'type'> {
-  readonly source: string
-}
-
-/** 'reading': readings come; 'waiting': opened, none yet; 'failed': to be tried again; 'ended': a file read to its end. */
-export type SourceState = 'waiting' | 'reading' | 'silent' | 'failed' | 'ended'
 
 export interface CollectorInit {
   readonly sources: readonly MeterSource[]
@@ -54,7 +38,7 @@ export class Collector {
   readonly #batchSize: number
   readonly #backOff: BackOffPolicy
   readonly #stop = new AbortController()
-  readonly #states = new Map<string, SourceState>()
+  readonly #watches = new Map<string, SourceWatch>()
   #running: Promise<void>[] = []
   #taking: Promise<void> | undefined
 
@@ -67,7 +51,12 @@ export class Collector {
 
   /** State of each source by its spec. */
   get states(): ReadonlyMap<string, SourceState> {
-    return this.#states
+    return new Map(Array.from(this.#watches, ([spec, { state }]) => [spec, state]))
+  }
+
+  /** What each source has done since the start, by its spec. */
+  get counts(): ReadonlyMap<string, SourceCounts> {
+    return new Map(Array.from(this.#watches, ([spec, { counts }]) => [spec, counts]))
   }
 
   /** Readings taken from sources and not yet durable. */
@@ -98,7 +87,8 @@ export class Collector {
 
   async #run(source: MeterSource): Promise<void> {
     const signal = this.#stop.signal
-    const watch = new SourceWatch(source, this.#init, this.#states)
+    const watch = new SourceWatch(source, this.#init, this.#init.silentAfterMs ?? DEFAULT_SILENT_MS)
+    this.#watches.set(source.spec, watch)
     const sampler =
       source.intervalData && this.#init.sampling?.intervalData !== true
         ? undefined
@@ -148,7 +138,9 @@ export class Collector {
     for (const item of items) {
       if (item.type === 'fault') watch.fault(item.code, item.message, item.where)
       else if (item.type === 'event') watch.event(item)
-      else {
+      else if (item.type === 'mark') {
+        if (!(await this.#queue.mark(item.durable))) return false
+      } else {
         const { reading, frame } = item
         const taken = { reading, source: source.spec, ...(frame === undefined ? {} : { frame }) }
         if (!(await this.#queue.push(taken))) return false
@@ -184,91 +176,4 @@ export class Collector {
       }
     }
   }
-}
-
-/** What is known of one source while it runs, and who is told. */
-class SourceWatch {
-  readonly #source: MeterSource
-  readonly #init: CollectorInit
-  readonly #states: Map<string, SourceState>
-  readonly #gate: FaultGate
-  readonly #silentAfterMs: number
-  #timer: Timer | undefined
-  #lastHeardMs = 0
-  #hangUp: () => void = () => undefined
-  /** True from the failure or silence that was told until a reading comes. */
-  #down = false
-
-  constructor(source: MeterSource, init: CollectorInit, states: Map<string, SourceState>) {
-    this.#source = source
-    this.#init = init
-    this.#states = states
-    this.#gate = new FaultGate(init.clock)
-    this.#silentAfterMs = init.silentAfterMs ?? DEFAULT_SILENT_MS
-  }
-
-  /** `hangUp` closes the connection: a half-open one would be silent for ever. */
-  opened(hangUp: () => void): void {
-    this.#hangUp = hangUp
-    this.#states.set(this.#source.spec, 'waiting')
-    this.#lastHeardMs = this.#init.clock.monotonicMs()
-    if (this.#source.live) this.#listen(this.#silentAfterMs)
-  }
-
-  heard(): void {
-    this.#lastHeardMs = this.#init.clock.monotonicMs()
-    if (this.#down) this.event({ time: this.#init.clock.now(), event: 'source-back', detail: '' })
-    this.#down = false
-    this.#states.set(this.#source.spec, 'reading')
-  }
-
-  failed(reason: string): void {
-    this.stop()
-    this.#states.set(this.#source.spec, 'failed')
-    this.fault('SOURCE_FAILED', reason, this.#source.spec)
-    if (!this.#down) this.event({ time: this.#init.clock.now(), event: 'source-failed', detail: reason })
-    this.#down = true
-  }
-
-  ended(failure: string | undefined): void {
-    this.stop()
-    if (failure === undefined) this.#states.set(this.#source.spec, 'ended')
-    else this.failed(failure)
-  }
-
-  stop(): void {
-    if (this.#timer !== undefined) this.#init.timers.clear(this.#timer)
-    this.#timer = undefined
-  }
-
-  event({ time, event, detail }: Omit<EventItem, 'type'>): void {
-    this.#init.onEvent?.({ source: this.#source.spec, time, event, detail: shortened(detail) })
-  }
-
-  fault(code: string, message: string, where: string): void {
-    const count = this.#gate.pass(code)
-    if (count > 0) this.#init.onFault?.({ source: this.#source.spec, code, message, where, count })
-  }
-
-  /** One timer that looks again when the silence could be long enough, instead of one set per reading. */
-  #listen(ms: number): void {
-    this.stop()
-    this.#timer = this.#init.timers.set(ms, () => {
-      const quietMs = this.#init.clock.monotonicMs() - this.#lastHeardMs
-      if (quietMs < this.#silentAfterMs) return this.#listen(this.#silentAfterMs - quietMs)
-      if (!this.#down) {
-        this.#down = true
-        this.#states.set(this.#source.spec, 'silent')
-        this.fault('SOURCE_SILENT', `no reading for ${Math.round(quietMs / 1_000)} s`, this.#source.spec)
-        this.event({ time: this.#init.clock.now(), event: 'source-silent', detail: '' })
-      }
-      this.#hangUp()
-    })
-  }
-}
-
-/** Details of events are stored: 200 bytes at most, cut between characters. */
-function shortened(detail: string): string {
-  const plain = detail.toWellFormed()
-  return Buffer.byteLength(plain) <= 200 ? plain : Array.from(plain).slice(0, 50).join('')
 }

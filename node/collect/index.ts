@@ -1,7 +1,7 @@
 /** The room's door: meter sources, what of them is kept, and their way to the spool. Other rooms import nothing else of it. */
 
 export { type BackOffPolicy, DEFAULT_BACK_OFF } from './back-off.ts'
-export { Collector, type CollectorInit, type SourceEvent, type SourceFault, type SourceState } from './collector.ts'
+export { Collector, type CollectorInit } from './collector.ts'
 export { type CsvMapping, CsvMappingSchema } from './csv-mapping.ts'
 export { type DataDir, openDataDir, type SkippedFile } from './data-dir.ts'
 export { checkSource, FORMATS, openSource, parseSpec } from './formats.ts'
@@ -22,4 +22,5 @@ export type {
   SourceSpec,
 } from './source.ts'
 export { redactSpec } from './source-spec.ts'
+export type { SourceCounts, SourceEvent, SourceFault, SourceState } from './source-watch.ts'
 export type { TakenItem } from './take-queue.ts'

@@ -94,7 +94,11 @@ async function* readItems(
   for (const text of await specsOf(path, options)) {
     const spec = withKeys(parseSpec(text), options)
     const { home } = spec
-    for await (const item of openSpec(spec, deps).items(signal)) yield { item, ...(home === undefined ? {} : { home }) }
+    for await (const item of openSpec(spec, deps).items(signal)) {
+      // What is printed is all that is kept of it.
+      if (item.type === 'mark') item.durable()
+      else yield { item, ...(home === undefined ? {} : { home }) }
+    }
   }
 }
 

@@ -2,7 +2,7 @@ import type { Reading, Register, RegisterValue } from '../../protocol/reading.ts
 import { registerKey } from '../../protocol/register.ts'
 import { UNIT } from '../../protocol/units.ts'
 import { PowerInterval } from './power-interval.ts'
-import { type EventItem, type FaultItem, fault, type ReadingItem } from './source.ts'
+import { type EventItem, type FaultItem, fault, type MarkItem, type ReadingItem } from './source.ts'
 
 /**
  * What of a meter's stream goes into the ledger. A P1 meter says 25 values a second; kept are the registers at each interval
@@ -20,7 +20,7 @@ export interface SamplingPolicy {
 
 export const DEFAULT_SAMPLING: SamplingPolicy = { mode: 'interval', intervalMs: 900_000, others: 'drop', intervalData: false }
 
-export type SampledItem = ReadingItem | EventItem | FaultItem
+export type SampledItem = ReadingItem | EventItem | FaultItem | MarkItem
 
 /** Registers followed at once; four M-Bus meters and a three-phase meter have below 100. */
 export const MAX_SAMPLED_REGISTERS = 256

@@ -24,6 +24,8 @@ export interface ReadingItem {
   readonly octets?: readonly NamedOctets[]
   /** Power of ten of each value's unit as the source wrote it (3 for kWh), for people; the register has the plain unit. */
   readonly exponents?: readonly number[]
+  /** Which meter it is, as it says itself (serial number, server id): another one is told from a register that goes back. */
+  readonly meter?: string
 }
 
 /**
@@ -57,7 +59,14 @@ export interface EventItem {
   readonly detail: string
 }
 
-export type SourceItem = ReadingItem | FaultItem | EventItem
+/** A place behind the readings that came with one message or file: whoever sent it may be told that they are kept. */
+export interface MarkItem {
+  readonly type: 'mark'
+  /** Called once all readings before it are on the disk or were left out on purpose. Throws nothing. */
+  durable(): void
+}
+
+export type SourceItem = ReadingItem | FaultItem | EventItem | MarkItem
 
 export interface MeterSource {
   /** The text it was opened with, keys and passwords left out: it names the source in logs, on screens and in the spool. */

@@ -19,6 +19,10 @@ export class TakeQueue {
   #room: (() => void)[] = []
   #filled: (() => void) | undefined
   #closed = false
+  /** Items ever pushed, and ever done. */
+  #pushed = 0
+  #finished = 0
+  #marks: { readonly after: number; readonly durable: () => void }[] = []
 
   constructor(capacity: number) {
     this.#capacity = capacity
@@ -33,9 +37,26 @@ export class TakeQueue {
     while (this.#items.length >= this.#capacity && !this.#closed) await new Promise<void>((resolve) => this.#room.push(resolve))
     if (this.#closed) return false
     this.#items.push(item)
+    this.#pushed++
     this.#filled?.()
     this.#filled = undefined
     return true
+  }
+
+  /** Calls `durable` once all that was pushed before is safe; never, where that is not to be. Waits and answers like `push`. */
+  async mark(durable: () => void): Promise<boolean> {
+    while (this.#marks.length >= this.#capacity && !this.#closed) await new Promise<void>((resolve) => this.#room.push(resolve))
+    if (this.#closed) return false
+    this.#marks.push({ after: this.#pushed, durable })
+    this.#pass()
+    return true
+  }
+
+  #pass(): void {
+    for (let next = this.#marks[0]; next !== undefined && next.after <= this.#finished; next = this.#marks[0]) {
+      this.#marks.shift()
+      next.durable()
+    }
   }
 
   /** Up to `most` items, waiting for the first; undefined when closed and empty. They stay counted until `done`. */
@@ -52,6 +73,8 @@ export class TakeQueue {
   /** The first `count` items are safe: they leave, and sources go on. */
   done(count: number): void {
     this.#items = this.#items.slice(count)
+    this.#finished += count
+    this.#pass()
     const waiting = this.#room
     this.#room = []
     for (const resolve of waiting) resolve()

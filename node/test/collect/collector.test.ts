@@ -1,10 +1,11 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { expect } from 'chai'
 import { backOffMs, DEFAULT_BACK_OFF } from '../../collect/back-off.ts'
-import { Collector, type CollectorInit, type SourceEvent, type SourceFault } from '../../collect/collector.ts'
+import { Collector, type CollectorInit } from '../../collect/collector.ts'
 import { openSource } from '../../collect/formats.ts'
 import { DEFAULT_SAMPLING } from '../../collect/sampling.ts'
 import { fault, type MeterSource, type SourceItem } from '../../collect/source.ts'
+import type { SourceEvent, SourceFault } from '../../collect/source-watch.ts'
 import type { TakenItem } from '../../collect/take-queue.ts'
 import { systemPlatform } from '../../platform.ts'
 import { seededRandom } from '../harness/seeded-random.ts'
@@ -129,6 +130,57 @@ describe('collector', () => {
     full = false
     await time.wait(collector.finished())
     expect(taken).to.deep.equal([1, 2, 3])
+  })
+
+  it('a mark is told when all before it is durable, and not before', async () => {
+    const told: number[] = []
+    const mark = (number: number): SourceItem => ({ type: 'mark', durable: () => void told.push(number) })
+    let full = true
+    const { collector, time } = run(
+      [source([of(mark(0), reading(1), reading(2), mark(2), mark(3), reading(4), mark(4))], false)],
+      {
+        batchSize: 1,
+        take: (items) => (full || items[0]?.reading.time === 4 ? Promise.reject(new Error('no space left')) : Promise.resolve()),
+      },
+    )
+    await time.advance(60_000)
+    expect(told).to.deep.equal([0])
+    full = false
+    await time.advance(120_000)
+    expect(told).to.deep.equal([0, 2, 3])
+    expect(await time.wait(collector.stop())).to.equal(1)
+    expect(told).to.deep.equal([0, 2, 3])
+  })
+
+  it('marks are bounded as readings are: a source waits', async () => {
+    let made = 0
+    const endless = async function* (): AsyncGenerator<SourceItem> {
+      yield reading(1)
+      for (;;) yield { type: 'mark', durable: () => void made++ }
+    }
+    let marks = 0
+    const counted = async function* (): AsyncGenerator<SourceItem> {
+      for await (const item of endless()) {
+        marks++
+        yield item
+      }
+    }
+    const { collector, time } = run([source([counted], false)], { batchSize: 10, take: () => Promise.reject(new Error('full')) })
+    await time.settle()
+    expect(marks).to.be.at.most(43)
+    await time.wait(collector.stop())
+    expect(made).to.equal(0)
+  })
+
+  it('what a source did is counted: readings, faults, outages', async () => {
+    const { collector, time } = run([
+      source([of(reading(1), fault('P1_CRC_MISMATCH', 'wrong', 'byte 0')), of(reading(2)), never]),
+    ])
+    await time.advance(5_000)
+    const { lastReadingMs, ...counts } = collector.counts.get('test:source') ?? { lastReadingMs: undefined }
+    expect(counts).to.deep.equal({ readings: 2, faults: 3, outages: 2 })
+    expect(lastReadingMs).to.be.a('number')
+    await time.wait(collector.stop())
   })
 
   it('stop says how many readings could not be made durable', async () => {
