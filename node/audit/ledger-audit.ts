@@ -186,6 +186,8 @@ async function auditRegistrar(common: ChainAuditInit, genesis: Genesis, chain: S
         const broken = brokenRule(block, previous)
         if (broken !== undefined) return broken
         const { kind, height } = block.header
+        // Who belongs is told by these blocks alone: of this chain nothing is ever pruned.
+        if (block.body === undefined) return { rule: 'V15', what: 'body missing in the chain of the registrar' }
         operations[height] = kind === KIND_MEMBERSHIP ? decodeMembershipBody(bodyContent(block.body)) : []
         return undefined
       },

@@ -2,7 +2,7 @@ import { equalBytes, toHex } from '../../protocol/bytes.ts'
 import { isWattnessError } from '../../protocol/errors.ts'
 import { decodeAttestation, type StoredAttestation } from './attestation-table.ts'
 import { auditChain, type ChainAudit, type ChainAuditInit, type StoredChain } from './chain-audit.ts'
-import type { Damage, DamageKind } from './chain-entry.ts'
+import { type Damage, type DamageKind, NOT_PRUNED } from './chain-entry.ts'
 import { loadChainIds } from './chain-ids.ts'
 import { decodeHead } from './head-record.ts'
 import {
@@ -26,6 +26,7 @@ import {
   witnessOfKey,
 } from './keys.ts'
 import type { KvReader } from './kv.ts'
+import { readPruned } from './pruned-record.ts'
 import { checkRecord } from './record.ts'
 import { decodeEntry } from './spool-entry.ts'
 import { marksOf, witnessDamage } from './witness-audit.ts'
@@ -97,9 +98,12 @@ export async function listChains(kv: KvReader, damage: Damage[]): Promise<Stored
     damage.push({ what: 'chain record: missing', member })
   }
   const witness = await readWitness(kv, [])
+  // Where its record is damaged that is found below, and all of it is damage then.
+  const pruned = await readPruned(kv)
   const chains: StoredChain[] = []
   for (const [id, member] of members) {
-    chains.push({ id, member, size: await sizeOf(kv, id), marks: marksOf(witness, member) })
+    const size = await sizeOf(kv, id)
+    chains.push({ id, member, size, marks: marksOf(witness, member), pruned: pruned?.get(id) ?? NOT_PRUNED })
   }
   return chains
 }

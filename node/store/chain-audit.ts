@@ -5,12 +5,13 @@ import { isWattnessError } from '../../protocol/errors.ts'
 import { HASH_BYTES, ZERO_HASH } from '../../protocol/hash.ts'
 import { CompactRange, type NodeSink } from '../../protocol/tree.ts'
 import type { VerifySigned } from './chain-check.ts'
+import { NOT_PRUNED, type Pruned } from './chain-entry.ts'
 import { decodeHead, type HeadRecord } from './head-record.ts'
 import { blockKey, headKey, heightOfBlockKey, tileKey } from './keys.ts'
 import type { KvEntry, KvReader } from './kv.ts'
 import { QueryAudit, type QueryChunks } from './query-audit.ts'
 import { checkRecord, openRecord } from './record.ts'
-import { decodeStored, type StoredBlock } from './stored-block.ts'
+import { decodeHeld, type HeldBlock } from './stored-block.ts'
 import { TILE_BYTES, TILE_HEIGHT, TILE_WIDTH } from './tiles.ts'
 import type { RootMark } from './witness-audit.ts'
 
@@ -31,7 +32,7 @@ export interface ChainAuditInit {
   /** Every signature that is kept, not only the newest of each chain. */
   readonly allSignatures?: boolean
   /** The rules that need genesis and membership: the one that a block breaks. `previous` is its parent's header. */
-  readonly brokenRule?: (block: StoredBlock, previous: Header | undefined) => BrokenRule | undefined
+  readonly brokenRule?: (block: HeldBlock, previous: Header | undefined) => BrokenRule | undefined
   /** Where a revocation ends the chain, and whether it is this chain that it ends (rule V19). */
   readonly endOf?: (member: Uint8Array) => NamedEnd | undefined
   /** Called with the number of blocks checked since the last call, at most one batch of an iterator. */
@@ -53,6 +54,8 @@ export interface ChainAudit {
   readonly size: number | undefined
   /** Blocks that were found whole, from height 0. */
   readonly blocks: number
+  /** Those of them that have no body any more, and were checked but for that. */
+  readonly pruned: number
   readonly signatures: number
   /** Undefined where there are none yet to compare. */
   readonly query?: QueryChunks
@@ -67,6 +70,7 @@ export interface StoredChain {
   readonly member: Uint8Array
   readonly size: number
   readonly marks?: readonly RootMark[]
+  readonly pruned?: Pruned
 }
 
 /** Faults of the disk or of this program: nothing to be said about the chain. */
@@ -105,8 +109,8 @@ async function walkChain(init: ChainAuditInit, chain: StoredChain): Promise<Chai
     else if (isWattnessError(error) && !NOT_DAMAGE.includes(error.code)) fault = { height: walker.blocks, what: error.message }
     else throw error
   }
-  const { size, blocks, signatures, query, contradicted } = walker
-  const found = { member, size, blocks, signatures, ...(contradicted.length === 0 ? {} : { contradicted }) }
+  const { size, blocks, pruned, signatures, query, contradicted } = walker
+  const found = { member, size, blocks, pruned, signatures, ...(contradicted.length === 0 ? {} : { contradicted }) }
   if (fault !== undefined) return { ...found, fault }
   return { ...found, ...(query === undefined ? {} : { query }) }
 }
@@ -127,10 +131,11 @@ class ChainWalker {
   #full: FullTile[] = []
   /** Also where a catch-up broke off: its checkpoint lies above the head, and no proof is kept that leads there. */
   #checksAll: boolean
-  #last: StoredBlock | undefined
+  #last: HeldBlock | undefined
   #query: QueryAudit | undefined
   size: number | undefined
   signatures = 0
+  pruned = 0
   readonly contradicted: RootMark[] = []
 
   constructor(init: ChainAuditInit, chain: StoredChain) {
@@ -155,7 +160,8 @@ class ChainWalker {
     if (head === undefined) return
     this.size = head.size
     if (typeof head.covered === 'object') this.#checksAll = true
-    this.#query = await QueryAudit.of(kv, id, this.#chain.member, head.size)
+    const { member, pruned = NOT_PRUNED } = this.#chain
+    this.#query = await QueryAudit.of({ kv, id, member, pruned: pruned.to }, head.size)
     for await (const entries of kv.iterate({ gte: blockKey(id, 0), lt: blockKey(id, head.size) })) {
       await this.#takeAll(entries)
       await this.#query?.compare()
@@ -194,7 +200,7 @@ class ChainWalker {
     const broken = this.#init.brokenRule?.(block, this.#last?.header)
     if (broken !== undefined) throw new Found(height, broken.what, broken.rule)
     this.#range.append(block.hash, this.#onNode)
-    this.#query?.add(value)
+    this.#query?.add(height, block.body === undefined ? undefined : value)
     this.#last = block
     if (this.#end?.size === this.blocks && !this.#end.isRight(this.#range.root())) {
       throw new Found(height, 'ends another history than the one that the revocation names', 'V19')
@@ -208,11 +214,11 @@ class ChainWalker {
   }
 
   /** What the block itself can show: place, member, link, body. */
-  #checked(value: Uint8Array): StoredBlock {
+  #checked(value: Uint8Array): HeldBlock {
     const height = this.blocks
-    let block: StoredBlock
+    let block: HeldBlock
     try {
-      block = decodeStored(value)
+      block = decodeHeld(value)
     } catch (error) {
       throw new Found(height, `unreadable: ${(error as Error).message}`, 'B1')
     }
@@ -222,8 +228,15 @@ class ChainWalker {
     if (!equalBytes(header.previous, this.#last?.hash ?? ZERO_HASH)) {
       throw new Found(height, 'does not name the block before it', 'V11')
     }
-    if (!equalBytes(bodyHash(block.body), header.bodyHash)) throw new Found(height, 'body hash does not match', 'V15')
+    this.#checkBody(height, block)
     return block
+  }
+
+  #checkBody(height: number, { header, body }: HeldBlock): void {
+    if (body === undefined) {
+      if (height >= (this.#chain.pruned ?? NOT_PRUNED).to) throw new Found(height, 'body missing, and was never pruned', 'V15')
+      this.pruned++
+    } else if (!equalBytes(bodyHash(body), header.bodyHash)) throw new Found(height, 'body hash does not match', 'V15')
   }
 
   /** Nodes of every eighth level are the hashes of tiles (tiles.ts). */

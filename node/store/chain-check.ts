@@ -4,12 +4,12 @@ import type { SignedCheckpoint } from '../../protocol/checkpoint.ts'
 import { isWattnessError } from '../../protocol/errors.ts'
 import { HASH_BYTES, ZERO_HASH } from '../../protocol/hash.ts'
 import { CompactRange } from '../../protocol/tree.ts'
-import { type ChainEntry, type Damage, damaged } from './chain-entry.ts'
+import { type ChainEntry, type Damage, damaged, NOT_PRUNED } from './chain-entry.ts'
 import { decodeHead, encodeHead, type HeadRecord } from './head-record.ts'
 import { blockKey, headKey, heightOfBlockKey, tileKey } from './keys.ts'
 import { del, type Kv, type KvOperation, put } from './kv.ts'
 import { checkRecord, openRecord } from './record.ts'
-import { checkStored, decodeStored, type StoredBlock } from './stored-block.ts'
+import { checkStored, decodeHeld, type HeldBlock } from './stored-block.ts'
 import { EMPTY_EDGE, extendTiles, TILE_BYTES, TILE_WIDTH, type TileEdge, tilesAt } from './tiles.ts'
 import { TreeReader } from './tree-reader.ts'
 import { type ChainEnd, vouchedBeginning } from './vouching.ts'
@@ -32,6 +32,7 @@ export const emptyEntry = (id: number, member: Uint8Array): ChainEntry => ({
   state: EMPTY_CHAIN,
   edge: EMPTY_EDGE,
   branch: 0,
+  pruned: NOT_PRUNED,
 })
 
 /**
@@ -89,7 +90,7 @@ async function intactChain(
   const edge = await readEdge(kv, id, member, size)
   const pendingFrom = tilesAt(0, size).full * TILE_WIDTH
   let height = from
-  let last: StoredBlock | undefined
+  let last: HeldBlock | undefined
   let firstPrevious: Uint8Array = ZERO_HASH
   for await (const entries of kv.iterate({ gte: blockKey(id, from), lt: blockKey(id, size) })) {
     for (const [key, value] of entries) {
@@ -108,7 +109,7 @@ async function intactChain(
   const checkpoint = checkpointOf(head, member, last)
   const { sealedAt, registrarSize } = last.header
   const base = { size, root: head.root, lastHash: head.lastHash.slice(), sealedAt, registrarSize, checkpoint }
-  const bare: ChainEntry = { id, member, state: { ...base, range: CompactRange.empty() }, edge, branch: 0 }
+  const bare: ChainEntry = { ...emptyEntry(id, member), state: { ...base, range: CompactRange.empty() }, edge }
   const tree = new TreeReader(kv, (_entry, level, index) => {
     throw damaged(member, index * TILE_WIDTH ** (level + 1), `tile ${level}/${index} of the tree is damaged`)
   })
@@ -120,10 +121,10 @@ async function intactChain(
   if (checkpoint !== undefined && !context.verifySigned(checkpoint)) {
     throw damaged(member, size - 1, "head's signature is not the member's")
   }
-  return { id, member, state: { ...base, range, root: range.root() }, edge, branch: 0 }
+  return { ...bare, state: { ...base, range, root: range.root() } }
 }
 
-function checkpointOf(head: HeadRecord, member: Uint8Array, last: StoredBlock): SignedCheckpoint | undefined {
+function checkpointOf(head: HeadRecord, member: Uint8Array, last: HeldBlock): SignedCheckpoint | undefined {
   const { covered, size, root } = head
   if (covered === undefined) return undefined
   if (covered === 'by-block') {
@@ -196,7 +197,7 @@ async function coveringCheckpoint(
   if (head.covered === 'by-block') {
     const value = await context.kv.get(blockKey(id, head.size - 1))
     try {
-      const signed = value === undefined ? undefined : decodeStored(value).signed
+      const signed = value === undefined ? undefined : decodeHeld(value).signed
       if (signed === undefined) return undefined
       checkpoint = { member, size: head.size, root: signed.root.slice(), signature: signed.signature.slice() }
     } catch {
@@ -231,10 +232,10 @@ async function rewrite(context: CheckContext, id: number, member: Uint8Array, si
     }
   }
   if (operations.length > 0) await context.write(operations, false)
-  return { id, member, state: { ...state, range, root: range.root() }, edge, branch: 0 }
+  return { ...emptyEntry(id, member), state: { ...state, range, root: range.root() }, edge }
 }
 
-function readWhole(value: Uint8Array, member: Uint8Array, height: number): StoredBlock | undefined {
+function readWhole(value: Uint8Array, member: Uint8Array, height: number): HeldBlock | undefined {
   try {
     return checkStored(value, member, height)
   } catch {

@@ -11,7 +11,24 @@ export interface ChainEntry {
   readonly edge: TileEdge
   /** How often the chain's tail was replaced since it was loaded: reads that span such a moment are of neither branch. */
   readonly branch: number
+  readonly pruned: Pruned
 }
+
+/** How far a chain is pruned: sizes of its beginning. */
+export interface Pruned {
+  /** Blocks below have their bodies dropped, but for the few that are kept (pruning.ts). */
+  readonly to: number
+  /** Query values of the blocks below are dropped as well. */
+  readonly valuesTo: number
+}
+
+export const NOT_PRUNED: Pruned = { to: 0, valuesTo: 0 }
+
+/** The same of a chain that was cut to `size` blocks. */
+export const prunedUpTo = ({ to, valuesTo }: Pruned = NOT_PRUNED, size: number): Pruned => ({
+  to: Math.min(to, size),
+  valuesTo: Math.min(valuesTo, size),
+})
 
 /**
  * Records beside the chains; `own`: fewer of this node's own blocks are held than it has signed; `owed`: fewer blocks of a

@@ -2,7 +2,7 @@ import type { Damage } from './chain-entry.ts'
 import { allOf, BLOCK, blockKey, CHAIN, chainKey, MAX_CHAIN_ID } from './keys.ts'
 import { del, type KvOperation, type KvReader, put } from './kv.ts'
 import { checkRecord, sealRecord } from './record.ts'
-import { decodeStored } from './stored-block.ts'
+import { decodeHeld } from './stored-block.ts'
 
 export interface ChainIds {
   readonly members: ReadonlyMap<number, Uint8Array>
@@ -46,7 +46,7 @@ async function nextIdWithBlocks(kv: KvReader, from: number): Promise<number | un
 async function memberOf(kv: KvReader, id: number): Promise<Uint8Array | undefined> {
   const value = await kv.get(blockKey(id, 0))
   try {
-    return value === undefined ? undefined : decodeStored(value).header.member.slice()
+    return value === undefined ? undefined : decodeHeld(value).header.member.slice()
   } catch {
     return undefined
   }

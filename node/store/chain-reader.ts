@@ -4,7 +4,7 @@ import type { SignedCheckpoint } from '../../protocol/checkpoint.ts'
 import { type ChainEntry, damaged } from './chain-entry.ts'
 import { blockKey, heightOfBlockKey } from './keys.ts'
 import type { Kv } from './kv.ts'
-import { checkStored, type StoredBlock } from './stored-block.ts'
+import { bodyPruned, checkStored, type HeldBlock, type StoredBlock } from './stored-block.ts'
 import { hashAt, TILE_WIDTH } from './tiles.ts'
 import type { TreeReader } from './tree-reader.ts'
 
@@ -24,16 +24,25 @@ export class ChainReader {
   /**
    * Consecutive blocks from height `from`: at most `maxBlocks`, and no more once their bytes reach `maxBytes` (one at
    * least). Each block's body is checked against its header and its header against the leaf of the tree, which pins its
-   * `previous` too. Throws STORE_DAMAGED with member and height.
+   * `previous` too. They end before one that was pruned. Throws STORE_DAMAGED with member and height, BODY_PRUNED where the
+   * first of them was.
    */
-  async readBlocks(
-    entry: ChainEntry,
-    from: number,
-    maxBlocks: number,
-    maxBytes = Number.POSITIVE_INFINITY,
-  ): Promise<StoredBlock[]> {
-    const end = Math.min(entry.state.size, from + maxBlocks)
+  async readBlocks(entry: ChainEntry, from: number, maxBlocks: number, maxBytes?: number): Promise<StoredBlock[]> {
     const blocks: StoredBlock[] = []
+    for (const block of await this.readHeld(entry, from, maxBlocks, maxBytes)) {
+      if (block.body === undefined) {
+        if (blocks.length === 0) throw bodyPruned(entry.member, block.header.height)
+        break
+      }
+      blocks.push(block)
+    }
+    return blocks
+  }
+
+  /** The same with those that were pruned, as what is held of them. */
+  async readHeld(entry: ChainEntry, from: number, maxBlocks: number, maxBytes = Number.POSITIVE_INFINITY): Promise<HeldBlock[]> {
+    const end = Math.min(entry.state.size, from + maxBlocks)
+    const blocks: HeldBlock[] = []
     let bytes = 0
     let height = from
     let tile: Uint8Array | undefined

@@ -5,7 +5,7 @@ import type { ChainEntry, Damage } from './chain-entry.ts'
 import { BLOCK_END_BYTES } from './head-record.ts'
 import { allOfChain, BLOCK, heightOfBlockKey } from './keys.ts'
 import { type Kv, type KvOperation, put } from './kv.ts'
-import { decodeStored } from './stored-block.ts'
+import { decodeHeld } from './stored-block.ts'
 
 /**
  * Takes off the blocks of a checked chain what stands there as a signature and is not the member's over the chain up to there:
@@ -24,7 +24,7 @@ export async function dropFalseSignatures(
     for (const [key, value] of entries) {
       const height = heightOfBlockKey(key)
       if (height >= state.size) break
-      const { hash, signed } = decodeStored(value)
+      const { hash, signed } = decodeHeld(value)
       range.append(hash)
       if (signed === undefined) continue
       const { root, signature } = signed

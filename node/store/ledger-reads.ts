@@ -5,12 +5,12 @@ import { isWattnessError, WattnessError } from '../../protocol/errors.ts'
 import type { Register } from '../../protocol/reading.ts'
 import type { NodeReader } from '../../protocol/tree.ts'
 import { emptyEntry } from './chain-check.ts'
-import { type ChainEntry, type Damage, memberText } from './chain-entry.ts'
+import { type ChainEntry, type Damage, memberText, type Pruned } from './chain-entry.ts'
 import { ChainReader } from './chain-reader.ts'
 import type { Kv, KvReader, KvView } from './kv.ts'
 import type { ValueColumns } from './query-chunk.ts'
 import { QueryIndex, type QueryTail, type ValueQuery } from './query-index.ts'
-import type { StoredBlock } from './stored-block.ts'
+import type { HeldBlock, StoredBlock } from './stored-block.ts'
 import { TreeReader } from './tree-reader.ts'
 
 /**
@@ -26,7 +26,7 @@ export class LedgerReads {
   protected readonly entries = new Map<string, ChainEntry>()
   /** Chains whose tail is being replaced, each with the end of that. */
   protected readonly replacing = new Map<string, Promise<void>>()
-  readonly #reader: ChainReader
+  protected readonly reader: ChainReader
   #turn: Promise<unknown> = Promise.resolve()
 
   protected constructor(kv: Kv) {
@@ -34,8 +34,8 @@ export class LedgerReads {
     this.tree = new TreeReader(kv, (entry, level, index) =>
       this.note({ what: `tile ${level}/${index} damaged, made again from below`, member: entry.member }),
     )
-    this.#reader = new ChainReader(kv, this.tree)
-    this.query = new QueryIndex(kv, this.#reader, ({ member }, what) => this.note({ what, member }))
+    this.reader = new ChainReader(kv, this.tree)
+    this.query = new QueryIndex(kv, this.reader, ({ member }, what) => this.note({ what, member }))
   }
 
   protected note(damage: Damage): void {
@@ -92,29 +92,45 @@ export class LedgerReads {
 
   /** See ChainReader.readBlocks. */
   readBlocks(member: Uint8Array, from: number, maxBlocks: number, maxBytes?: number): Promise<StoredBlock[]> {
-    return this.#steady(member, (entry) => this.#reader.readBlocks(entry, from, maxBlocks, maxBytes))
+    return this.#steady(member, (entry) => this.reader.readBlocks(entry, from, maxBlocks, maxBytes))
   }
 
   readBlock(member: Uint8Array, height: number): Promise<StoredBlock | undefined> {
-    return this.#steady(member, (entry) => this.#reader.readBlock(entry, height))
+    return this.#steady(member, (entry) => this.reader.readBlock(entry, height))
+  }
+
+  /** See ChainReader.readHeld. */
+  readHeld(member: Uint8Array, from: number, maxBlocks: number, maxBytes?: number): Promise<HeldBlock[]> {
+    return this.#steady(member, (entry) => this.reader.readHeld(entry, from, maxBlocks, maxBytes))
+  }
+
+  /** How far the chain is pruned; sizes of 0 where it is not. */
+  pruned(member: Uint8Array): Pruned {
+    return this.entry(member).pruned
+  }
+
+  /** Of any chain. */
+  get isPruned(): boolean {
+    for (const { pruned } of this.entries.values()) if (pruned.to > 0) return true
+    return false
   }
 
   signatureAtOrBelow(member: Uint8Array, height: number): Promise<SignedCheckpoint | undefined> {
-    return this.#steady(member, (entry) => this.#reader.signatureAtOrBelow(entry, height))
+    return this.#steady(member, (entry) => this.reader.signatureAtOrBelow(entry, height))
   }
 
   signatureAtOrAbove(member: Uint8Array, height: number): Promise<SignedCheckpoint | undefined> {
-    return this.#steady(member, (entry) => this.#reader.signatureAtOrAbove(entry, height))
+    return this.#steady(member, (entry) => this.reader.signatureAtOrAbove(entry, height))
   }
 
   /** First height sealed at `timeMs` or later; the chain's size where there is none. Reads log2 of the chain's blocks. */
   findByTime(member: Uint8Array, timeMs: number): Promise<number> {
-    return this.#steady(member, (entry) => this.#reader.findFirst(entry, ({ sealedAt }) => sealedAt >= timeMs))
+    return this.#steady(member, (entry) => this.reader.findFirst(entry, ({ sealedAt }) => sealedAt >= timeMs))
   }
 
   /** First height whose block names a registrar size of `registrarSize` or more, in the same way. */
   firstNaming(member: Uint8Array, registrarSize: number): Promise<number> {
-    return this.#steady(member, (entry) => this.#reader.findFirst(entry, (header) => header.registrarSize >= registrarSize))
+    return this.#steady(member, (entry) => this.reader.findFirst(entry, (header) => header.registrarSize >= registrarSize))
   }
 
   /** Root of the chain's first `size` blocks; undefined where fewer are held. */

@@ -3,7 +3,7 @@ import type { ChainState } from '../../protocol/chain-state.ts'
 import { WattnessError } from '../../protocol/errors.ts'
 import { type Acceptance, type AcceptOptions, assertFits, newChain, pushBlocks } from './acceptance.ts'
 import { type CheckContext, loadChain, salvageChain, type VerifySigned } from './chain-check.ts'
-import { type ChainEntry, type Damage, memberText } from './chain-entry.ts'
+import { type ChainEntry, type Damage, memberText, type Pruned, prunedUpTo } from './chain-entry.ts'
 import { loadChainIds } from './chain-ids.ts'
 import { DurableMark } from './durable-mark.ts'
 import { encodeHead } from './head-record.ts'
@@ -11,6 +11,8 @@ import { headKey } from './keys.ts'
 import { type Kv, type KvOperation, put } from './kv.ts'
 import { LedgerReads } from './ledger-reads.ts'
 import { bindNetwork } from './network-record.ts'
+import { loadPruned, prunedOperation } from './pruned-record.ts'
+import { nextPruning, type PruneOptions, type PruneStep } from './pruning.ts'
 import { assertReplaces, cutBlocks, cutTiles, replacementConflict, stump } from './replacement.ts'
 import { migrate, type SchemaPlan } from './schema.ts'
 import { EVIDENCE_KIND, INVITATION_KIND, LABEL_KIND, SideTable, WITNESS_EVIDENCE_KIND } from './side-records.ts'
@@ -110,9 +112,10 @@ export class LedgerStore extends LedgerReads {
     if (mending.length > 0) await this.kv.batch(mending, { sync: true })
     const loaded = new Map<string, ChainEntry>()
     const branch = ++this.#branches
+    const dropped = await loadPruned(this.#context, members.keys(), damage)
     for (const [id, member] of members) {
       const entry = await loadChain(this.#context, id, member, marks.get(id) ?? 0, damage)
-      loaded.set(memberText(member), { ...entry, branch })
+      loaded.set(memberText(member), { ...entry, branch, pruned: prunedUpTo(dropped.get(id), entry.state.size) })
     }
     const signed = (await readSigned(this.kv, damage)) ?? (await this.#signAgain(loaded))
     await this.evidence.load(damage)
@@ -168,11 +171,11 @@ export class LedgerStore extends LedgerReads {
     return this.#change(() => this.#write(batch, options))
   }
 
-  #change(act: () => Promise<void>): Promise<void> {
+  #change<T>(act: () => Promise<T>): Promise<T> {
     return this.inTurn(async () => {
       if (this.#writer.unsettled) await this.#writer.ready()
       try {
-        await act()
+        return await act()
       } catch (error) {
         this.query.forget()
         throw error
@@ -199,7 +202,7 @@ export class LedgerStore extends LedgerReads {
       const reading = this.query.extend(entry, acceptance.blocks, operations)
       if (reading !== undefined) await reading
       const edge = extendTiles(entry.edge, entry.id, entry.state.range, acceptance.hashes, operations)
-      changed.set(text, { id: entry.id, member: entry.member, state, edge, branch: entry.branch })
+      changed.set(text, { ...entry, state, edge })
       if (this.#isOwn(member)) {
         signed = signedAfter(signed, entry.state, acceptance, operations)
         sync = true
@@ -274,9 +277,10 @@ export class LedgerStore extends LedgerReads {
     const key = headKey(id)
     operations.push(put(key, encodeHead(key, state)))
     this.query.finish(operations)
-    operations.push(this.#mark.lowered(id, from))
+    const pruned = prunedUpTo(entry.pruned, from)
+    operations.push(this.#mark.lowered(id, from), ...this.#prunedOperations(entry, pruned))
     await this.#writer.write(operations, true)
-    this.entries.set(text, { id, member, state, edge, branch: ++this.#branches })
+    this.entries.set(text, { id, member, state, edge, branch: ++this.#branches, pruned })
     this.tree.forget()
     this.query.commit()
     this.#signed = signed
@@ -315,18 +319,51 @@ export class LedgerStore extends LedgerReads {
       const entry = this.entries.get(memberText(member))
       if (entry === undefined || entry.state.size === 0) return undefined
       const { checkpoint } = entry.state
-      const kept = await salvageChain(this.#context, entry.id, entry.member, {
+      const cut = await salvageChain(this.#context, entry.id, entry.member, {
         limit: Math.min(size, entry.state.size),
         covering: checkpoint,
         end: entry.state,
       })
-      await this.#context.write([this.#mark.lowered(entry.id, kept.state.size)], true)
+      const kept = { ...cut, pruned: prunedUpTo(entry.pruned, cut.state.size) }
+      const marks = [this.#mark.lowered(entry.id, kept.state.size), ...this.#prunedOperations(entry, kept.pruned)]
+      await this.#context.write(marks, true)
       this.tree.forget()
       this.entries.set(memberText(member), { ...kept, branch: ++this.#branches })
       await this.query.reload(kept, this.#context.write)
       this.note({ what, member: entry.member, height: kept.state.size, lost: entry.state.size - kept.state.size })
       return this.head(member)
     })
+  }
+
+  /**
+   * Drops bodies of a chain's first `to` blocks, as far as one synced write takes it: to be called again until it is done. Headers
+   * and signatures stay: whatever links, proves and counts. Throws PRUNE_REFUSED for more than is final, STORE_DAMAGED where a
+   * block is not what it was, DISK_FULL.
+   */
+  prune(member: Uint8Array, to: number, { dropValues = false, unfinal = false }: PruneOptions = {}): Promise<PruneStep> {
+    return this.#change(async () => {
+      const text = memberText(member)
+      const entry = this.entry(member)
+      const final = this.witness.final(member)?.size ?? 0
+      if (to > final && !unfinal) {
+        throw new WattnessError('PRUNE_REFUSED', `${final} blocks are final: bodies of ${to} are not to be dropped`, {
+          to,
+          final,
+        })
+      }
+      const { operations, ...step } = await nextPruning(this.kv, this.reader, entry, to, dropValues)
+      const written = [...operations, ...this.#prunedOperations(entry, step.pruned)]
+      if (written.length > 0) await this.#writer.write(written, true)
+      if (entry.id >= 0) this.entries.set(text, { ...entry, pruned: step.pruned })
+      return step
+    })
+  }
+
+  /** None where nothing changes: a store that was never pruned has no such record. */
+  #prunedOperations({ id, pruned: { to, valuesTo } }: ChainEntry, after: Pruned): KvOperation[] {
+    if (to === after.to && valuesTo === after.valuesTo) return []
+    const chains = new Map([...this.entries.values()].map((each) => [each.id, each.pruned]))
+    return [prunedOperation(chains.set(id, after))]
   }
 
   /** Waits for what is in flight, then closes. */

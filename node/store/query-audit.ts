@@ -1,8 +1,9 @@
 import { equalBytes } from '../../protocol/bytes.ts'
-import { queryStateKey } from './keys.ts'
+import { queryChunksOf, queryStateKey, queryWholeKey, queryWholesOf, readQueryChunkKey } from './keys.ts'
 import type { KvOperation, KvPut, KvReader } from './kv.ts'
 import { QueryDraft } from './query-draft.ts'
 import { draftOperations, fitsSize, readProgress } from './query-records.ts'
+import { sureStart } from './query-stretch.ts'
 
 /** How a chain's query chunks compare with its blocks. */
 export interface QueryChunks {
@@ -29,24 +30,42 @@ export class QueryAudit {
   #missing = 0
   #wrong = 0
 
-  private constructor(kv: KvReader, id: number, member: Uint8Array, end: number) {
+  private constructor(kv: KvReader, id: number, member: Uint8Array, from: number, end: number) {
     this.#kv = kv
     this.#id = id
     this.#member = member
     this.#end = end
-    this.#draft = new QueryDraft(member, 0)
+    this.#draft = new QueryDraft(member, from)
   }
 
-  static async of(kv: KvReader, id: number, member: Uint8Array, size: number): Promise<QueryAudit | undefined> {
+  /** `pruned`: blocks below have no bodies, and their chunks are all that says what was in them. */
+  static async of(
+    { kv, id, member, pruned }: { kv: KvReader; id: number; member: Uint8Array; pruned: number },
+    size: number,
+  ): Promise<QueryAudit | undefined> {
     const key = queryStateKey(id)
     const progress = readProgress(key, await kv.get(key))
-    return progress !== undefined && fitsSize(progress, size) ? new QueryAudit(kv, id, member, progress.start) : undefined
+    if (progress === undefined || !fitsSize(progress, size)) return undefined
+    const audit = new QueryAudit(kv, id, member, sureStart(member, pruned), progress.start)
+    if (pruned > 0) await audit.#countKept()
+    return audit
   }
 
-  /** The next block as it is stored, found whole. */
-  add(value: Uint8Array): void {
+  async #countKept(): Promise<void> {
+    const { start } = this.#draft
+    for await (const entries of this.#kv.iterate(queryChunksOf(this.#id))) {
+      for (const [key] of entries) if ((readQueryChunkKey(key)?.start ?? start) < start) this.#records++
+    }
+    const kept = { gte: queryWholesOf(this.#id).gte, lt: queryWholeKey(this.#id, start) }
+    for await (const entries of this.#kv.iterate(kept)) this.#records += entries.length
+  }
+
+  /** The next block as it is stored, found whole; undefined where it has no body. */
+  add(height: number, value: Uint8Array | undefined): void {
     const draft = this.#draft
-    draft.add(value)
+    if (height < draft.height) return
+    if (value === undefined) draft.skip()
+    else draft.add(value)
     if (!draft.isFull || draft.height > this.#end) return
     draftOperations(this.#id, draft, this.#made)
     this.#draft = new QueryDraft(this.#member, draft.height)

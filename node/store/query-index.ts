@@ -3,7 +3,7 @@ import type { Writer } from '../../protocol/bytes.ts'
 import type { Register } from '../../protocol/reading.ts'
 import { decodeTables } from '../../protocol/readings-body.ts'
 import { equalRegisters, registerKey } from '../../protocol/register.ts'
-import type { ChainEntry } from './chain-entry.ts'
+import { type ChainEntry, damaged } from './chain-entry.ts'
 import type { ChainReader } from './chain-reader.ts'
 import {
   blockKey,
@@ -28,7 +28,7 @@ import {
   readAllProgress,
   readWhole,
 } from './query-records.ts'
-import { addStored, closeStretch, type Extension, sureStart, truncated } from './query-stretch.ts'
+import { addStored, closeStretch, type Extension, madeAgain, sureStart, truncated } from './query-stretch.ts'
 import { checkRecord } from './record.ts'
 
 /**
@@ -44,7 +44,6 @@ import { checkRecord } from './record.ts'
 /** Open stretches in memory: every member that a network can have, and as many that it once had. Each holds up to 16 KiB. */
 export const MAX_DRAFTS = 512
 
-const OPERATIONS_PER_WRITE = 512
 /** Up to 32 KiB each. */
 const SPARE_WRITERS = 64
 /** Registers that are listed unless more are asked for. */
@@ -138,26 +137,13 @@ export class QueryIndex {
 
   /** Makes all chunks of a chain from its blocks. Synced step by step: LevelDB may lose an earlier write and keep a later one. */
   async rebuild(entry: ChainEntry, write: QueryWrite): Promise<void> {
-    const { id, member, state } = entry
-    await clearChain(this.#kv, id, write)
+    const { id, state } = entry
     if (state.size === 0) {
+      await clearChain(this.#kv, id, write)
       this.#chains.delete(id)
       return
     }
-    const changed: Extension = { progress: NOTHING, draft: new QueryDraft(member, 0), moved: true }
-    let operations: KvOperation[] = []
-    for await (const entries of this.#blocks(entry, 0)) {
-      for (const each of entries) {
-        addStored(changed.draft, each, entry)
-        if (changed.draft.isFull) closeStretch(entry, changed, operations)
-        if (operations.length < OPERATIONS_PER_WRITE) continue
-        await write(operations, true)
-        operations = []
-      }
-    }
-    operations.push(progressOperation(id, changed.progress))
-    await write(operations, true)
-    this.#chains.set(id, new ChainIndex(id, changed.progress))
+    this.#chains.set(id, new ChainIndex(id, await madeAgain(this.#kv, entry, write)))
   }
 
   /**
@@ -318,7 +304,8 @@ export class QueryIndex {
   }
 
   /** A chunk that is damaged, from its blocks; it is stored again by the next repair. */
-  #madeAgain(entry: ChainEntry, name: QueryChunkName): Promise<Uint8Array> {
+  async #madeAgain(entry: ChainEntry, name: QueryChunkName): Promise<Uint8Array> {
+    if (name.start < entry.pruned.to) throw damaged(entry.member, name.start, 'query chunk damaged, and its block was pruned')
     this.#onDamage(entry, `query chunk of block ${name.start} on damaged, read from the blocks`)
     return this.#fromBlocks(entry, name, entry.state.size)
   }

@@ -22,10 +22,14 @@ import {
   FRAME,
   HEAD,
   headKey,
+  heightOfQueryWholeKey,
   INVITATION,
   LABEL,
   META,
   metaKey,
+  queryChunksOf,
+  queryWholesOf,
+  readQueryChunkKey,
   SEEN,
   SIGNED_LEAF,
   SPOOL,
@@ -39,6 +43,7 @@ import { openLevelKv } from './level-kv.ts'
 import { lockDirectory } from './lock.ts'
 import { bindNetwork } from './network-record.ts'
 import { exists, finishRepair, syncDirectory } from './open-ledger.ts'
+import { findPruned, prunedOperation, readPruned } from './pruned-record.ts'
 import { checkRecord } from './record.ts'
 import { migrate, readSchemaVersion, SCHEMA_VERSION, schemaOperation } from './schema.ts'
 import { tolerantKv } from './tolerant-kv.ts'
@@ -199,6 +204,7 @@ async function copyRecords(
   for (const prefix of CHECKED) await copyChecked(source, copier, prefix, records)
   for (const prefix of SELF_VERIFYING) await copyAll(source, copier, prefix)
   const spool = await copySpool(source, copier)
+  await copyPrunedValues(source, copier)
   const damage: Damage[] = []
   await copyWitness(source, copier, damage)
   await copier.flush()
@@ -240,6 +246,22 @@ async function copyChecked(source: Kv, copier: Copier, prefix: number, records: 
     records.kept += whole.length
     records.lost += entries.filter(([key, record]) => checkRecord(key, record) === undefined).length
     await copier.add(whole.map(([key, record]) => put(key, record)))
+  }
+}
+
+/** Query chunks of blocks that have no bodies any more cannot be made again. */
+async function copyPrunedValues(source: Kv, copier: Copier): Promise<void> {
+  const { members } = await loadChainIds(source, [])
+  const chains = (await readPruned(source)) ?? (await findPruned(source, members.keys()))
+  if (chains.size > 0) await copier.add([prunedOperation(chains)])
+  for (const [id, { to }] of chains) {
+    const isKept = (key: Uint8Array): boolean => (readQueryChunkKey(key)?.start ?? heightOfQueryWholeKey(key)) < to
+    for (const range of [queryChunksOf(id), queryWholesOf(id)]) {
+      for await (const entries of source.iterate(range)) {
+        const kept = entries.filter(([key, record]) => isKept(key) && checkRecord(key, record) !== undefined)
+        await copier.add(kept.map(([key, record]) => put(key, record)))
+      }
+    }
   }
 }
 

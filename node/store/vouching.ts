@@ -6,7 +6,7 @@ import type { VerifySigned } from './chain-check.ts'
 import { blockKey, heightOfBlockKey, MAX_U48, tileKey } from './keys.ts'
 import type { KvReader } from './kv.ts'
 import { checkRecord } from './record.ts'
-import { decodeStored, type StoredBlock } from './stored-block.ts'
+import { decodeHeld, type HeldBlock } from './stored-block.ts'
 import { hashAt, TILE_BYTES, TILE_WIDTH } from './tiles.ts'
 
 /** A chain's end as its head, or memory, says: neither is written together with a block that is damaged later. */
@@ -38,7 +38,7 @@ type Source = 'own' | 'next' | 'tile'
 /** What is known of one height. */
 interface Place {
   readonly height: number
-  readonly signed: StoredBlock['signed']
+  readonly signed: HeldBlock['signed']
   /** True where the block is there, and whole as far as it can tell itself. */
   readonly isWhole: boolean
   /** Hash of the block, the hash that the next block names, and the hash in the tree's tile: as far as they are there. */
@@ -147,7 +147,7 @@ async function* placesOf(init: VouchInit): AsyncGenerator<Place> {
   const { kv, id, member, end } = init
   const size = end?.size ?? MAX_U48
   let tile: { readonly index: number; readonly leaves: Uint8Array | undefined } | undefined
-  const place = async (height: number, block: StoredBlock | undefined, next: Uint8Array | undefined): Promise<Place> => {
+  const place = async (height: number, block: HeldBlock | undefined, next: Uint8Array | undefined): Promise<Place> => {
     const index = Math.floor(height / TILE_WIDTH)
     if (tile?.index !== index) tile = { index, leaves: await readTile(kv, id, index) }
     const { leaves } = tile
@@ -159,7 +159,7 @@ async function* placesOf(init: VouchInit): AsyncGenerator<Place> {
     }
   }
   let height = 0
-  let before: StoredBlock | undefined
+  let before: HeldBlock | undefined
   for await (const entries of kv.iterate({ gte: blockKey(id, 0), lt: blockKey(id, size) })) {
     for (const [key, value] of entries) {
       const at = heightOfBlockKey(key)
@@ -191,14 +191,15 @@ async function readTile(kv: KvReader, id: number, index: number): Promise<Uint8A
   return leaves?.length === TILE_BYTES ? leaves : undefined
 }
 
-function decoded(value: Uint8Array): StoredBlock | undefined {
+function decoded(value: Uint8Array): HeldBlock | undefined {
   try {
-    return decodeStored(value)
+    return decodeHeld(value)
   } catch {
     return undefined
   }
 }
 
-function isWhole({ header, body }: StoredBlock, member: Uint8Array, height: number): boolean {
-  return header.height === height && equalBytes(header.member, member) && equalBytes(bodyHash(body), header.bodyHash)
+function isWhole({ header, body }: HeldBlock, member: Uint8Array, height: number): boolean {
+  if (header.height !== height || !equalBytes(header.member, member)) return false
+  return body === undefined || equalBytes(bodyHash(body), header.bodyHash)
 }

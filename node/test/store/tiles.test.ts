@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { EMPTY_CHAIN } from '../../../protocol/chain-state.ts'
 import { leafHash } from '../../../protocol/hash.ts'
 import { CompactRange, verifyConsistency } from '../../../protocol/tree.ts'
-import type { ChainEntry } from '../../store/chain-entry.ts'
+import { type ChainEntry, NOT_PRUNED } from '../../store/chain-entry.ts'
 import { type Kv, type KvOperation, openMemoryKv } from '../../store/index.ts'
 import { tileKey } from '../../store/keys.ts'
 import { EMPTY_EDGE, extendTiles, TILE_WIDTH, type TileEdge } from '../../store/tiles.ts'
@@ -36,7 +36,14 @@ describe('tiles', () => {
       at += length
       roots.set(at, range.root())
     }
-    entry = { id: 3, member: memberKey(1), state: { ...EMPTY_CHAIN, size: SIZE, range, root: range.root() }, edge, branch: 0 }
+    entry = {
+      id: 3,
+      member: memberKey(1),
+      state: { ...EMPTY_CHAIN, size: SIZE, range, root: range.root() },
+      edge,
+      branch: 0,
+      pruned: NOT_PRUNED,
+    }
   }).timeout(20_000)
 
   it('three levels hold every root and every proof', async () => {
