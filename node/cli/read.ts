@@ -3,7 +3,13 @@ import { FORMATS, type SourceFormat, writeReadings } from '../collect/index.ts'
 import { addCommand, type Context, FOUND_WRONG, type SharedOptions, usage } from './context.ts'
 
 /** Told, though nothing that was whole was refused for it. */
-const NOTHING_REFUSED: ReadonlySet<string> = new Set(['P1_CLOCK_INVALID', 'P1_STREAM_MIDWAY'])
+const NOTHING_REFUSED: ReadonlySet<string> = new Set([
+  'P1_CLOCK_INVALID',
+  'P1_STREAM_MIDWAY',
+  'DLMS_CLOCK_INVALID',
+  'DLMS_STREAM_MIDWAY',
+  'DLMS_TELEGRAM_CRC',
+])
 
 interface ReadFlags extends SharedOptions {
   readonly format?: string

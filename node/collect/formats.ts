@@ -1,6 +1,7 @@
 import { WattnessError } from '../../protocol/errors.ts'
 import { csvFormat } from './csv.ts'
 import { greenButtonFormat } from './green-button.ts'
+import { dlmsFormat } from './dlms.ts'
 import { householdFormat } from './household.ts'
 import { jsonlFormat } from './jsonl.ts'
 import { ocmfFormat } from './ocmf.ts'
@@ -9,7 +10,15 @@ import type { MeterSource, SourceDeps, SourceFormat, SourceSpec } from './source
 import { parseSourceSpec } from './source-spec.ts'
 
 /** Every format, in the order in which a file is shown to them. A new format is one file and one row here. */
-export const FORMATS: readonly SourceFormat[] = [ocmfFormat, greenButtonFormat, p1Format, csvFormat, jsonlFormat, householdFormat]
+export const FORMATS: readonly SourceFormat[] = [
+  ocmfFormat,
+  greenButtonFormat,
+  p1Format,
+  dlmsFormat,
+  csvFormat,
+  jsonlFormat,
+  householdFormat,
+]
 
 /** Formats whose files hold homes: only there is `#` a home and no part of the name. */
 const WITH_HOMES = new Set(FORMATS.filter((format) => format.offer !== undefined).map(({ name }) => name))

@@ -48,7 +48,7 @@ function open(spec: SourceSpec, deps: SourceDeps): MeterSource {
   }
 }
 
-function p1Zone(spec: SourceSpec): P1Zone {
+export function p1Zone(spec: SourceSpec): P1Zone {
   const name = spec.options.get('zone') ?? DEFAULT_ZONE
   try {
     const zone = parseZone(name)
@@ -75,7 +75,7 @@ export async function* p1Items(bytes: AsyncIterable<Uint8Array>, how: P1Reading)
   for (const item of framer.end()) yield* item.type === 'fault' ? [item] : frameItems(item, how)
 }
 
-function frameItems(frame: P1Frame, how: P1Reading): SourceItem[] {
+export function frameItems(frame: P1Frame, how: P1Reading): SourceItem[] {
   const where = `byte ${frame.position}`
   const { rows, faults } = readingsOf(parseTelegram(frame.bytes), { zone: how.zone, live: how.live, nowMs: how.now() })
   const items: SourceItem[] = rows.map(({ reading, exponents }, index) => {
