@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { programVersion } from '../version.ts'
 import { registerBlocks } from './blocks.ts'
 import { registerCheck } from './check.ts'
 import { registerConfig } from './config.ts'
@@ -59,7 +59,7 @@ function createProgram(context: Context): Command {
   const { io } = context
   const program = new Command('wattness')
     .description('The ledger that electricity meters keep together, without a server')
-    .version(version(), '--version')
+    .version(programVersion(), '--version')
     .option('--verbose', 'show where unexpected errors came from')
     .helpOption('-h, --help', 'display help')
     .addHelpText('after', '\nExit status: 0 fine, 1 found something wrong, 2 wrong usage.')
@@ -71,17 +71,4 @@ function createProgram(context: Context): Command {
     .showHelpAfterError('(wattness COMMAND --help says more)')
   for (const register of COMMANDS) register(program, context)
   return program
-}
-
-/** package.json stands two directories above the source and three above what is built. */
-function version(): string {
-  for (const path of ['../../package.json', '../../../package.json']) {
-    try {
-      const { version } = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { version?: unknown }
-      if (typeof version === 'string') return version
-    } catch {
-      // Not here.
-    }
-  }
-  return 'unknown'
 }

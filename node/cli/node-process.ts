@@ -1,10 +1,11 @@
 import type { Logger as PinoLogger } from 'pino'
-import { hasRoles, ROLE_METER, ROLE_REGISTRAR, toHex } from '../../protocol/index.ts'
+import { hasRoles, ROLE_METER, ROLE_REGISTRAR, toHex, WattnessError } from '../../protocol/index.ts'
 import { type NodeOptions, nodeOptionsOf, type Resolved } from '../config/index.ts'
 import { ControlServer } from '../control/index.ts'
 import { filesOf, readGenesisFile } from '../directory/index.ts'
 import { type OpenedNode, openNode, verifySignature } from '../index.ts'
-import { type HttpServer, startHttp } from '../observe/index.ts'
+import { type HttpServer, startHttp, Tokens } from '../observe/index.ts'
+import { programVersion } from '../version.ts'
 import { sourceDepsOf } from './config.ts'
 import { type Context, type ExitStatus, FINE, FOUND_WRONG, type SharedOptions } from './context.ts'
 import type { Io } from './io.ts'
@@ -16,7 +17,12 @@ import { logEvents, SELF_EQUIVOCATION, WITNESS_HALTED } from './node-log.ts'
 const STOP_MS = 5_000
 
 /** Runs the node of a directory until the process is told to stop. */
-export async function runNode(context: Context, flags: SharedOptions, dir: string, resolved: Resolved): Promise<ExitStatus> {
+export async function runNode(
+  context: Context,
+  flags: SharedOptions,
+  dir: string,
+  resolved: Resolved & { readonly isHttpPreset?: boolean },
+): Promise<ExitStatus> {
   const { io } = context
   const { config } = resolved
   const preset = flags.json === true || !io.isTerminal ? 'json' : 'text'
@@ -50,7 +56,7 @@ export async function runNode(context: Context, flags: SharedOptions, dir: strin
     await opened.start()
     stops.unshift(() => meter.stop())
     meter.start()
-    const http = await serveHttp(opened, options, io, log)
+    const http = await serveHttp(opened, options, io, log, resolved.isHttpPreset === true)
     if (http !== undefined) stops.unshift(() => http.close())
     logStart(opened, options.sources, log, http)
     await untilStopped(io.stopped)
@@ -70,16 +76,32 @@ export async function runNode(context: Context, flags: SharedOptions, dir: strin
   return isClean ? FINE : FOUND_WRONG
 }
 
-/** Undefined where nothing is served by HTTP. Throws LISTEN_FAILED. */
+/** Undefined where nothing is served by HTTP. Throws LISTEN_FAILED, TOKENS_EXPOSED, TOKENS_MALFORMED. */
 async function serveHttp(
-  { node, store, genesis }: OpenedNode,
-  { http }: NodeOptions,
+  { node, store, genesis, files }: OpenedNode,
+  { http, isHttpReadClosed }: NodeOptions,
   { platform }: Io,
   log: PinoLogger,
+  isAnyPort: boolean,
 ): Promise<HttpServer | undefined> {
   if (http === undefined) return undefined
+  const tokens = await Tokens.read(files.httpTokens)
+  if (isHttpReadClosed && tokens.size === 0) {
+    const text = `${files.httpTokens} holds no token, and without one nobody may read: write some, or set httpRead to "open"`
+    throw new WattnessError('TOKENS_MALFORMED', text, { path: files.httpTokens })
+  }
   return startHttp({
     ...http,
+    orAnyPort: isAnyPort,
+    api: {
+      node,
+      clock: platform.clock,
+      random: platform.random,
+      tokens,
+      isReadClosed: isHttpReadClosed,
+      version: programVersion(),
+      dataDir: files.ledger,
+    },
     store,
     genesis,
     verify: verifySignature,

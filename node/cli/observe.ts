@@ -8,6 +8,9 @@ import { enterNetwork, seekAdmission } from './enter.ts'
 import { reportAdmission } from './join.ts'
 import { runNode } from './node-process.ts'
 
+/** What an observer is for is to be asked: on this machine alone, unless its operator says more. */
+const OBSERVER_HTTP = '8080'
+
 type ObserveFlags = SharedOptions & Record<string, unknown> & { readonly label?: string }
 
 export function registerObserve(program: Command, context: Context): void {
@@ -24,7 +27,13 @@ async function observe(context: Context, text: string | undefined, flags: Observ
   const config = configOf(context.io, dir, configFlags(flags))
   if (ticket === undefined) await assertEntered(dir)
   else if (!(await enter(context, dir, ticket, flags))) return
-  context.status = await runNode(context, flags, dir, { ...config, config: { ...config.config, sources: [] } })
+  const isHttpPreset = config.origins.http === 'default'
+  const http = isHttpPreset ? OBSERVER_HTTP : config.config.http
+  context.status = await runNode(context, flags, dir, {
+    ...config,
+    config: { ...config.config, http, sources: [] },
+    isHttpPreset,
+  })
 }
 
 async function assertEntered(dir: string): Promise<void> {

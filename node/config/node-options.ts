@@ -13,6 +13,8 @@ export interface NodeOptions {
   readonly reach: Reach
   /** Undefined: nothing is served by HTTP. */
   readonly http: HttpAddress | undefined
+  /** Reading by HTTP needs a token. */
+  readonly isHttpReadClosed: boolean
   readonly sampling: SamplingPolicy
   readonly sources: readonly string[]
   readonly silentAfterMs: number
@@ -47,6 +49,7 @@ export function nodeOptionsOf(config: Config, networkIdHex: string): NodeOptions
       relayServer: config.relayServer,
     },
     http: httpOf(config.http),
+    isHttpReadClosed: config.httpRead === 'tokens',
     sampling: {
       mode: config.sampling,
       intervalMs: msOf(config.samplingInterval),

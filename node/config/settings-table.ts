@@ -67,7 +67,15 @@ export const SETTINGS = {
     preset: 'off',
     flag: '--http <address>',
     expected: '"off", a port, which is served on this machine alone, or an IP address and a port, such as 192.0.2.7:8080',
-    what: 'Where chains are served by HTTP as C2SP tiled logs, and checkpoints are taken to be cosigned.',
+    what:
+      'Where the ledger is served by HTTP: the page, /v1, chains as C2SP tiled logs, and checkpoints to be cosigned. `observe`: ' +
+      '8080 on this machine unless set, or a free port where that is taken.',
+  }),
+  httpRead: setting(Type.Enum(['open', 'tokens']), {
+    preset: 'open',
+    flag: '--http-read <open|tokens>',
+    expected: '"open" or "tokens"',
+    what: 'Who may read by HTTP: whoever reaches the address, or who has a token of DIR/http-tokens. Writing always needs one.',
   }),
   sources: setting(Type.Array(Type.String({ minLength: 1, maxLength: 8_192 }), { maxItems: 256 }), {
     preset: [],

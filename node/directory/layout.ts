@@ -15,6 +15,8 @@ export interface DirectoryFiles {
   /** Who uses the directory at present. */
   readonly lock: string
   readonly controlSocket: string
+  /** Who may read and write over HTTP, mode 0600; written by its operator. */
+  readonly httpTokens: string
   /** How this node came into the network: its ticket's addresses and its request to join. */
   readonly entry: string
   /** Where this node was last reached. */
@@ -32,6 +34,7 @@ export function filesOf(dir: string): DirectoryFiles {
     ledger: join(dir, 'ledger'),
     lock: join(dir, 'lock'),
     controlSocket: join(dir, 'control.sock'),
+    httpTokens: join(dir, 'http-tokens'),
     entry: join(dir, 'entry.json'),
     addresses: join(dir, 'addresses.json'),
     neighbours: join(dir, 'neighbours.json'),

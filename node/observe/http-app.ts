@@ -1,6 +1,6 @@
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
-import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyRequest, type FastifySchemaValidationError } from 'fastify'
 import { type Genesis, type VerifySignature, WattnessError } from '../../protocol/index.ts'
 import type { Timers } from '../platform.ts'
 import { type ApiInit, api } from './api.ts'
@@ -48,6 +48,7 @@ export function createHttpApp(init: HttpAppInit): FastifyInstance {
       connectionsCheckingInterval: limits.checkMs,
     },
     clientErrorHandler: (error, socket) => refuseConnection(error, socket),
+    schemaErrorFormatter: ([first], where) => new Error(faultText(first, where)),
     frameworkErrors: (error, request, reply) => {
       void sendProblem(error, request, reply, onError)
     },
@@ -115,6 +116,17 @@ const SAFE_HEADERS = {
 /** Programs on this machine are nobody's to slow down; who comes through a proxy has an address of his own. */
 function isFromHere({ ip }: FastifyRequest): boolean {
   return ip === '::1' || /^(?:::ffff:)?127\./.test(ip)
+}
+
+/** Which parameter, what is expected, and what of it was found. */
+function faultText(fault: FastifySchemaValidationError | undefined, where: string): string {
+  if (fault === undefined) return where
+  const { instancePath, message = 'is not valid', params } = fault
+  const name = instancePath.replace(/^\//, '').replaceAll('/', '.')
+  if (fault.keyword === 'additionalProperties')
+    return `${where}: unknown parameter ${JSON.stringify(params['additionalProperty'])}`
+  const allowed = Array.isArray(params['allowedValues']) ? `: ${params['allowedValues'].join(', ')}` : ''
+  return `${where}${name === '' ? '' : `: ${name}`} ${message}${allowed}`
 }
 
 /** Else whoever is answered during the close keeps its connection open for another question. */

@@ -7,6 +7,8 @@ export interface HttpInit extends HttpAppInit {
   readonly host: string
   /** 0: one of the system's choice. */
   readonly port: number
+  /** Where the port is taken, one of the system's choice will do as well. */
+  readonly orAnyPort?: boolean
 }
 
 export interface HttpServer {
@@ -25,6 +27,9 @@ export async function startHttp(init: HttpInit): Promise<HttpServer> {
     await app.listen({ host, port })
   } catch (error) {
     await app.close()
+    if (init.orAnyPort === true && (error as NodeJS.ErrnoException).code === 'EADDRINUSE') {
+      return startHttp({ ...init, port: 0, orAnyPort: false })
+    }
     const text = `${host} port ${port}: cannot listen for HTTP: ${(error as Error).message}`
     throw new WattnessError('LISTEN_FAILED', text, { host, port }, { cause: error })
   }

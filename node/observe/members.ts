@@ -1,4 +1,4 @@
-import { formatObis, formatUnit, headLeafSize, type Member, toHex } from '../../protocol/index.ts'
+import { formatObis, formatQuantity, headLeafSize, type Member, toHex } from '../../protocol/index.ts'
 import { readLines } from '../collect/index.ts'
 import { chainLine, describeMembers, findMember } from '../control/index.ts'
 import { CachedAnswer, sendJson } from './answers.ts'
@@ -57,7 +57,11 @@ export const members: Noun = (app, context, done) => {
       const answer: MemberAnswer = {
         ...line,
         root: line.size === 0 ? null : toHex(node.store.head(member.key)?.root as Uint8Array),
-        registers: registers.map(({ obis, unit, scaler }) => ({ register: formatObis(obis), unit: formatUnit(unit), scaler })),
+        registers: registers.map((register) => ({
+          register: formatObis(register.obis),
+          unit: formatQuantity(register, 0).unit,
+          scaler: register.scaler,
+        })),
         lastReadings:
           last.reading === undefined ? [] : [...readLines({ type: 'reading', reading: last.reading })].slice(0, MAX_LAST_VALUES),
       }

@@ -60,9 +60,7 @@ export const proof: Noun = (app, { node, verify, limits }, done) => {
   app.register((files, _options, ready) => {
     // Every byte counts: it is checked as it came, not as some parser would write it again.
     files.removeAllContentTypeParsers()
-    files.addContentTypeParser(['application/json', 'text/plain'], { parseAs: 'buffer' }, (_request, body, parsed) =>
-      parsed(null, body),
-    )
+    files.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, parsed) => parsed(null, body))
     let uploads = 0
     const onRequest: onRequestHookHandler = (_request, reply, next) => {
       if (uploads >= MAX_UPLOADS) {
