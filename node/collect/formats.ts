@@ -6,6 +6,7 @@ import { householdFormat } from './household.ts'
 import { jsonlFormat } from './jsonl.ts'
 import { ocmfFormat } from './ocmf.ts'
 import { p1Format } from './p1.ts'
+import { smlFormat } from './sml.ts'
 import type { MeterSource, SourceDeps, SourceFormat, SourceSpec } from './source.ts'
 import { parseSourceSpec } from './source-spec.ts'
 
@@ -14,6 +15,7 @@ export const FORMATS: readonly SourceFormat[] = [
   ocmfFormat,
   greenButtonFormat,
   p1Format,
+  smlFormat,
   dlmsFormat,
   csvFormat,
   jsonlFormat,
