@@ -29,8 +29,8 @@ export interface ReadingItem {
 }
 
 /**
- * `coarse`: the meter shows whole kilowatt-hours until its PIN is entered; `sign-assumed`: meters of this make are known to send the
- * value without its sign bit; `unit-missing`: the meter printed none where one belongs.
+ * `coarse`: the meter shows whole kilowatt-hours until its PIN is entered; `sign-assumed`: meters of this make are known to send
+ * the value without its sign bit; `unit-missing`: the meter printed none where one belongs.
  */
 export type ReadingMark = 'coarse' | 'sign-assumed' | 'unit-missing'
 
