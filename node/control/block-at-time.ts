@@ -1,7 +1,7 @@
 import { bodyContent, decodeReadings, KIND_READINGS, WattnessError } from '../../protocol/index.ts'
-import type { LedgerStore, StoredBlock } from '../store/index.ts'
+import type { HeldBlock, LedgerStore } from '../store/index.ts'
 
-export type BlockReads = Pick<LedgerStore, 'head' | 'readBlock'>
+export type BlockReads = Pick<LedgerStore, 'head' | 'readHeld'>
 
 /**
  * Height of the first block that says something of `timeMs` (UTC) or later; where readings came out of their order, of one
@@ -35,15 +35,17 @@ interface LastReading {
 /** The first block with readings from height `from` up to `to`. */
 async function nextReadings(store: BlockReads, member: Uint8Array, from: number, to: number): Promise<LastReading | undefined> {
   for (let height = from; height < to; height++) {
-    const block = await store.readBlock(member, height)
+    const [block] = await store.readHeld(member, height, 1)
     const lastMs = block && lastReadingMs(block)
     if (lastMs !== undefined) return { height, lastMs }
   }
   return undefined
 }
 
-function lastReadingMs({ header, body }: StoredBlock): number | undefined {
+function lastReadingMs({ header, body }: HeldBlock): number | undefined {
   if (header.kind !== KIND_READINGS) return undefined
+  // What it said is gone; it was sealed soon after.
+  if (body === undefined) return header.sealedAt
   let last: number | undefined
   for (const { time } of decodeReadings(bodyContent(body)).readings) last = Math.max(last ?? time, time)
   return last

@@ -14,7 +14,7 @@ import {
   WattnessError,
 } from '../../protocol/index.ts'
 import { type ReadLine, readLines } from '../collect/index.ts'
-import type { StoredBlock } from '../store/index.ts'
+import type { HeldBlock } from '../store/index.ts'
 import { findMember, nameOf } from './member-name.ts'
 import type { LedgerView } from './status.ts'
 
@@ -37,12 +37,14 @@ export interface BlockLine {
   readonly readings?: readonly ReadLine[]
   readonly events?: readonly { readonly time: string; readonly event: string; readonly detail: string }[]
   readonly operations?: readonly OperationLine[]
+  /** What it said is not held any more; `bytes` is what it had. Absent for every other block. */
+  readonly pruned?: true
   /** Values that are left out, where there are more than were asked for. */
   readonly omitted?: number
 }
 
 /** A block without what its body says. */
-export type BlockHeadLine = Omit<BlockLine, 'readings' | 'events' | 'operations' | 'omitted'>
+export type BlockHeadLine = Omit<BlockLine, 'readings' | 'events' | 'operations' | 'omitted' | 'pruned'>
 
 export interface OperationLine {
   readonly operation: MembershipOperation['type']
@@ -75,7 +77,7 @@ export async function* readBlockLines(view: LedgerView, query: BlockQuery): Asyn
     let left = query.limit ?? MAX_BLOCK_LIMIT
     const finalSize = store.witness.final(member.key)?.size ?? 0
     for (let at = from; left > 0; ) {
-      const blocks = await store.readBlocks(member.key, at, Math.min(left, BATCH_BLOCKS), BATCH_BYTES)
+      const blocks = await store.readHeld(member.key, at, Math.min(left, BATCH_BLOCKS), BATCH_BYTES)
       if (blocks.length === 0) break
       for (const block of blocks) yield blockLine(member, block, finalSize)
       at += blocks.length
@@ -85,17 +87,19 @@ export async function* readBlockLines(view: LedgerView, query: BlockQuery): Asyn
 }
 
 /** `maxValues`: of its readings; a body of the largest size holds 65,536. */
-export function blockLine(
-  member: Member,
-  block: StoredBlock,
-  finalSize: number,
-  maxValues = Number.POSITIVE_INFINITY,
-): BlockLine {
+export function blockLine(member: Member, block: HeldBlock, finalSize: number, maxValues = Number.POSITIVE_INFINITY): BlockLine {
   const { kind } = block.header
-  return { ...blockHeadLine(member, block, finalSize), ...contentOf(kind, bodyContent(block.body), maxValues) }
+  const head = blockHeadLine(member, block, finalSize)
+  return block.body === undefined
+    ? { ...head, pruned: true }
+    : { ...head, ...contentOf(kind, bodyContent(block.body), maxValues) }
 }
 
-export function blockHeadLine(member: Member, block: Omit<StoredBlock, 'body'>, finalSize: number): BlockHeadLine {
+export function blockHeadLine(
+  member: Member,
+  block: Pick<HeldBlock, 'header' | 'headerBytes' | 'hash' | 'signed'>,
+  finalSize: number,
+): BlockHeadLine {
   const { header } = block
   return {
     member: member.index,
@@ -107,7 +111,7 @@ export function blockHeadLine(member: Member, block: Omit<StoredBlock, 'body'>, 
     previous: toHex(header.previous),
     sealedAt: new Date(header.sealedAt).toISOString(),
     registrarSize: header.registrarSize,
-    bytes: block.bytes.length,
+    bytes: block.headerBytes.length + header.bodyLength,
     signed: block.signed !== undefined,
     final: header.height < finalSize,
   }
@@ -165,6 +169,7 @@ export function formatBlockLine(line: BlockLine): string {
   const name = label ?? nameOf({ keyHex: key })
   const what = typeof kind === 'number' ? `kind ${kind}` : kind
   const rows = [`${name} ${height}  ${hash.slice(0, 16)}  ${sealedAt}  ${what}  ${bytes} bytes  ${final ? 'final' : 'not final'}`]
+  if (line.pruned === true) rows.push('    pruned: what it said is not held here any more')
   for (const { time, register, value, unit, quality, intervalMs } of readings) {
     const over = intervalMs === undefined ? '' : `  over ${intervalMs / 1_000} s`
     rows.push(`    ${time}  ${register}  ${value ?? '-'} ${unit}${over}${quality === 'good' ? '' : `  ${quality}`}`)

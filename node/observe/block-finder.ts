@@ -1,11 +1,11 @@
 import { equalBytes, HASH_BYTES, type Member, toHex, WattnessError } from '../../protocol/index.ts'
-import { type LedgerStore, type StoredBlock, TILE_WIDTH } from '../store/index.ts'
+import { type HeldBlock, type LedgerStore, TILE_WIDTH } from '../store/index.ts'
 
-export type FinderStore = Pick<LedgerStore, 'head' | 'tile' | 'readBlock'>
+export type FinderStore = Pick<LedgerStore, 'head' | 'tile' | 'readHeld'>
 
 export interface FoundBlock {
   readonly member: Member
-  readonly block: StoredBlock
+  readonly block: HeldBlock
 }
 
 /** The first four bytes of a hash: what a question must have at least. */
@@ -57,7 +57,7 @@ export class BlockFinder {
     const found: FoundBlock[] = []
     for (const member of members) {
       for await (const height of this.#heights(member.key, print)) {
-        const block = await this.#store.readBlock(member.key, height)
+        const [block] = await this.#store.readHeld(member.key, height, 1)
         if (block === undefined || !toHex(block.hash).startsWith(digits)) continue
         found.push({ member, block })
         if (found.length > 1) throw ambiguous(digits, found)

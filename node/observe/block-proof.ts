@@ -7,7 +7,7 @@ import {
   toHex,
   WattnessError,
 } from '../../protocol/index.ts'
-import type { StoredAttestation, StoredBlock } from '../store/index.ts'
+import type { HeldBlock, StoredAttestation } from '../store/index.ts'
 import type { ObservedNode } from './observed-node.ts'
 import { refOf } from './paging.ts'
 import type { BlockAnswer } from './schemas/index.ts'
@@ -31,7 +31,7 @@ type Proven = Pick<
 >
 
 /** What ties a block to its member's signature, and who else has signed it. Throws STORE_CONFLICT, STORE_DAMAGED. */
-export async function proveInChain(node: ObservedNode, member: Member, block: StoredBlock): Promise<Proven> {
+export async function proveInChain(node: ObservedNode, member: Member, block: HeldBlock): Promise<Proven> {
   const { store, epochs, membership } = node
   const { key } = member
   const { height } = block.header
@@ -43,15 +43,15 @@ export async function proveInChain(node: ObservedNode, member: Member, block: St
   const inclusion = checkpoint === undefined ? undefined : await store.inclusionProof(key, height, checkpoint.size)
   const isOlder = checkpoint !== undefined && newest !== undefined && checkpoint.size < newest.size
   const consistency = isOlder ? await store.consistencyProof(key, checkpoint.size, newest.size) : undefined
-  const after = await store.readBlock(key, height + 1)
-  const now = await store.readBlock(key, height)
+  const [after] = await store.readHeld(key, height + 1, 1)
+  const [now] = await store.readHeld(key, height, 1)
   // Everything above is of one branch, or of none.
   if (now === undefined || !equalBytes(now.hash, block.hash)) throw replaced(member)
   const epoch = epochs.at(membership.size)
   return {
     header: toBase64(block.headerBytes),
-    body: toBase64(block.body),
-    pruned: false,
+    body: block.body === undefined ? null : toBase64(block.body),
+    pruned: block.body === undefined,
     root: toHex(root),
     signature: block.signed === undefined ? null : toBase64(block.signed.signature),
     checkpoint: checkpoint === undefined ? null : checkpointText(checkpoint),

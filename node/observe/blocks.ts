@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
 import type { Member } from '../../protocol/index.ts'
 import { blockHeadLine, blockLine, type BlockLine as ControlLine } from '../control/index.ts'
-import type { StoredBlock } from '../store/index.ts'
+import type { HeldBlock } from '../store/index.ts'
 import { sendJson } from './answers.ts'
 import type { ApiContext, Noun } from './api.ts'
 import { BlockFinder } from './block-finder.ts'
@@ -98,7 +98,7 @@ async function blocksOf(context: ApiContext, member: Member, query: Query): Prom
   while (found.length < limit && at >= 0 && at < size && chars < MAX_PAGE_CHARS) {
     const count = Math.min(limit - found.length, isUp ? size - at : at + 1)
     const low = isUp ? at : at - count + 1
-    const read = await node.store.readBlocks(member.key, low, count, isUp ? BATCH_BYTES : Number.POSITIVE_INFINITY)
+    const read = await node.store.readHeld(member.key, low, count, isUp ? BATCH_BYTES : Number.POSITIVE_INFINITY)
     if (read.length === 0) break
     for (const block of isUp ? read : read.toReversed()) {
       if (chars >= MAX_PAGE_CHARS) break
@@ -128,19 +128,19 @@ async function startOf({ node }: ApiContext, { key }: Member, { from, time, orde
 }
 
 /** As the command has it, and since when it is final. */
-export function lineOf(context: ApiContext, member: Member, block: StoredBlock, withContent: boolean): BlockLine {
+export function lineOf(context: ApiContext, member: Member, block: HeldBlock, withContent: boolean): BlockLine {
   if (!withContent) return headOf(context, member, block)
   const finalSize = context.node.store.witness.final(member.key)?.size ?? 0
   const line: ControlLine = blockLine(member, block, finalSize, MAX_VALUES)
   return { ...(line as BlockHead), finalSince: finalSince(context, member, block) }
 }
 
-export function headOf(context: ApiContext, member: Member, block: StoredBlock): BlockHead {
+export function headOf(context: ApiContext, member: Member, block: HeldBlock): BlockHead {
   const finalSize = context.node.store.witness.final(member.key)?.size ?? 0
   return { ...blockHeadLine(member, block, finalSize), finalSince: finalSince(context, member, block) }
 }
 
-function finalSince({ finalTimes }: ApiContext, { keyHex }: Member, { header }: StoredBlock): string | null {
+function finalSince({ finalTimes }: ApiContext, { keyHex }: Member, { header }: HeldBlock): string | null {
   const ms = finalTimes.since(keyHex, header.height)
   return ms === undefined ? null : new Date(ms).toISOString()
 }

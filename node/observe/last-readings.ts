@@ -36,11 +36,11 @@ interface Known {
 
 /** The newest reading of each chain; looked for once for each head. */
 export class LastReadings {
-  readonly #store: Pick<LedgerStore, 'head' | 'readBlock'>
+  readonly #store: Pick<LedgerStore, 'head' | 'readHeld'>
   /** One for each member. */
   readonly #known = new Map<string, Known>()
 
-  constructor(store: Pick<LedgerStore, 'head' | 'readBlock'>) {
+  constructor(store: Pick<LedgerStore, 'head' | 'readHeld'>) {
     this.#store = store
   }
 
@@ -63,7 +63,8 @@ export class LastReadings {
     const { size, sealedAt } = state
     const reading = await this.#newest(key, size)
     const back = Math.min(PACE_BLOCKS, size - 1)
-    const earlier = back > 0 && hasRoles(roles, ROLE_METER) ? await this.#store.readBlock(key, size - 1 - back) : undefined
+    const isPaced = back > 0 && hasRoles(roles, ROLE_METER)
+    const [earlier] = isPaced ? await this.#store.readHeld(key, size - 1 - back, 1) : []
     const nextMs =
       earlier === undefined ? undefined : sealedAt + (LATE_PACES * (sealedAt - earlier.header.sealedAt)) / back + LATE_MS
     return {
@@ -74,8 +75,8 @@ export class LastReadings {
 
   async #newest(key: Uint8Array, size: number): Promise<Reading | undefined> {
     for (let height = size - 1; height >= Math.max(0, size - LOOKED_INTO); height--) {
-      const block = await this.#store.readBlock(key, height)
-      if (block === undefined || block.header.kind !== KIND_READINGS) continue
+      const [block] = await this.#store.readHeld(key, height, 1)
+      if (block?.body === undefined || block.header.kind !== KIND_READINGS) continue
       const { readings } = decodeReadings(bodyContent(block.body))
       return readings.reduce((newest, each) => (each.time >= newest.time ? each : newest))
     }

@@ -1,7 +1,7 @@
 import type { Member } from '../../protocol/index.ts'
-import type { LedgerStore, StoredBlock } from '../store/index.ts'
+import type { HeldBlock, LedgerStore } from '../store/index.ts'
 
-export type MergeStore = Pick<LedgerStore, 'head' | 'findByTime' | 'readBlocks'>
+export type MergeStore = Pick<LedgerStore, 'head' | 'findByTime' | 'readHeld'>
 
 /** Where a block stands among all: by its time, then its member, then its height. */
 export interface LedgerPlace {
@@ -22,7 +22,7 @@ export interface MergeQuery {
 
 export interface MergedBlock {
   readonly member: Member
-  readonly block: StoredBlock
+  readonly block: HeldBlock
 }
 
 /** Blocks of one chain read at once: two at first, since of most chains one is wanted. */
@@ -34,7 +34,7 @@ interface Source {
   readonly member: Member
   low: number
   high: number
-  ready: StoredBlock[]
+  ready: HeldBlock[]
   read: number
   /** Of the next block; what memory knows of the head serves until it is read. */
   sealedAt: number
@@ -65,7 +65,7 @@ export async function* mergeChains(
       heap.drop()
       continue
     }
-    const block = top.ready[0] as StoredBlock
+    const block = top.ready[0] as HeldBlock
     if (block.header.sealedAt !== top.sealedAt) {
       // It changed meanwhile: the head was another one.
       top.sealedAt = block.header.sealedAt
@@ -76,7 +76,7 @@ export async function* mergeChains(
     yield { member: top.member, block }
     if (top.ready.length === 0 && !(await refill(store, top, isUp))) heap.drop()
     else {
-      top.sealedAt = (top.ready[0] as StoredBlock).header.sealedAt
+      top.sealedAt = (top.ready[0] as HeldBlock).header.sealedAt
       heap.sink()
     }
   }
@@ -95,7 +95,7 @@ async function openSource(store: MergeStore, member: Member, query: MergeQuery):
   const source: Source = { member, low, high, ready: [], read: FIRST_READ, sealedAt: head.sealedAt }
   if (order === 'desc' && high === head.size) return source
   if (!(await refill(store, source, order === 'asc'))) return undefined
-  source.sealedAt = (source.ready[0] as StoredBlock).header.sealedAt
+  source.sealedAt = (source.ready[0] as HeldBlock).header.sealedAt
   return source
 }
 
@@ -118,7 +118,7 @@ async function refill(store: MergeStore, source: Source, isUp: boolean): Promise
   const count = Math.min(source.read, source.high - source.low)
   if (count <= 0) return false
   const from = isUp ? source.low : source.high - count
-  const blocks = await store.readBlocks(source.member.key, from, count)
+  const blocks = await store.readHeld(source.member.key, from, count)
   source.ready = isUp ? blocks : blocks.toReversed()
   if (isUp) source.low += count
   else source.high -= count

@@ -14,7 +14,7 @@ import { type LedgerStore, TILE_WIDTH } from '../store/index.ts'
 import type { TilePath } from './tile-path.ts'
 
 /** What is asked of the ledger. */
-export type TlogStore = Pick<LedgerStore, 'head' | 'tile' | 'readBlocks' | 'signatureAtOrBelow'>
+export type TlogStore = Pick<LedgerStore, 'head' | 'tile' | 'readHeld' | 'signatureAtOrBelow'>
 
 export interface TlogSourceInit {
   readonly store: TlogStore
@@ -108,7 +108,7 @@ export class TlogSource {
     let last: Uint8Array | undefined
     let held = 0
     while (held < count) {
-      const blocks = await this.#init.store.readBlocks(member, from + held, count - held, READ_BYTES)
+      const blocks = await this.#init.store.readHeld(member, from + held, count - held, READ_BYTES)
       const [first] = blocks
       if (first === undefined || (last !== undefined && !equalBytes(first.header.previous, last))) {
         throw new WattnessError('STORE_CONFLICT', `chain ${toHex(member)} changed while its blocks were read`, {

@@ -12,7 +12,7 @@ export async function chainStateAt(store: LedgerStore, member: Bytes, size: numb
   if (head.size === size) return head
   const read = store.nodeReader(member)
   const range = await rangeAt(read, size)
-  const block = await store.readBlock(member, size - 1)
+  const [block] = await store.readHeld(member, size - 1, 1)
   if (block === undefined) return undefined
   const { sealedAt, registrarSize } = block.header
   // Asked last: it throws where what was read before is of two branches.

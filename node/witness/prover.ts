@@ -24,7 +24,7 @@ import {
   witnessVerifierKey,
 } from '../../protocol/index.ts'
 import type { Clock, Timers } from '../platform.ts'
-import type { LedgerStore, StoredBlock } from '../store/index.ts'
+import type { HeldBlock, LedgerStore, StoredBlock } from '../store/index.ts'
 import type { OwnChains } from './own-chains.ts'
 import { proveMembership } from './registrar-proof.ts'
 
@@ -78,7 +78,7 @@ export class Prover {
   }
 
   /**
-   * Throws BLOCK_UNKNOWN, CHECKPOINT_UNKNOWN, NO_WITNESSES, NOT_FINAL, QUORUM_MISSING with what each witness said, PROVING_BUSY
+   * Throws BLOCK_UNKNOWN, BODY_PRUNED, CHECKPOINT_UNKNOWN, NO_WITNESSES, NOT_FINAL, QUORUM_MISSING with what each witness said, PROVING_BUSY
    * for more at once than MAX_PROVING.
    */
   async prove(member: Member, height: number): Promise<ProofFile> {
@@ -221,8 +221,8 @@ export class Prover {
     return { header: headerBytes, inclusion: await this.#init.store.inclusionProof(member, size - 1, size) }
   }
 
-  async #blockAt(member: Bytes, height: number): Promise<StoredBlock> {
-    const block = await this.#init.store.readBlock(member, height)
+  async #blockAt(member: Bytes, height: number): Promise<HeldBlock> {
+    const [block] = await this.#init.store.readHeld(member, height, 1)
     if (block !== undefined) return block
     throw new WattnessError('STORE_CONFLICT', `chain ${toHex(member)} changed while a proof of it was made`, { height })
   }

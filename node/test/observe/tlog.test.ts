@@ -249,7 +249,7 @@ describe('each chain as a C2SP tiled log', () => {
       const store: TlogStore = {
         head: (member) => one.store.head(member),
         tile: (...args) => one.store.tile(...args),
-        readBlocks: (...args) => one.store.readBlocks(...args),
+        readHeld: (...args) => one.store.readHeld(...args),
         signatureAtOrBelow: (...args) => {
           looked++
           return one.store.signatureAtOrBelow(...args)
@@ -298,7 +298,7 @@ describe('each chain as a C2SP tiled log', () => {
       let replacedAt = 0
       const store = {
         head: () => author.state(),
-        readBlocks: (_: Uint8Array, from: number) => {
+        readHeld: (_: Uint8Array, from: number) => {
           const { blocks, states } = from < replacedAt ? author : other
           return Promise.resolve([{ ...blocks[from], hash: states[from + 1]?.lastHash }])
         },
