@@ -1,8 +1,8 @@
 import { WattnessError } from '../../protocol/errors.ts'
 
 /**
- * Reads SML's type-length fields (SML 1.04, section 6.3): high bit "another length byte follows", three bits of type, four of length.
- * The length of octets and numbers counts the field itself, that of a list counts its elements.
+ * Reads SML's type-length fields (SML 1.04, section 6.3): high bit "another length byte follows", three bits of type, four of
+ * length. The length of octets and numbers counts the field itself, that of a list counts its elements.
  */
 
 export const SML_TYPE = { octets: 0, boolean: 4, integer: 5, unsigned: 6, list: 7 } as const

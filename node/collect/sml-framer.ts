@@ -173,8 +173,8 @@ export class SmlFramer {
   }
 
   /**
-   * Where bytes were lost, the next file may have begun within what was taken for this one. Only once: a begin that was found so and
-   * is none either would make the work grow with the square of the bytes.
+   * Where bytes were lost, the next file may have begun within what was taken for this one. Only once: a begin that was found so
+   * and is none either would make the work grow with the square of the bytes.
    */
   #resume(file: number, to: number): number {
     const isFirst = file >= this.#accounted

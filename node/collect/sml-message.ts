@@ -3,8 +3,8 @@ import { crc16Kermit, crc16X25, formatCrc16 } from './crc16.ts'
 import { SML_TYPE, SmlCursor } from './sml-cursor.ts'
 
 /**
- * The messages of one SML file, each with a CRC of its own. Lists of values (GetList.Res) are taken apart; other messages are only
- * checked. A message that is damaged is refused and the next one read.
+ * The messages of one SML file, each with a CRC of its own. Lists of values (GetList.Res) are taken apart; other messages are
+ * only checked. A message that is damaged is refused and the next one read.
  */
 
 export interface SmlEntry {

@@ -7,9 +7,9 @@ import type { SmlEntry, SmlList, SmlTime } from './sml-message.ts'
 import type { NamedOctets, ReadingItem, ReadingMark } from './source.ts'
 
 /**
- * What of a list of values is a measurement: every number, exact, with its unit and scaler as they were sent. A seconds index counts
- * since the meter was started and says nothing about the time: then the node's clock is taken. Ids, keys and signatures are kept as
- * octets.
+ * What of a list of values is a measurement: every number, exact, with its unit and scaler as they were sent. A seconds index
+ * counts since the meter was started and says nothing about the time: then the node's clock is taken. Ids, keys and signatures
+ * are kept as octets.
  */
 
 export interface SmlContext {

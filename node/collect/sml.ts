@@ -23,8 +23,8 @@ export const smlFormat: SourceFormat = {
   quirks: [
     "most meters know no time, only the seconds since their start: the node's clock is taken",
     'without PIN, meters send whole kilowatt-hours and no power: these values are marked coarse',
-    'DZG DVS-74 of certain serial numbers send powers from 327.68 to 655.35 W as negative: read as positive, estimated, sign-assumed',
-    'Holley DTZ541 sends the seconds index without its kind and the CRC of messages as CRC-16/KERMIT: both are taken',
+    'DZG DVS-74 of certain serials send powers of 327.68 to 655.35 W as negative: read as positive, estimated, sign-assumed',
+    'Holley DTZ541 sends the seconds index without its kind, and CRC-16/KERMIT for messages: both are taken',
     'numbers come in any width from one to eight bytes, also of three, five or six, and CRCs without a zero in front',
     'files need not begin at a multiple of four bytes, and their own bytes 1b may touch an escape',
   ],

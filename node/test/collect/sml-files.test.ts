@@ -12,7 +12,7 @@ import { codesOf, itemsOf, readingsOf, realData } from './inputs.ts'
 const dir = realData('sml')
 const names = dir === undefined ? [] : readdirSync(dir).filter((name) => name.endsWith('.bin'))
 
-/** libsml reads on where the CRC of a file is wrong, and loses step where bytes are missing: sml-rs, which does neither, agrees with us. */
+/** libsml reads on where a file's CRC is wrong, and loses step where bytes are missing: sml-rs does neither and agrees. */
 const BETTER_THAN_LIBSML = new Set(['EasyMeter_Q3A_A1064V1009.bin', 'smartmeter-obis_testSerialResponseSmlCont_3.bin'])
 
 function itemsOfFile(name: string): Promise<SourceItem[]> {
@@ -56,7 +56,7 @@ describe('SML files of real meters', () => {
     expect(names.length).to.equal(dir === undefined ? 0 : 28)
   })
 
-  it('SML_FILE_CRC_MISMATCH: files that libsml takes in spite of a wrong CRC are refused; all that sml-rs accepts is read', async () => {
+  it('SML_FILE_CRC_MISMATCH: what libsml takes in spite of a wrong CRC is refused; all that sml-rs accepts is read', async () => {
     if (dir === undefined) return
     const easy = await itemsOfFile('EasyMeter_Q3A_A1064V1009.bin')
     expect(readingsOf(easy)).to.have.length(4)
