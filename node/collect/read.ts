@@ -6,7 +6,7 @@ import type { Quality, RegisterValue, TimeSource } from '../../protocol/reading.
 import { formatUnit } from '../../protocol/units.ts'
 import { openDataDir, recogniseFile } from './data-dir.ts'
 import { FORMATS, formatNamed, openSpec, parseSpec } from './formats.ts'
-import type { FaultItem, ReadingItem, SourceDeps, SourceItem, SourceSpec } from './source.ts'
+import type { FaultItem, ReadingItem, ReadingMark, SourceDeps, SourceItem, SourceSpec } from './source.ts'
 
 /** What `wattness read FILE` prints: each value of each reading as one JSON line. */
 export interface ReadLine {
@@ -24,6 +24,8 @@ export interface ReadLine {
   readonly crc?: 'ok' | 'none'
   /** Of signed readings: 'no-key' where nothing was there to check the signature with. */
   readonly signature?: 'valid' | 'no-key'
+  /** What is to be known of this value, such as that the meter shows no more digits of it. */
+  readonly mark?: ReadingMark
   /** The home, where a file holds several. */
   readonly home?: string
 }
@@ -134,6 +136,7 @@ function refuse(path: string): never {
 export function* readLines(item: ReadingItem, home?: string): Generator<ReadLine> {
   const { time, intervalMs, timeSource, values } = item.reading
   for (const [index, value] of values.entries()) {
+    const mark = item.marks?.[index]
     yield {
       time: formatTime(time),
       register: formatObis(value.register.obis),
@@ -143,6 +146,7 @@ export function* readLines(item: ReadingItem, home?: string): Generator<ReadLine
       ...(intervalMs === 0 ? {} : { intervalMs }),
       ...(item.crc === undefined ? {} : { crc: item.crc }),
       ...(item.signature === undefined ? {} : { signature: item.signature }),
+      ...(mark === undefined ? {} : { mark }),
       ...(home === undefined ? {} : { home }),
     }
   }
