@@ -2,13 +2,14 @@ import { resolve } from 'node:path'
 import type { Writable } from 'node:stream'
 import type { Command } from 'commander'
 import { isWattnessError, WattnessError } from '../../protocol/index.ts'
-import { formatDuration, parseDuration } from '../config/index.ts'
+import { formatDuration, parseDuration, parseHttpAddress } from '../config/index.ts'
 import { formatQuorum } from '../control/index.ts'
 import {
   DEFAULT_METERS,
   type DemoEnd,
   forkHosts,
   formatCount,
+  type HttpOrder,
   LiveTable,
   MAX_METERS,
   type Output,
@@ -28,6 +29,7 @@ interface DemoFlags extends SharedOptions {
   readonly data?: string
   readonly for?: string
   readonly gossip: string
+  readonly http?: string
 }
 
 const LEAST_INTERVAL_MS = 100
@@ -55,13 +57,17 @@ export function registerDemo(program: Command, context: Context): void {
     )
     .option('--dir <directory>', 'keep each node in DIR/registrar, DIR/meter-01, …; what is there goes on (default: temporary)')
     .option('--gossip <mode>', 'blocks by gossip as well as by sync: on, off or auto', 'auto')
+    .option(
+      '--http <address>',
+      'where the observer serves its page: off, a port, or an IP address and a port (default: 8080, or a free one)',
+    )
     .action((flags: DemoFlags) => demo(context, flags))
 }
 
 async function demo(context: Context, flags: DemoFlags): Promise<void> {
   const { io } = context
   const { platform } = io
-  const { meters, intervalMs, forMs, gossip } = optionsOf(flags)
+  const { meters, intervalMs, forMs, gossip, http } = optionsOf(flags)
   const dir = flags.dir === undefined ? undefined : resolve(flags.dir)
   const second = new SecondSignal(io, platform.clock)
   try {
@@ -70,6 +76,7 @@ async function demo(context: Context, flags: DemoFlags): Promise<void> {
       intervalMs,
       forMs,
       gossip,
+      http,
       dir,
       data: flags.data,
       platform,
@@ -88,7 +95,13 @@ async function demo(context: Context, flags: DemoFlags): Promise<void> {
   }
 }
 
-function optionsOf(flags: DemoFlags): { meters?: number; intervalMs: number; forMs?: number; gossip: GossipMode } {
+function optionsOf(flags: DemoFlags): {
+  meters?: number
+  intervalMs: number
+  forMs?: number
+  gossip: GossipMode
+  http: HttpOrder | undefined
+} {
   const { meters, interval, gossip } = flags
   if (meters !== undefined && !/^\d{1,3}$/.test(meters))
     throw usage(`--meters ${meters}: expected a number from 1 to ${MAX_METERS}`)
@@ -101,9 +114,18 @@ function optionsOf(flags: DemoFlags): { meters?: number; intervalMs: number; for
   return {
     intervalMs,
     gossip,
+    http: httpOf(flags.http),
     ...(meters === undefined ? {} : { meters: Number(meters) }),
     ...(flags.for === undefined ? {} : { forMs: durationOf('--for', flags.for) }),
   }
+}
+
+const PAGE_PORT = '8080'
+
+function httpOf(text: string | undefined): HttpOrder | undefined {
+  const address = parseHttpAddress(text ?? PAGE_PORT)
+  if (address === undefined) throw usage(`--http ${text}: expected off, a port, or an IP address and a port`)
+  return address === 'off' ? undefined : { ...address, orAnyPort: text === undefined }
 }
 
 function durationOf(name: string, text: string): number {

@@ -31,6 +31,7 @@ export class Crew {
   readonly #seats: Seat[] = []
   readonly #reports = new Map<string, NodeReport>()
   readonly #addresses = new Map<string, readonly string[]>()
+  readonly #http = new Map<string, string>()
   readonly #dead = new Map<string, string>()
   readonly #waiting = new Set<() => void>()
   readonly #noted = new Set<string>()
@@ -95,6 +96,11 @@ export class Crew {
     return this.#addresses.get(name) ?? []
   }
 
+  /** Where a started node serves its page, if it does. */
+  httpOf(name: string): string | undefined {
+    return this.#http.get(name)
+  }
+
   /** Resolves when these nodes run. Throws DEMO_NOT_STARTED where one of any cannot, or the signal's reason. */
   untilStarted(names: readonly string[], signal: AbortSignal): Promise<void> {
     return this.#until(() => names.every((name) => this.#addresses.has(name)), signal)
@@ -130,6 +136,7 @@ export class Crew {
     switch (word.type) {
       case 'started':
         this.#addresses.set(word.name, word.addresses)
+        if (word.http !== undefined) this.#http.set(word.name, word.http)
         break
       case 'ready':
         seat.isReady = true

@@ -8,7 +8,7 @@ import { type Platform, sleep } from '../platform.ts'
 import { Crew } from './crew.ts'
 import { type Ground, layGround, removeGround } from './ground.ts'
 import type { OpenHost } from './host-link.ts'
-import type { NodeOrder, SourceOrder, StartOrder } from './messages.ts'
+import type { HttpOrder, NodeOrder, SourceOrder, StartOrder } from './messages.ts'
 import { isConnected, type NodeRow, type Picture, pictureOf } from './picture.ts'
 import { fileOrders, hostsOf, householdOrders, OBSERVER, REGISTRAR } from './plan.ts'
 import { BlockRate } from './rate.ts'
@@ -26,6 +26,8 @@ export interface DemoInit {
   /** Undefined: a temporary directory, removed at the end. */
   readonly dir?: string | undefined
   readonly gossip: GossipMode
+  /** Where the observer serves its page; undefined: nowhere. */
+  readonly http?: HttpOrder | undefined
   readonly platform: Platform
   readonly openHost: OpenHost
   readonly progress: Progress
@@ -58,6 +60,8 @@ export interface DemoResult {
   readonly frontier: readonly number[]
   /** Hex; '' where no node holds every block. */
   readonly headsRoot: string
+  /** Where the observer served its page and the API; null where it did not. */
+  readonly page: string | null
   /** From all connected to the verdict. */
   readonly seconds: number
   /** Blocks that are final, by member index. */
@@ -161,6 +165,8 @@ class Run {
     await this.#showUntil('starting', this.#crew.untilStarted(meters, signal))
     // Who comes later is told of all who are there, and chooses among them.
     await this.#startHost([OBSERVER], bootstrap, signal)
+    const page = this.#crew.httpOf(OBSERVER)
+    if (page !== undefined) this.#init.progress.note(`the neighbourhood is to be seen at ${page} in a browser`)
   }
 
   async #startHost(names: readonly string[], bootstrap: readonly string[], signal: AbortSignal): Promise<void> {
@@ -174,7 +180,8 @@ class Run {
   }
 
   #nodeOrder(name: string): NodeOrder {
-    const node = { name, dir: join(this.#ground.dir, name) }
+    const { http } = this.#init
+    const node = { name, dir: join(this.#ground.dir, name), ...(name === OBSERVER && http !== undefined ? { http } : {}) }
     const source = this.#sources[this.#ground.meters.indexOf(name)]
     return source === undefined ? node : { ...node, source }
   }
@@ -234,6 +241,7 @@ class Run {
       agreed,
       frontier,
       headsRoot: headsRoot ?? '',
+      page: this.#crew.httpOf(OBSERVER) ?? null,
       seconds: Math.round(ms / 100) / 10,
       final,
       finalLagMs: { p50: finalLags.percentile(0.5), p99: finalLags.percentile(0.99) },
@@ -271,7 +279,8 @@ class Run {
     // Before, blocks only come to be known: those of an earlier run.
     const blocksPerSecond = elapsedMs === undefined ? 0 : this.#rate.at(nowMs, picture.blocks)
     const finalLagMs = this.#crew.finalLags.percentile(0.5)
-    progress.show({ picture, hosts: this.#crew.hosts, clock: { phase, elapsedMs, forMs, blocksPerSecond, finalLagMs } })
+    const page = this.#crew.httpOf(OBSERVER)
+    progress.show({ picture, hosts: this.#crew.hosts, clock: { phase, elapsedMs, forMs, blocksPerSecond, finalLagMs, page } })
     return picture
   }
 }

@@ -71,7 +71,8 @@ export class Host {
       const resident = await this.#startOne(order, start)
       if (resident === undefined) return
       this.#residents.push(resident)
-      this.#say({ type: 'started', name: resident.name, addresses: resident.addresses })
+      const { name, addresses, httpAddress } = resident
+      this.#say({ type: 'started', name, addresses, ...(httpAddress === undefined ? {} : { http: httpAddress }) })
     }
     this.#say({ type: 'ready' })
   }

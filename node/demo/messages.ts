@@ -9,6 +9,15 @@ export interface NodeOrder {
   readonly dir: string
   /** Where its readings come from; absent for a node that is no meter. */
   readonly source?: SourceOrder
+  /** Where it serves its page and the API; absent for a node that serves nothing. */
+  readonly http?: HttpOrder
+}
+
+export interface HttpOrder {
+  readonly host: string
+  readonly port: number
+  /** Nobody asked for this very port: where it is taken, a free one will do. */
+  readonly orAnyPort: boolean
 }
 
 export interface SourceOrder {
@@ -77,7 +86,7 @@ export interface NodeReport {
 }
 
 export type Word =
-  | { readonly type: 'started'; readonly name: string; readonly addresses: readonly string[] }
+  | { readonly type: 'started'; readonly name: string; readonly addresses: readonly string[]; readonly http?: string }
   /** All nodes of the order run. */
   | { readonly type: 'ready' }
   | { readonly type: 'report'; readonly id: number; readonly nodes: readonly NodeReport[] }

@@ -1,9 +1,11 @@
 import { bodyContent, decodeBlock, decodeTables, KIND_READINGS, toHex, witnessesOf } from '../../protocol/index.ts'
 import { openSource } from '../collect/index.ts'
 import { ControlServer } from '../control/index.ts'
+import type { HttpServer } from '../observe/index.ts'
 import type { OpenedNode, OpenNodeInit } from '../open-node.ts'
 import type { Platform, Timer } from '../platform.ts'
 import { verifySignature } from '../signature.ts'
+import { programVersion } from '../version.ts'
 import { Feeder } from './feeder.ts'
 import { FinalWatch } from './final-watch.ts'
 import type { NodeOrder, NodeReport, StartOrder } from './messages.ts'
@@ -33,6 +35,7 @@ export class Resident {
   /** So that status, blocks and the other commands find the node while it runs. */
   readonly #control: ControlServer
   readonly #finals: FinalWatch
+  #http: HttpServer | undefined
   #readings = 0
   #timer: Timer | undefined
   #isFed = false
@@ -79,6 +82,7 @@ export class Resident {
       resident.#readings = await resident.#readingsHeld()
       await opened.start()
       await resident.#control.start()
+      await resident.#serve()
       return resident
     } catch (error) {
       await opened.close().catch(() => undefined)
@@ -92,6 +96,29 @@ export class Resident {
 
   get addresses(): readonly string[] {
     return this.#opened.node.network.addresses()
+  }
+
+  /** Where it serves its page. */
+  get httpAddress(): string | undefined {
+    return this.#http?.address
+  }
+
+  async #serve(): Promise<void> {
+    const { order, platform, note } = this.#init
+    const { node, store, genesis, files } = this.#opened
+    if (order.http === undefined) return
+    const { clock, random, timers } = platform
+    // One node of many serves: the others need not load what it is served with.
+    const { startHttp, Tokens } = await import('../observe/index.ts')
+    this.#http = await startHttp({
+      ...order.http,
+      store,
+      genesis,
+      verify: verifySignature,
+      timers,
+      onError: (error) => note(`a request by HTTP failed: ${messageOf(error)}`),
+      api: { node, clock, random, tokens: await Tokens.read(files.httpTokens), version: programVersion(), dataDir: files.ledger },
+    })
   }
 
   /** From now on there is always a stretch that waits for the next round of sealing. */
@@ -113,6 +140,7 @@ export class Resident {
   async stop(): Promise<void> {
     this.#stopFeeding()
     await this.#feeder?.close()
+    await this.#http?.close()
     await this.#control.stop()
     await this.#finals.end()
     await this.#opened.close()

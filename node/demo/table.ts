@@ -26,6 +26,8 @@ export interface ClockLine {
   readonly blocksPerSecond: number
   /** From sealed to final, the middle one of all; null before the first. */
   readonly finalLagMs: number | null
+  /** Where the observer's page is. */
+  readonly page?: string | undefined
 }
 
 export type Colour = 'green' | 'yellow' | 'red' | 'bold' | 'dim'
@@ -227,6 +229,7 @@ function formatFooter(picture: Picture, clock: ClockLine, columns: number, paint
   return [
     paint(fit(first), 'bold'),
     ...finality.map((text) => paint(fit(text), 'dim')),
+    ...(clock.page === undefined ? [] : [paint(fit(`page: ${clock.page}`), 'bold')]),
     paint(fit(second), PHASE_COLOURS[phase] ?? 'dim'),
   ]
 }

@@ -25,12 +25,15 @@ describe('wattness demo', () => {
       'agreed',
       'frontier',
       'headsRoot',
+      'page',
       'seconds',
       'final',
       'finalLagMs',
     ])
     expect(result).to.deep.include({ nodes: 3, meters: 1, agreed: true })
     expect(result.seconds).to.be.at.least(1)
+    expect(result.page).to.match(/^http:\/\/127\.0\.0\.1:\d+$/)
+    expect(said.err).to.include(`the neighbourhood is to be seen at ${result.page} in a browser`)
     expect(said.err).to.match(/^running 00:00: /m)
     expect(await readdir(dir)).to.have.members(['registrar', 'meter-01', 'observer'])
   })
@@ -51,6 +54,7 @@ describe('wattness demo', () => {
     ['an interval that no node keeps', ['--interval', '50ms'], /--interval 50ms: expected 100ms to 1d/],
     ['a time that is none', ['--for', '0s'], /--for 0s: expected a duration/],
     ['a way to gossip that there is not', ['--gossip', 'maybe'], /--gossip maybe: expected on, off or auto/],
+    ['an address that is none', ['--http', 'here'], /--http here: expected off, a port, or an IP address and a port/],
     ['data without a meter file', ['--data', import.meta.dirname], /holds no file that is recognised/],
   ]
   for (const [what, words, message] of WRONG) {
