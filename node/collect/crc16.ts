@@ -1,7 +1,7 @@
 /**
- * The three CRC-16 of meters, all reflected and table-driven. CRC-16/ARC: DSMR P1 Companion Standard 5.0 section 6.2, over the
- * bytes from `/` to `!`, both included. CRC-16/X-25: HDLC's FCS (ISO/IEC 13239), which SML uses for files and messages. CRC-16/KERMIT:
- * the same polynomial from 0 and not inverted, which one maker's SML meters use for messages.
+ * The three CRC-16 of meters, all reflected and table-driven. CRC-16/ARC: DSMR P1 Companion Standard 5.0 section 6.2, over
+ * the bytes from `/` to `!`, both included. CRC-16/X-25: HDLC's FCS (ISO/IEC 13239), which SML uses for files and messages.
+ * CRC-16/KERMIT: the same polynomial from 0 and not inverted, which one maker's SML meters use for messages.
  */
 const ARC = table(0xa001)
 const CCITT = table(0x8408)
