@@ -1,9 +1,10 @@
 import { WattnessError } from '../../protocol/errors.ts'
 import { csvFormat } from './csv.ts'
-import { greenButtonFormat } from './green-button.ts'
 import { dlmsFormat } from './dlms.ts'
+import { greenButtonFormat } from './green-button.ts'
 import { householdFormat } from './household.ts'
 import { jsonlFormat } from './jsonl.ts'
+import { nem12Format } from './nem12.ts'
 import { ocmfFormat } from './ocmf.ts'
 import { p1Format } from './p1.ts'
 import { smlFormat } from './sml.ts'
@@ -14,6 +15,7 @@ import { parseSourceSpec } from './source-spec.ts'
 export const FORMATS: readonly SourceFormat[] = [
   ocmfFormat,
   greenButtonFormat,
+  nem12Format,
   p1Format,
   smlFormat,
   dlmsFormat,

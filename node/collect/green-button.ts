@@ -20,8 +20,9 @@ import { assertOptionsKnown, refuseOption } from './source-spec.ts'
 /**
  * Green Button (NAESB ESPI, Atom XML): what North American utilities let their customers download.
  *
- * Quirks: times are UTC epoch seconds whatever LocalTimeParameters say; blocks come in any order, newest first too; types and links
- * may stand behind the readings they explain; prefixes of namespaces differ; links are absolute or not; an entry may stand alone.
+ * Quirks: times are UTC epoch seconds whatever LocalTimeParameters say; blocks come in any order, newest first too; types and
+ * links may stand behind the readings they explain; prefixes of namespaces differ; links are absolute or not; an entry may stand
+ * alone.
  */
 export const greenButtonFormat: SourceFormat = {
   name: 'green-button',

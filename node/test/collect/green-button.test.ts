@@ -168,7 +168,7 @@ describe('Green Button: reading', () => {
     }
   })
 
-  it('GREEN_BUTTON_TYPE_UNKNOWN: once for each kind of readings that nobody says the meaning of; the others are read', async () => {
+  it('GREEN_BUTTON_TYPE_UNKNOWN: once for each kind of readings that nobody explains; the others are read', async () => {
     for (const type of ['', '<uom>169</uom>', '<uom>42</uom>', '<uom>72</uom><powerOfTenMultiplier>x</powerOfTenMultiplier>']) {
       const items = await read(feed([{ name: 'a', type, blocks: [TWO] }]))
       expect(codesOf(items), type).to.deep.equal(['GREEN_BUTTON_TYPE_UNKNOWN'])
