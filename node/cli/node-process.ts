@@ -1,5 +1,6 @@
 import type { Logger as PinoLogger } from 'pino'
 import { hasRoles, ROLE_METER, ROLE_REGISTRAR, toHex, WattnessError } from '../../protocol/index.ts'
+import { fileMemory } from '../collect/index.ts'
 import { type NodeOptions, nodeOptionsOf, type Resolved } from '../config/index.ts'
 import { ControlServer } from '../control/index.ts'
 import { filesOf, readGenesisFile } from '../directory/index.ts'
@@ -42,7 +43,13 @@ export async function runNode(
   })
   const stops: (() => Promise<void>)[] = [() => opened.close()]
   try {
-    const meter = new Meter(opened.node, options, io.platform, sourceDepsOf(io, resolved), log)
+    const meter = new Meter(
+      opened.node,
+      options,
+      io.platform,
+      { ...sourceDepsOf(io, resolved), memory: fileMemory(opened.files.sources) },
+      log,
+    )
     const control = new ControlServer({
       socket: opened.files.controlSocket,
       node: opened.node,

@@ -4,6 +4,7 @@ import { dlmsFormat } from './dlms.ts'
 import { greenButtonFormat } from './green-button.ts'
 import { householdFormat } from './household.ts'
 import { jsonlFormat } from './jsonl.ts'
+import { mqttFormat } from './mqtt.ts'
 import { nem12Format } from './nem12.ts'
 import { ocmfFormat } from './ocmf.ts'
 import { p1Format } from './p1.ts'
@@ -21,6 +22,7 @@ export const FORMATS: readonly SourceFormat[] = [
   dlmsFormat,
   csvFormat,
   jsonlFormat,
+  mqttFormat,
   householdFormat,
 ]
 

@@ -21,6 +21,7 @@ export type {
   SourceItem,
   SourceSpec,
 } from './source.ts'
+export { fileMemory, type SourceMemory } from './source-memory.ts'
 export { redactSpec } from './source-spec.ts'
 export type { SourceCounts, SourceEvent, SourceFault, SourceState } from './source-watch.ts'
 export type { TakenItem } from './take-queue.ts'

@@ -2,6 +2,7 @@ import type { EventName } from '../../protocol/event-body.ts'
 import type { Obis, Reading } from '../../protocol/reading.ts'
 import type { Clock, Random, Timers } from '../platform.ts'
 import type { OpenSerial } from './serial-line.ts'
+import type { SourceMemory } from './source-memory.ts'
 
 /**
  * What a meter source is. A format is one file that exports a SourceFormat, and one row in formats.ts: nothing else in the
@@ -63,7 +64,7 @@ export interface EventItem {
 export interface MarkItem {
   readonly type: 'mark'
   /** Called once all readings before it are on the disk or were left out on purpose. Throws nothing. */
-  durable(): void
+  readonly durable: () => void
 }
 
 export type SourceItem = ReadingItem | FaultItem | EventItem | MarkItem
@@ -92,6 +93,8 @@ export interface SourceDeps {
   readonly standardInput?: () => AsyncIterable<Uint8Array>
   /** Where names of files that do not begin at the root are looked for; the working directory unless given. */
   readonly directory?: string
+  /** Where what must outlast a restart is kept; nowhere unless given. */
+  readonly memory?: SourceMemory
   /** How serial ports are opened, where not by the system. */
   readonly openSerial?: OpenSerial
 }

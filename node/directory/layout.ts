@@ -23,6 +23,8 @@ export interface DirectoryFiles {
   readonly addresses: string
   /** Where its neighbours were last reached. */
   readonly neighbours: string
+  /** What meter sources keep beyond a restart. */
+  readonly sources: string
 }
 
 export function filesOf(dir: string): DirectoryFiles {
@@ -38,6 +40,7 @@ export function filesOf(dir: string): DirectoryFiles {
     entry: join(dir, 'entry.json'),
     addresses: join(dir, 'addresses.json'),
     neighbours: join(dir, 'neighbours.json'),
+    sources: join(dir, 'sources'),
   }
 }
 
