@@ -53,6 +53,8 @@ type Assembled = DlmsMessage | FaultItem
 export class DlmsAssembler {
   /** Segments of HDLC or M-Bus frames. */
   #segments: Parts | undefined
+  /** They are M-Bus frames, which count; HDLC frames do not. */
+  #isNumbered = false
   /** Blocks of general block transfer. */
   #blocks: Parts | undefined
   #items: Assembled[] = []
@@ -64,8 +66,14 @@ export class DlmsAssembler {
     return this.#taken()
   }
 
-  /** A frame was refused, or the input ends: what is begun cannot be finished. */
+  /** A frame was refused, or bytes were: only segments that are numbered tell by themselves whether one is missing. */
   broken(): Assembled[] {
+    if (!this.#isNumbered) this.#dropSegments()
+    return this.#taken()
+  }
+
+  /** The input ends: what is begun cannot be finished. */
+  end(): Assembled[] {
     this.#dropSegments()
     this.#dropBlocks()
     return this.#taken()
@@ -78,6 +86,7 @@ export class DlmsAssembler {
   }
 
   #hdlc({ payload, isSegmented }: HdlcFrame, bytes: Uint8Array, position: number): void {
+    this.#isNumbered = false
     // Only the first segment has link control before its message.
     if (hasLlc(payload) || (this.#segments === undefined && beginsApdu(payload))) {
       this.#dropSegments()
@@ -87,6 +96,7 @@ export class DlmsAssembler {
   }
 
   #mbus({ payload, number, isLast }: MbusFrame, bytes: Uint8Array, position: number): void {
+    this.#isNumbered = true
     // Sixteen numbers are all there are, and a message has no more segments.
     if (number === 0) {
       this.#dropSegments()

@@ -35,7 +35,7 @@ export const dlmsFormat: SourceFormat = {
     'dlms:…?zone=Europe/Oslo',
   ],
   quirks: [
-    'Kaifa, Iskraemeco and Wiener Netze send lists without codes: tables say what stands where, and a list that fits none is refused',
+    'Kaifa, Iskraemeco, Wiener Netze: lists without codes; tables say what stands where, and a list that fits none is refused',
     'Kaifa: energies are in Wh where its paper says 10 Wh; currents in mA',
     'Kamstrup gives no units: energies are 10 Wh, currents 10 mA, power factors hundredths',
     'currents and voltages without a scaler, from a meter of no table, are kept as plain numbers',
@@ -96,7 +96,7 @@ export async function* dlmsItems(bytes: AsyncIterable<Uint8Array>, how: DlmsRead
   const assembler = new DlmsAssembler()
   for await (const chunk of bytes) yield* itemsOf(scanner.push(chunk), assembler, how)
   yield* itemsOf(scanner.end(), assembler, how)
-  for (const item of assembler.broken()) if (item.type === 'fault') yield item
+  for (const item of assembler.end()) if (item.type === 'fault') yield item
 }
 
 async function* itemsOf(found: readonly ScannerItem[], assembler: DlmsAssembler, how: DlmsReading): AsyncGenerator<SourceItem> {

@@ -1,0 +1,363 @@
+import { expect } from 'chai'
+import { isWattnessError } from '../../../protocol/errors.ts'
+import { decodeData, MAX_DATA_DEPTH, MAX_DATA_ITEMS } from '../../collect/dlms-data.ts'
+import { parseDlmsTime } from '../../collect/dlms-time.ts'
+import {
+  AIDON_SHOWN,
+  aidonList,
+  array,
+  type Bytes,
+  code,
+  codeBytes,
+  dateTime,
+  enumeration,
+  float32,
+  float64,
+  hdlc,
+  i8,
+  i32,
+  i64,
+  join,
+  notification,
+  nul,
+  octets,
+  scale,
+  structure,
+  text,
+  u8,
+  u16,
+  u32,
+  u64,
+  withLlc,
+} from './dlms-encoder.ts'
+import { CENTRAL_EUROPE, NOW, readDlms } from './dlms-stand.ts'
+import { codesOf, faultsOf, linesOf, readingsOf, shown } from './inputs.ts'
+
+const TIME = dateTime('2024-01-15T12:00:00')
+const T = '2024-01-15T11:00:00Z'
+
+async function list(data: Bytes, time: Bytes | undefined = TIME): Promise<string[]> {
+  return shown(await readDlms(hdlc(notification(data, time))))
+}
+
+async function codes(data: Bytes, time: Bytes | undefined = TIME): Promise<string[]> {
+  return codesOf(await readDlms(hdlc(notification(data, time))))
+}
+
+describe('DLMS lists', () => {
+  it('Aidon: a structure for each code, with scaler and unit; exact, signed, in the units it was sent in', async () => {
+    const items = await readDlms(hdlc(notification(aidonList())))
+    expect(shown(items)).to.deep.equal(AIDON_SHOWN)
+    expect(
+      readingsOf(items)[0]?.reading.values.map(({ register, value }) => [register.unit, register.scaler, value]),
+    ).to.deep.equal([
+      [30, 1, 123_456_789],
+      [27, 0, 1_122],
+      [33, -1, -75],
+      [35, -1, 2_307],
+    ])
+    expect(codesOf(items)).to.deep.equal([])
+  })
+
+  it('Kaifa in Austria: code, value, then scaler and unit in a structure of their own, beside each other', async () => {
+    const data = structure(
+      octets(TIME),
+      ...[code('1-0:1.8.0'), u32(12_937), scale(0, 30)],
+      ...[code('1-0:32.7.0'), u16(2_337), scale(-1, 35)],
+      ...[code('1-0:13.7.0'), u16(1_000), scale(-3, 255)],
+      octets(Buffer.from('181220000009')),
+    )
+    expect(await list(data, undefined)).to.deep.equal([
+      `${T} 1-0:1.8.0 12937 Wh`,
+      `${T} 1-0:32.7.0 233.7 V`,
+      `${T} 1-0:13.7.0 1.000`,
+    ])
+  })
+
+  it('scaler and unit may stand bare behind the value', async () => {
+    const data = structure(code('1-0:1.8.0'), u32(5), i8(2), enumeration(30), code('1-0:2.8.0'), u32(6), i8(-1), enumeration(30))
+    expect(await list(data)).to.deep.equal([`${T} 1-0:1.8.0 500 Wh`, `${T} 1-0:2.8.0 0.6 Wh`])
+  })
+
+  it('Kamstrup: pairs without units; by its paper energies are 10 Wh, currents 10 mA, power factors hundredths', async () => {
+    const pairs = [code('1-1:0.0.5'), text('5706567000000000'), code('1-1:0.0.1'), u32(99)]
+    const values = [
+      ...[code('1-1:1.8.0'), u32(6_307_498), code('1-1:61.8.0'), u32(3), code('1-1:1.7.0'), u32(1_083)],
+      ...[code('1-1:42.7.0'), u32(4), code('1-1:31.7.0'), u32(57), code('1-1:32.7.0'), u16(222), code('1-1:33.7.0'), u16(31)],
+    ]
+    expect(await list(structure(text('Kamstrup_V0001'), ...pairs, ...values))).to.deep.equal([
+      `${T} 1-1:1.8.0 63074980 Wh`,
+      `${T} 1-1:61.8.0 30 Wh`,
+      `${T} 1-1:1.7.0 1083 W`,
+      `${T} 1-1:42.7.0 4 W`,
+      `${T} 1-1:31.7.0 0.57 A`,
+      `${T} 1-1:32.7.0 222 V`,
+      `${T} 1-1:33.7.0 0.31`,
+    ])
+  })
+
+  it('of other makers power and energy are in W and Wh; what nobody declares stays a number without unit', async () => {
+    const values = [
+      ...[code('1-0:1.8.1'), u32(1), code('1-0:5.8.0'), u32(2), code('1-0:9.7.0'), u32(3), code('1-0:31.7.0'), u16(4)],
+      ...[code('1-0:32.7.0'), u16(5), code('1-0:14.7.0'), u16(6), code('0-0:96.14.0'), u8(1), code('1-0:1.4.0'), u32(7)],
+    ]
+    expect(await list(structure(octets(TIME), ...values), undefined)).to.deep.equal([
+      `${T} 1-0:1.8.1 1 Wh`,
+      `${T} 1-0:5.8.0 2 varh`,
+      `${T} 1-0:9.7.0 3 VA`,
+      `${T} 1-0:31.7.0 4`,
+      `${T} 1-0:32.7.0 5`,
+      `${T} 1-0:14.7.0 6`,
+      `${T} 0-0:96.14.0 1`,
+      `${T} 1-0:1.4.0 7 W`,
+    ])
+  })
+
+  it('Sagemcom: attribute descriptors without a type; only attributes that are values, and states of the breaker', async () => {
+    const described = (classId: number, name: string, attribute: number, value: Bytes): Bytes =>
+      join(0x02, 0x02, 0, classId, codeBytes(name), attribute, value)
+    const data = structure(
+      enumeration(1),
+      array(
+        described(1, '0-0:96.1.1', 2, octets(Buffer.from('5100005149'))),
+        described(70, '0-0:96.3.10', 3, enumeration(1)),
+        described(3, '1-0:1.8.0', 2, u32(4_913_794)),
+        described(4, '1-0:2.8.0', 5, octets(TIME)),
+        described(3, '1-0:2.8.0', 3, scale(0, 30)),
+      ),
+    )
+    expect(await list(data)).to.deep.equal([`${T} 0-0:96.3.10 1`, `${T} 1-0:1.8.0 4913794 Wh`])
+  })
+
+  it('a list that begins with its definitions: each value goes with its own, also where it does not count itself', async () => {
+    const define = (classId: number, name: string, attribute: number): Bytes =>
+      structure(u16(classId), code(name), i8(attribute), u16(0))
+    const rest = [define(8, '0-0:1.0.0', 2), define(3, '1-1:1.8.0', 2), define(3, '1-1:1.8.0', 3), define(1, '0-0:96.1.0', 2)]
+    const values = [octets(TIME), u32(19_809_717), scale(0, 30), octets(Buffer.from('x'))]
+    const expected = [`${T} 1-1:1.8.0 19809717 Wh`]
+    expect(await list(structure(array(define(40, '0-6:25.9.0', 2), ...rest), ...values), undefined)).to.deep.equal(expected)
+    expect(await list(structure(array(...rest), ...values), undefined)).to.deep.equal(expected)
+  })
+
+  it('Kaifa: lists without codes, by the number and kinds of their values', async () => {
+    const head = [octets(Buffer.from('KFM_001')), octets(Buffer.from('6970631401753985')), octets(Buffer.from('MA304H3E'))]
+    const powers = [u32(948), u32(0), u32(0), u32(64)]
+    const energies = [octets(TIME), u32(12_482_280), u32(1), u32(2), u32(3)]
+    expect(await list(structure(u32(5_852)))).to.deep.equal([`${T} 1-0:1.7.0 5852 W`])
+    expect(await list(structure(...head, ...powers, u32(1_416), u32(2_385)))).to.deep.equal([
+      `${T} 1-0:1.7.0 948 W`,
+      `${T} 1-0:2.7.0 0 W`,
+      `${T} 1-0:3.7.0 0 var`,
+      `${T} 1-0:4.7.0 64 var`,
+      `${T} 1-0:31.7.0 1.416 A`,
+      `${T} 1-0:32.7.0 238.5 V`,
+    ])
+    const phases = [u32(1), u32(2), u32(3), u32(2_385), u32(0), u32(2_389)]
+    const three = await list(structure(...head, ...powers, ...phases, ...energies))
+    expect(three.slice(4)).to.deep.equal([
+      ...['31', '51', '71'].map((c, index) => `${T} 1-0:${c}.7.0 0.00${index + 1} A`),
+      `${T} 1-0:32.7.0 238.5 V`,
+      `${T} 1-0:52.7.0 0.0 V`,
+      `${T} 1-0:72.7.0 238.9 V`,
+      `${T} 1-0:1.8.0 12482280 Wh`,
+      `${T} 1-0:2.8.0 1 Wh`,
+      `${T} 1-0:3.8.0 2 varh`,
+      `${T} 1-0:4.8.0 3 varh`,
+    ])
+    expect(await list(structure(...head, ...powers, ...phases))).to.have.length(10)
+    expect(await list(structure(...head, ...powers, u32(1), u32(2), ...energies))).to.have.length(10)
+  })
+
+  it('Iskraemeco, Elektro Celje and Wiener Netze: lists without codes', async () => {
+    const [first, second] = [octets(Buffer.from('ISK1030783826316')), octets(Buffer.from('ISK83826316'))]
+    const eight = [1, 2, 3, 4, 5, 6, 7, 8].map(u32)
+    const energies = ['1.8.0 1 Wh', '2.8.0 2 Wh', '3.8.0 3 varh', '4.8.0 4 varh'].map((line) => `${T} 1-0:${line}`)
+    const powers = ['1.7.0 5 W', '2.7.0 6 W', '3.7.0 7 var', '4.7.0 8 var'].map((line) => `${T} 1-0:${line}`)
+    expect(await list(structure(octets(TIME), ...eight), undefined)).to.deep.equal([...energies, ...powers])
+    const push = [
+      code('0-6:25.9.0'),
+      octets(Buffer.from('2221202033801')),
+      octets(join(14, 55, 33, 0)),
+      octets(join(7, 229, 3, 7, 7)),
+    ]
+    expect(await list(structure(...push, ...eight))).to.deep.equal([...energies, ...powers])
+    const celje = [u32(1), u32(2), u32(3), u32(4), u16(0), u16(0), u16(2_346), u16(1), u16(2), u16(3), ...eight.slice(0, 6)]
+    const lines = await list(structure(first, second, ...celje))
+    expect(lines).to.have.length(16)
+    expect(lines.slice(6, 8)).to.deep.equal([`${T} 1-0:72.7.0 234.6 V`, `${T} 1-0:31.7.0 1`])
+    const hourly = await list(structure(first, second, enumeration(1), octets(join(0, 2)), ...eight))
+    expect(hourly[0]).to.equal(`${T} 0-0:96.3.10 1`)
+    expect(hourly.at(-1)).to.equal(`${T} 1-0:4.8.0 8 varh`)
+  })
+
+  it('DLMS_LIST_SHORT: Iskraemeco announces more than it sends; the whole values are read where the frame is whole', async () => {
+    const push = [code('0-6:25.9.0'), octets(Buffer.from('2')), octets(join(1, 2, 3, 4)), octets(join(7, 229, 3, 7, 7))]
+    const whole = structure(...push, ...[1, 2, 3, 4, 5, 6, 7, 8].map(u32))
+    const items = await readDlms(hdlc(notification(whole.subarray(0, whole.length - 12), TIME)))
+    expect(shown(items)).to.have.length(5)
+    expect(codesOf(items)).to.deep.equal(['DLMS_LIST_SHORT'])
+    expect(codesOf(await readDlms(withLlc(notification(whole.subarray(0, whole.length - 12), TIME))))).to.deep.equal([
+      'DLMS_FRAME_TRUNCATED',
+    ])
+  })
+
+  it('DLMS_LIST_UNKNOWN: a list that fits no table, and one with its end missing, are refused', async () => {
+    expect(await codes(structure(u32(1), u32(2)))).to.deep.equal(['DLMS_LIST_UNKNOWN'])
+    expect(await codes(u32(1))).to.deep.equal(['DLMS_LIST_UNKNOWN'])
+    const short = structure(code('1-0:1.8.0'), u32(5), scale(1, 30)).slice(0, -6)
+    expect(await codes(short)).to.deep.equal(['DLMS_LIST_UNKNOWN'])
+  })
+
+  it('DLMS_LIST_EMPTY: nothing in it is a measurement', async () => {
+    expect(await codes(structure(text('x'), code('0-0:96.1.0'), octets(Buffer.from('7'))))).to.deep.equal(['DLMS_LIST_EMPTY'])
+  })
+
+  it('DLMS_OBJECT_REPEATED, DLMS_VALUE_INVALID: one value is left out, the others are read', async () => {
+    const data = structure(
+      ...[code('1-0:1.8.0'), u64(2n ** 53n - 1n), code('1-0:1.8.0'), u32(2), code('1-0:2.8.0'), u64(2n ** 53n)],
+      ...[code('1-0:3.8.0'), i64(-(2n ** 53n)), code('1-0:4.8.0'), i64(-5n), code('1-0:5.8.0'), float64(1e30)],
+    )
+    const items = await readDlms(hdlc(notification(data, TIME)))
+    expect(shown(items)).to.deep.equal([`${T} 1-0:1.8.0 9007199254740991 Wh`, `${T} 1-0:4.8.0 -5 varh`])
+    expect(codesOf(items)).to.deep.equal([
+      'DLMS_OBJECT_REPEATED',
+      'DLMS_VALUE_INVALID',
+      'DLMS_VALUE_INVALID',
+      'DLMS_VALUE_INVALID',
+    ])
+    expect(faultsOf(items)[1]?.message).to.contain('1-0:2.8.0: value 9007199254740992 exceeds 2^53-1')
+  })
+
+  it('floats are the decimals they stand for; a scaler out of range is refused', async () => {
+    const data = structure(
+      ...[code('1-0:32.7.0'), float32(230.1), scale(0, 35), code('1-0:1.8.0'), float64(12.25), scale(3, 30)],
+      ...[code('1-0:31.7.0'), float64(0.5), scale(-128, 33)],
+    )
+    const items = await readDlms(hdlc(notification(data, TIME)))
+    expect(shown(items)).to.deep.equal([`${T} 1-0:32.7.0 230.1 V`, `${T} 1-0:1.8.0 12250 Wh`])
+    expect(codesOf(items)).to.deep.equal(['DLMS_VALUE_INVALID'])
+  })
+
+  it('null is no value, and zero is one', async () => {
+    expect(await list(structure(code('1-0:1.8.0'), nul, code('1-0:2.8.0'), u32(0)))).to.deep.equal([`${T} 1-0:2.8.0 0 Wh`])
+  })
+
+  it('a row of more registers than a table of a block holds becomes several of one time, the frame with the first', async () => {
+    const pairs = Array.from({ length: 70 }, (_, e) => [code(`1-0:1.8.${e}`), u32(e)]).flat()
+    const readings = readingsOf(await readDlms(hdlc(notification(structure(...pairs), TIME))))
+    expect(readings.map(({ reading }) => reading.values.length)).to.deep.equal([64, 6])
+    expect(readings.map(({ frame }) => frame !== undefined)).to.deep.equal([true, false])
+  })
+})
+
+describe('DLMS data', () => {
+  const refused = (bytes: Bytes): string => {
+    try {
+      decodeData(bytes, 0)
+      return 'nothing'
+    } catch (error) {
+      return isWattnessError(error) ? error.code : String(error)
+    }
+  }
+
+  it('every type has its size; what is behind is not touched', () => {
+    const values = [
+      nul,
+      u8(1),
+      i8(-1),
+      u16(1),
+      u32(1),
+      i32(-2),
+      u64(1n),
+      i64(-1n),
+      float32(1),
+      float64(1),
+      text('a'),
+      octets(join(1)),
+    ]
+    const others = [join(3, 1), join(4, 9, 1, 2), join(12, 1, 65), join(13, 7), join(25, dateTime('2024-01-01T00:00:00'))]
+    for (const value of [...values, ...others, join(26, [1, 2, 3, 4, 5]), join(27, [1, 2, 3, 4])]) {
+      expect(decodeData(join(value, 0xaa), 0).end).to.equal(value.length)
+      for (let cut = 0; cut < value.length; cut++) expect(refused(value.subarray(0, cut))).to.equal('DLMS_DATA_TRUNCATED')
+    }
+  })
+
+  it('DLMS_DATA_MALFORMED: an unknown type, a length without end, and each bound', () => {
+    expect(refused(join(99))).to.equal('DLMS_DATA_MALFORMED')
+    expect(refused(join(9, 0x80))).to.equal('DLMS_DATA_MALFORMED')
+    expect(refused(join(9, 0x84, 0, 0, 0, 1))).to.equal('DLMS_DATA_MALFORMED')
+    expect(refused(join(9, 0x82, 0x04, 0x01))).to.equal('DLMS_DATA_MALFORMED')
+    expect(refused(join(2, 0x82, (MAX_DATA_ITEMS + 1) >> 8, (MAX_DATA_ITEMS + 1) & 0xff))).to.equal('DLMS_DATA_MALFORMED')
+    const deep = (levels: number): Bytes => (levels === 0 ? u8(1) : structure(deep(levels - 1)))
+    expect(refused(deep(MAX_DATA_DEPTH))).to.equal('nothing')
+    expect(refused(deep(MAX_DATA_DEPTH + 1))).to.equal('DLMS_DATA_MALFORMED')
+    const many = structure(...Array.from({ length: 3 }, () => array(...Array.from({ length: 1_000 }, () => nul))))
+    expect(refused(many)).to.equal('DLMS_DATA_MALFORMED')
+  })
+})
+
+describe('DLMS date and time', () => {
+  const at = (bytes: Bytes): string => {
+    const found = parseDlmsTime(bytes, CENTRAL_EUROPE)
+    if (found === undefined) return 'none'
+    return new Date(found.time).toISOString() + (found.isDoubtful ? ' doubtful' : '')
+  }
+
+  it('the deviation leads to UTC; hundredths count', () => {
+    expect(at(dateTime('2024-01-15T12:00:00', -60))).to.equal('2024-01-15T11:00:00.000Z')
+    expect(at(dateTime('2024-07-15T12:00:00', -120, 0x80, 25))).to.equal('2024-07-15T10:00:00.250Z')
+    expect(at(dateTime('2022-11-03T15:38:25', -180, 0xff))).to.equal('2022-11-03T12:38:25.000Z')
+    expect(at(dateTime('2024-01-15T12:00:00', 0))).to.equal('2024-01-15T12:00:00.000Z')
+  })
+
+  it('a deviation of the other sign is taken where the zone bears it out', () => {
+    expect(at(dateTime('2024-01-15T12:00:00', 60))).to.equal('2024-01-15T11:00:00.000Z')
+    expect(at(dateTime('2024-07-15T12:00:00', 120))).to.equal('2024-07-15T10:00:00.000Z')
+    expect(at(dateTime('2024-07-15T12:00:00', 330))).to.equal('2024-07-15T17:30:00.000Z')
+  })
+
+  it('without deviation it is wall clock; in the doubled hour the summer bit decides, else it is doubtful', () => {
+    expect(at(dateTime('2024-07-15T12:00:00'))).to.equal('2024-07-15T10:00:00.000Z')
+    expect(at(dateTime('2024-10-27T02:30:00', -0x8000, 0x80))).to.equal('2024-10-27T00:30:00.000Z')
+    expect(at(dateTime('2024-10-27T02:30:00', -0x8000, 0x00))).to.equal('2024-10-27T01:30:00.000Z doubtful')
+    expect(at(dateTime('2024-10-27T02:30:00', -0x8000, 0xff))).to.equal('2024-10-27T01:30:00.000Z doubtful')
+    expect(at(dateTime('2024-10-27T02:30:00', -120, 0x80))).to.equal('2024-10-27T00:30:00.000Z')
+    expect(at(dateTime('2024-10-27T02:30:00', -60, 0x00))).to.equal('2024-10-27T01:30:00.000Z')
+  })
+
+  it('the clock status: invalid and doubtful are told, FF says nothing, summer time alone neither', () => {
+    const statuses = [0x00, 0x01, 0x02, 0x04, 0x08, 0x80, 0xff]
+    const doubtful = statuses.filter((status) => at(dateTime('2024-01-15T12:00:00', -60, status)).endsWith('doubtful'))
+    expect(doubtful).to.deep.equal([0x01, 0x02, 0x08])
+  })
+
+  it('what names no time', () => {
+    const wrong = [
+      '2024-13-01T00:00:00',
+      '2024-02-30T00:00:00',
+      '65535-01-01T00:00:00',
+      '1980-01-01T00:00:00',
+      '2024-01-01T25:00:00',
+    ]
+    for (const iso of wrong) expect(at(dateTime(iso)), iso).to.equal('none')
+    expect(at(dateTime('2024-03-31T02:30:00')), 'the hour that spring leaves out').to.equal('none')
+    expect(at(dateTime('2024-01-01T00:00:00', 900)), 'a deviation of fifteen hours').to.equal('none')
+    expect(at(dateTime('2024-01-01T00:00:00', 0, 0, 100)), 'hundredths').to.equal('none')
+    expect(at(join(1, 2, 3))).to.equal('none')
+  })
+
+  it('DLMS_CLOCK_INVALID: the node clock stands in, and says so; a file makes it doubtful', async () => {
+    const data = structure(code('1-0:1.8.0'), u32(1))
+    const bytes = hdlc(notification(data, dateTime('2024-13-01T00:00:00')))
+    const [live, file] = [await readDlms(bytes), await readDlms(bytes, { live: false })]
+    expect([codesOf(live), codesOf(file)]).to.deep.equal([['DLMS_CLOCK_INVALID'], ['DLMS_CLOCK_INVALID']])
+    expect([linesOf(live)[0]?.quality, linesOf(file)[0]?.quality]).to.deep.equal(['good', 'clock-doubtful'])
+    expect(readingsOf(live)[0]?.reading).to.include({ time: NOW, timeSource: 'node-clock' })
+    expect(codesOf(await readDlms(hdlc(notification(data))))).to.deep.equal([])
+  })
+
+  it("the list's own clock counts before the message's", async () => {
+    const data = structure(code('1-0:1.8.0'), u32(1), code('0-1:1.0.0'), octets(dateTime('2024-01-15T12:00:05', -60, 0x02)))
+    expect(await list(data)).to.deep.equal(['2024-01-15T11:00:05Z 1-0:1.8.0 1 Wh clock-doubtful'])
+  })
+})
