@@ -1,5 +1,5 @@
 import type { ProofFile } from '../../protocol/index.ts'
-import type { LedgerView } from '../control/index.ts'
+import type { ControlledNode, LedgerView } from '../control/index.ts'
 import type { NodeEventName, NodeEvents } from '../events.ts'
 import type { Link } from '../net/index.ts'
 import type { Agreement } from '../sync/index.ts'
@@ -7,13 +7,12 @@ import type { Agreement } from '../sync/index.ts'
 /** The running node as this room reads it. */
 export interface ObservedNode extends LedgerView {
   readonly network: { links(): Link[]; addresses(): string[] }
-  readonly sync: {
+  readonly sync: Omit<ControlledNode['sync'], 'sessions'> & {
     readonly sessions: Iterable<{
       readonly peerHex: string
       readonly agreement: Agreement
       remoteSize(index: number): number
     }>
-    readonly isCaughtUp: boolean
   }
   readonly gossipsBlocks: boolean
   /** Of runs that wait to be checked. */

@@ -27,6 +27,10 @@ const fields = {
     Type.Integer({ description: 'The first height at which a quarantined chain may yet go on otherwise.' }),
   ),
   contradicted: Type.Boolean({ description: 'It has signed two stories as a witness, which stops nothing.' }),
+  pruned: Type.Optional(
+    Type.Integer({ description: 'Blocks from height 0 whose bodies are kept no longer; they still link and prove.' }),
+  ),
+  valuesPruned: Type.Optional(Type.Integer({ description: 'Blocks from height 0 whose readings are kept no longer.' })),
   lastReadingAt: nullable(Time),
   lateAfter: nullable(
     Type.String({
