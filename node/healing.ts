@@ -9,7 +9,7 @@ export interface HealerInit {
   readonly store: LedgerStore
   readonly clock: Clock
   readonly membership: () => Membership
-  /** Whether some neighbour says that it holds as many blocks of this chain. */
+  /** Whether some neighbour says that it holds as many blocks of this chain, and all that they say. */
   readonly isHeldElsewhere: (index: number, size: number) => boolean
   /** A chain was cut back: neighbours are to be told, and asked for the rest. */
   readonly onCut: (key: Bytes, size: number) => void

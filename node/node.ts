@@ -60,7 +60,8 @@ export class LedgerNode {
       store,
       clock: init.platform.clock,
       membership: () => this.membership,
-      isHeldElsewhere: (index, size) => [...this.sync.sessions].some((session) => session.remoteSize(index) >= size),
+      isHeldElsewhere: (index, size) =>
+        [...this.sync.sessions].some(({ remote, hello }) => (remote[index] ?? 0) >= size && hello?.pruned !== true),
       onCut: (cut, size) => this.#parts.reactions.onCut(cut, size),
       onError: (error) => this.#events.emit('damage', { error }),
     })

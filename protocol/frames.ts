@@ -60,6 +60,7 @@ export interface RunFrame {
   readonly run: Uint8Array
 }
 
+/** Pruned: the block is held without its body (rule S27). */
 export type MissReason = 'not-held' | 'pruned' | 'busy' | 'quarantined' | 'damaged'
 
 /** In order of their codes, 1 to 5. */

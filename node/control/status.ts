@@ -20,7 +20,7 @@ import {
 } from '../../protocol/index.ts'
 import type { Link } from '../net/index.ts'
 import type { Damage, LedgerStore } from '../store/index.ts'
-import type { Agreement } from '../sync/index.ts'
+import type { Agreement, Lack } from '../sync/index.ts'
 import { describeFinality, type FinalityStatus, formatFinality } from './finality-status.ts'
 import { nameOf } from './member-name.ts'
 
@@ -42,6 +42,7 @@ export interface ControlledNode extends LedgerView {
   readonly sync: {
     readonly sessions: Iterable<{ readonly peerHex: string; readonly agreement: Agreement }>
     readonly isCaughtUp: boolean
+    lacks(): Iterable<Lack>
   }
   readonly gossipsBlocks: boolean
   heldBack(): string | undefined
@@ -65,6 +66,8 @@ export interface RunningNode {
   readonly peers: readonly PeerLine[]
   /** A neighbour has been heard, and none is known to hold more than this node. */
   readonly caughtUp: boolean
+  /** Chains that no neighbour can give: whoever holds more of them has pruned what comes next. */
+  readonly lacks: readonly LackLine[]
   /** Names of the members that hang up on this one, without a word why: it may have been revoked. */
   readonly refusedBy: readonly string[]
   readonly gossip: boolean
@@ -79,6 +82,13 @@ export interface PeerLine {
   readonly address: string
   readonly direction: string
   readonly agreement: Agreement
+}
+
+export interface LackLine {
+  readonly member: string
+  /** Height of the first block that is lacking, and how many blocks somebody holds. */
+  readonly from: number
+  readonly size: number
 }
 
 export interface MemberLine {
@@ -111,6 +121,9 @@ export interface ChainLine extends MemberLine {
   readonly contestedFrom: number | null
   /** It has signed two stories as a witness, which stops nothing. */
   readonly contradicted: boolean
+  /** Blocks from height 0 of which the bodies are dropped here; and of which the readings are, too. */
+  readonly pruned: number
+  readonly valuesPruned: number
 }
 
 export interface Status {
@@ -191,6 +204,7 @@ export function chainLine(store: LedgerStore, member: Member): ChainLine {
   const size = head?.size ?? 0
   const final = store.witness.final(member.key)?.size ?? 0
   const quarantined = store.quarantined(member.key)
+  const pruned = store.pruned(member.key)
   return {
     ...memberLine(member),
     size,
@@ -200,6 +214,8 @@ export function chainLine(store: LedgerStore, member: Member): ChainLine {
     final,
     contestedFrom: quarantined && size > final ? final : null,
     contradicted: store.witnessEvidence.has(member.key),
+    pruned: pruned.to,
+    valuesPruned: pruned.valuesTo,
   }
 }
 
@@ -220,11 +236,17 @@ export function describeRunning(node: NeighbouredNode, sources: RunningNode['sou
     addresses: node.network.addresses(),
     peers,
     caughtUp: agreements.size > 0 && node.sync.isCaughtUp,
+    lacks: [...node.sync.lacks()].filter(({ isPruned }) => isPruned).map((lack) => lackLine(node, lack)),
     refusedBy: node.refusedBy().map((keyHex) => nameOf(node.membership.member(fromHex(keyHex)) ?? { keyHex })),
     gossip: node.gossipsBlocks,
     heldBack: node.heldBack() ?? null,
     sources,
   }
+}
+
+function lackLine({ membership }: Pick<LedgerView, 'membership'>, { index, from, size }: Lack): LackLine {
+  const member = membership.at(index)
+  return { member: member === undefined ? String(index) : nameOf(member), from, size }
 }
 
 /** For people, within 100 columns where names are short. */
@@ -263,6 +285,9 @@ export function formatStatus(status: Status): string {
   if (running !== null && running.sources.length > 0) {
     lines.push('', ...table([['source', 'state'], ...running.sources.map(({ source, state }) => [source, state])]))
   }
+  for (const { member, from, size } of running?.lacks ?? []) {
+    lines.push(`lacks      blocks ${from} to ${size - 1} of ${member}: every neighbour that holds them has pruned what they say`)
+  }
   for (const text of damage) lines.push(`damage     ${text}`)
   return lines.join('\n')
 }
@@ -285,11 +310,12 @@ function refusalText(refusedBy: readonly string[]): string {
 }
 
 function notesOf(chain: ChainLine): string[] {
-  const { quarantined, contestedFrom, contradicted } = chain
+  const { quarantined, contestedFrom, contradicted, pruned } = chain
   return [
     quarantined ? 'QUARANTINED' : '',
     contestedFrom === null ? '' : `contested from ${contestedFrom}, not final`,
     contradicted ? 'two stories as a witness' : '',
+    pruned > 0 ? `pruned below ${pruned}` : '',
     endText(chain),
   ].filter((text) => text !== '')
 }

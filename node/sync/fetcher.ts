@@ -1,4 +1,4 @@
-import { type Bytes, MAX_BLOCK_BYTES, type MissReason, peekRun, type RunFrame, toHex } from '../../protocol/index.ts'
+import { type Bytes, MAX_BLOCK_BYTES, type MissReason, type RunFrame, toHex } from '../../protocol/index.ts'
 import type { Platform, Timer } from '../platform.ts'
 import type { Outcome } from '../validate/index.ts'
 import {
@@ -15,7 +15,7 @@ import type { Fault } from './conduct.ts'
 import { Deadlines } from './deadlines.ts'
 import { FETCHER_IDS, Ids } from './ids.ts'
 import { type PauseReason, Pauses, pauseReasonOf } from './pauses.ts'
-import type { Progress, Request } from './requests.ts'
+import { type Progress, peekSafely, type Request } from './requests.ts'
 import type { Session } from './session.ts'
 
 /** What a block is taken to weigh before it has come: a few are asked for with little room, many with all of it. */
@@ -186,7 +186,7 @@ export class Fetcher {
     let best: Session | undefined
     let isFull = false
     for (const session of this.#init.sessions()) {
-      if (!session.isOpen || session.remoteSize(index) <= from) continue
+      if (!session.canGive(index, from)) continue
       if (session.outstanding >= MAX_OUTSTANDING) {
         isFull = true
         continue
@@ -375,7 +375,8 @@ export class Fetcher {
       // Not asked again until it says so anew.
       session.missed(index, from)
       this.#init.onBrokenWord(session, index, from)
-    } else this.#pause(session, index)
+    } else if (reason === 'pruned') session.notePruned(index, from)
+    else this.#pause(session, index)
     this.considerChain(index)
   }
 
@@ -387,13 +388,5 @@ export class Fetcher {
       this.#settle(request)
       this.considerChain(request.index)
     }
-  }
-}
-
-function peekSafely(run: Bytes): ReturnType<typeof peekRun> | undefined {
-  try {
-    return peekRun(run)
-  } catch {
-    return undefined
   }
 }

@@ -1,3 +1,4 @@
+import { type Bytes, peekRun } from '../../protocol/index.ts'
 import type { Session } from './session.ts'
 
 /** What was asked of one neighbour. */
@@ -23,4 +24,13 @@ export interface Progress {
   /** Batches at the door. */
   submitted: number
   request: Request | undefined
+}
+
+/** What an answer is of; undefined for one that cannot be read. */
+export function peekSafely(run: Bytes): ReturnType<typeof peekRun> | undefined {
+  try {
+    return peekRun(run)
+  } catch {
+    return undefined
+  }
 }

@@ -78,6 +78,8 @@ export class Server {
     const miss = (reason: MissReason): boolean => session.send({ type: 'miss', id, reason })
     const key = this.#init.keyAt(index)
     if (key === undefined || from >= (this.#init.store.head(key)?.size ?? 0)) return miss('not-held')
+    // Rule S27: the few bodies that are kept below are of no use without the rest.
+    if (from < this.#init.store.pruned(key).to) return miss('pruned')
     const maxBytes = Math.min(want.maxBytes, MAX_RUN_BYTES - ENVELOPE_BYTES)
     const { maxBlocks } = want
     const run = this.#recent.runFrom(key, from, maxBlocks, maxBytes) ?? (await this.#runFrom(key, from, maxBlocks, maxBytes))

@@ -42,6 +42,8 @@ export class Session {
   readonly remote: number[] = []
   /** By member index: what this node has told it to hold. */
   readonly #told: number[] = []
+  /** By member index, of those that it was asked for: the highest block of which it has dropped the body. */
+  readonly #pruned = new Map<number, number>()
   hello: HelloFrame | undefined
   agreement: Agreement = 'unknown'
   /** How far its clock is ahead of this node's monotonic one, which never steps: a step of this node's clock counts at once. */
@@ -98,6 +100,20 @@ export class Session {
   /** It was asked for block `size` and does not hold it. */
   missed(index: number, size: number): void {
     if (size < this.remoteSize(index)) this.#setRemote(index, size)
+  }
+
+  /** It was asked for block `height`, and holds it without its body (rule S27): so of all blocks below. */
+  notePruned(index: number, height: number): void {
+    this.#pruned.set(index, Math.max(height, this.#pruned.get(index) ?? 0))
+  }
+
+  hasPruned(index: number, height: number): boolean {
+    return height <= (this.#pruned.get(index) ?? -1)
+  }
+
+  /** As far as it has said. */
+  canGive(index: number, height: number): boolean {
+    return this.isOpen && this.remoteSize(index) > height && !this.hasPruned(index, height)
   }
 
   #setRemote(index: number, size: number): void {

@@ -20,6 +20,7 @@ import { Disputes } from './disputes.ts'
 import { EvidenceExchange } from './evidence-exchange.ts'
 import { Fetcher } from './fetcher.ts'
 import { Gatherer } from './gatherer.ts'
+import { type Lack, type LacksInit, lacksOf } from './lacks.ts'
 import { LeafSeeker } from './leaf-seeker.ts'
 import { LocalView } from './local-view.ts'
 import { RefusedRuns } from './refused-runs.ts'
@@ -50,6 +51,7 @@ export class Sync {
   readonly branches: Branches
   readonly #refused: RefusedRuns
   readonly leaves: LeafSeeker
+  readonly #holders: LacksInit
   #timer: Timer | undefined
   #stopped = false
 
@@ -110,12 +112,11 @@ export class Sync {
     this.#refused = new RefusedRuns({ ...asked, view: this.view, heldSize, onFault, onDamage })
     const session = (peerHex: string): Session | undefined => this.#sessions.get(peerHex)
     this.leaves = new LeafSeeker({ session, sessions, ...asked, attestations: this.attestations, onFault })
+    const chainCount = (): number => this.view.membership.members.length
+    this.#holders = { sessions, chainCount, ownSize: heldSize, wantedSize: (index) => this.#wantedSize(index) }
     this.#fetcher = new Fetcher({
+      ...this.#holders,
       platform,
-      sessions,
-      chainCount: () => this.view.membership.members.length,
-      ownSize: heldSize,
-      wantedSize: (index) => this.#wantedSize(index),
       keyAt,
       backlogBytes: init.backlogBytes,
       submit: (run) => this.#gatherer.submit(run),
@@ -156,13 +157,12 @@ export class Sync {
 
   /** Nothing is being asked for, and no neighbour is known to hold more than this node. */
   get isCaughtUp(): boolean {
-    if (!this.#fetcher.isIdle) return false
-    for (const session of this.#sessions.values()) {
-      for (let index = 0; index < this.view.membership.members.length; index++) {
-        if (Math.min(session.remoteSize(index), this.#wantedSize(index)) > this.#heldSize(index)) return false
-      }
-    }
-    return true
+    return this.#fetcher.isIdle && this.lacks().next().done === true
+  }
+
+  /** Chains of which a neighbour holds more. */
+  lacks(): Generator<Lack> {
+    return lacksOf(this.#holders)
   }
 
   /** How far the clock of each neighbour that is a member is ahead of this node's, as its last words told. */
@@ -207,10 +207,17 @@ export class Sync {
     this.#sessions.set(channel.peerHex, session)
     channel.onClose = () => this.#end(session)
     channel.onFrame = (bytes) => this.#onBytes(session, bytes)
-    const { genesis, isObserver, agent } = this.#init
+    const { genesis, store, isObserver, agent } = this.#init
     const holdings = this.holdings()
     this.#tellAll(session, holdings)
-    session.send({ type: 'hello', networkId: genesis.networkId, observer: isObserver(), pruned: false, agent, ...holdings })
+    session.send({
+      type: 'hello',
+      networkId: genesis.networkId,
+      observer: isObserver(),
+      pruned: store.isPruned,
+      agent,
+      ...holdings,
+    })
   }
 
   setMembership(membership: Membership): void {

@@ -7,6 +7,7 @@ const RUNNING: RunningNode = {
   addresses: [],
   peers: [PEER],
   caughtUp: true,
+  lacks: [],
   refusedBy: [],
   gossip: false,
   heldBack: null,
@@ -26,7 +27,7 @@ const FINALITY: FinalityStatus = {
   waiting: null,
 }
 
-function stateOf(running: Partial<RunningNode>): string | undefined {
+function textOf(running: Partial<RunningNode>): string {
   const status: Status = {
     network: { name: 'Elm Street', id: '00' },
     self: { key: 'cd', index: 1, label: 'meter-1', roles: 'meter' },
@@ -39,10 +40,20 @@ function stateOf(running: Partial<RunningNode>): string | undefined {
     setAside: 0,
     damage: [],
   }
-  return /^state +(.*)$/m.exec(formatStatus(status))?.[1]
+  return formatStatus(status)
+}
+
+function stateOf(running: Partial<RunningNode>): string | undefined {
+  return /^state +(.*)$/m.exec(textOf(running))?.[1]
 }
 
 describe('the state of a running node', () => {
+  it('says which blocks nobody gives any more', () => {
+    const lacks = [{ member: 'meter-3', from: 12, size: 900 }]
+    expect(textOf({ lacks })).to.match(/^lacks +blocks 12 to 899 of meter-3: every neighbour .* pruned/m)
+    expect(textOf({})).not.to.match(/^lacks/m)
+  })
+
   it('is caught up only beside somebody to compare with', () => {
     expect(stateOf({})).to.equal('running (process 7), 1 peer, caught up')
     expect(stateOf({ caughtUp: false })).to.equal('running (process 7), 1 peer, catching up')

@@ -185,6 +185,22 @@ describe('the server', () => {
     ])
   })
 
+  it('S27: says of blocks whose bodies were dropped that they are pruned, and gives the rest', async () => {
+    const { ledger, server, session } = await stand()
+    const author = ledger.author(1).grow(100)
+    await ledger.hold(author.run(0, 100))
+    const member = ledger.key(1)
+    while (!(await ledger.store.prune(member, 70, { unfinal: true })).isDone);
+    const { to } = ledger.store.pruned(member)
+    const root = author.state(90).root
+    const branch = { type: 'want-branch', id: 4, index: 1, from: 3, size: 90, root, maxBlocks: 5, maxBytes: 10_000 } as const
+    for (const frame of [want(1, 1, 0), want(2, 1, to - 1), want(3, 1, to), branch]) server.onWant(session, frame)
+    server.onWant(session, { type: 'want-checkpoint', id: 5, index: 1, from: 3 })
+    for (let i = 0; i < 5; i++) await ledger.time.settle()
+    const answers = session.sent.map((frame) => (frame.type === 'miss' ? `${frame.id} ${frame.reason}` : frame.type))
+    expect(answers).to.deep.equal(['1 pruned', '2 pruned', 'run', '4 pruned', 'checkpoint'])
+  })
+
   it('is busy with what it holds and cannot vouch for; it gives on what it can', async () => {
     const { ledger, server, session } = await stand()
     const author = ledger.author(1).grow(50)

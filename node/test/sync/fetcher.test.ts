@@ -13,6 +13,7 @@ import {
 } from '../../sync/bounds.ts'
 import { Fetcher } from '../../sync/fetcher.ts'
 import type { Session } from '../../sync/index.ts'
+import { lacksOf } from '../../sync/lacks.ts'
 import type { Outcome } from '../../validate/index.ts'
 import { signerOf } from '../harness/neighbourhood.ts'
 import { seededRandom } from '../harness/seeded-random.ts'
@@ -44,7 +45,7 @@ class Stand {
       platform: this.time.platform(seededRandom(1)),
       sessions: () => this.sessions,
       chainCount: () => this.chains,
-      ownSize: (index) => this.held.get(index) ?? 0,
+      ownSize: this.ownSize,
       wantedSize: () => this.wanted,
       keyAt: (index) => this.key(index),
       backlogBytes: () => this.backlog,
@@ -57,6 +58,8 @@ class Stand {
       onFault: (session, fault, _detail, times) => this.faults.push(`${nameOf(session)} ${fault} ${times ?? 1}`),
     })
   }
+
+  readonly ownSize = (index: number): number => this.held.get(index) ?? 0
 
   key(index: number): Bytes {
     return signerOf(`chain ${index}`).publicKey
@@ -149,6 +152,30 @@ describe('the fetcher', () => {
     })
     await stand.settle('accept', index, 1)
     expect(stand.wants('a')).to.have.length(MAX_OUTSTANDING + 1)
+  })
+
+  it('S27: who has pruned a block is not asked for it again, charged nothing, and asked for what lies above it', async () => {
+    const stand = new Stand('a', 'b')
+    const author = stand.author(1)
+    const [a, b] = [stand.session('a'), stand.session('b')]
+    const init = { sessions: () => [a, b], chainCount: () => 3, ownSize: stand.ownSize, wantedSize: () => 1_000 }
+    a.learn(1, 40)
+    stand.fetcher.considerChain(1)
+    stand.fetcher.onMiss(a, stand.wants('a')[0]?.id ?? 0, 'pruned')
+    await stand.time.advance(600_000)
+    expect(stand.wants('a')).to.have.length(1)
+    expect([...lacksOf(init)]).to.deep.equal([{ index: 1, from: 0, size: 40, isPruned: true }])
+    b.learn(1, 30)
+    expect([...lacksOf(init)][0]?.isPruned).to.equal(false)
+    stand.fetcher.considerChain(1)
+    stand.answer('b', author, 30)
+    await stand.settle('accept', 1, 30)
+    // What it has above is another question.
+    expect(stand.wants('a').map(({ from }) => from)).to.deep.equal([0, 30])
+    stand.answer('a', author)
+    await stand.settle('accept', 1, 40)
+    expect([...lacksOf(init)]).to.deep.equal([])
+    expect([stand.faults, stand.broken]).to.deep.equal([[], []])
   })
 
   it('a batch that fails takes along what was asked for on top of it, and nobody else pays for it', async () => {
