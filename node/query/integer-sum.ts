@@ -18,10 +18,6 @@ export class IntegerSum {
     this.#small = 0
   }
 
-  addLarge(value: bigint): void {
-    this.#large += value
-  }
-
   /** Adds a product that need not be safe. */
   addProduct(x: number, y: number): void {
     const product = x * y
@@ -29,8 +25,9 @@ export class IntegerSum {
     else this.#large += BigInt(x) * BigInt(y)
   }
 
-  get value(): bigint {
-    return this.#large + BigInt(this.#small)
+  /** A number where that is exact: most sums are small, and big integers cost. */
+  get value(): number | bigint {
+    return this.#large === 0n ? this.#small : this.#large + BigInt(this.#small)
   }
 }
 

@@ -12,7 +12,7 @@ export interface Group {
   readonly fromMs: number
   readonly toMs: number
   /** In the register's own scaler; null where nothing is known: that is not 0. */
-  readonly amount: bigint | null
+  readonly amount: number | bigint | null
   readonly quality: GroupQuality
   readonly coveredMs: number
   /** Stored values with a number, that are missing, and that are another than good or were shared out. */
@@ -123,7 +123,7 @@ export class IntervalGroups {
   }
 
   /** Over all intervals. */
-  get amount(): bigint | null {
+  get amount(): number | bigint | null {
     return this.#amountOf(this.total)
   }
 
@@ -225,18 +225,22 @@ export class IntervalGroups {
   }
 
   #add(at: number, coveredMs: number, amount: number, quality: number): void {
-    for (const group of [this.#group(at), this.total]) {
-      group.coveredMs += coveredMs
-      if (this.#kind === 'mean') {
-        group.sum.addProduct(amount, coveredMs)
-        group.weight += coveredMs
-      } else if (this.#addsUp) group.sum.add(amount)
-      this.#extend(group, amount, quality)
-    }
+    this.#addTo(this.#group(at), coveredMs, amount, quality)
+    this.#addTo(this.total, coveredMs, amount, quality)
+  }
+
+  #addTo(group: OpenGroup, coveredMs: number, amount: number, quality: number): void {
+    group.coveredMs += coveredMs
+    if (this.#kind === 'mean') {
+      group.sum.addProduct(amount, coveredMs)
+      group.weight += coveredMs
+    } else if (this.#addsUp) group.sum.add(amount)
+    this.#extend(group, amount, quality)
   }
 
   #extend(group: OpenGroup, value: number, quality: number): void {
-    group.worst = worse(group.worst, quality)
+    if (quality !== 0) group.worst = worse(group.worst, quality)
+    if (this.#addsUp) return
     const { extreme } = group
     if (extreme === undefined) group.extreme = value
     else if (this.#kind === 'maximum') group.extreme = Math.max(extreme, value)
@@ -281,7 +285,7 @@ export class IntervalGroups {
     return { fromMs, toMs, amount, quality, coveredMs, values, missing, estimated, first, last }
   }
 
-  #amountOf({ sum, weight, sampleSum, samples, extreme, coveredMs }: OpenGroup): bigint | null {
+  #amountOf({ sum, weight, sampleSum, samples, extreme, coveredMs }: OpenGroup): number | bigint | null {
     if (coveredMs === 0 && samples === 0) return null
     switch (this.#kind) {
       case 'counter':
@@ -289,10 +293,10 @@ export class IntervalGroups {
         return sum.value
       case 'maximum':
       case 'minimum':
-        return BigInt(extreme as number)
+        return extreme as number
       case 'mean':
-        if (weight > 0) return meanOf(sum.value, BigInt(weight))
-        return meanOf((sampleSum as IntegerSum).value, BigInt(samples))
+        if (weight > 0) return meanOf(BigInt(sum.value), BigInt(weight))
+        return meanOf(BigInt((sampleSum as IntegerSum).value), BigInt(samples))
     }
   }
 }

@@ -41,20 +41,23 @@ const RANKS: readonly number[] = (['good', 'clock-doubtful', 'estimated', 'overf
 )
 const RANK_OF: readonly number[] = QUALITIES.map((_, index) => RANKS.indexOf(index))
 
+/** A day of half hours fits; more make room for themselves. */
+const FIRST_ROWS = 64
+
 /** Rows of one series in the order of time, none twice. */
 export class Rows {
   count = 0
-  times = new Float64Array(1_024)
+  times = new Float64Array(FIRST_ROWS)
   /** NaN where the quality is missing. */
-  values = new Float64Array(1_024)
+  values = new Float64Array(FIRST_ROWS)
   /** 0: of an instant. */
-  intervals = new Float64Array(1_024)
+  intervals = new Float64Array(FIRST_ROWS)
   /** Indexes into QUALITIES. */
-  qualities = new Uint8Array(1_024)
+  qualities = new Uint8Array(FIRST_ROWS)
   /** Indexes into TIME_SOURCES. */
-  sources = new Uint8Array(1_024)
+  sources = new Uint8Array(FIRST_ROWS)
   /** Which of the chains it is from. */
-  chains = new Uint8Array(1_024)
+  chains = new Uint8Array(FIRST_ROWS)
   #inOrder = true
 
   qualityAt(row: number): Quality {
