@@ -1,0 +1,66 @@
+import { createContext } from 'preact'
+import { useContext, useEffect, useReducer, useState } from 'preact/hooks'
+import type { StatusAnswer } from '../schemas/index.ts'
+import { every, now } from './browser.ts'
+import type { SeenHeads } from './check/seen-heads.ts'
+import type { SignatureChecker } from './check/signatures.ts'
+import type { Answer, Answers } from './data/answers.ts'
+import type { Asker } from './data/client.ts'
+import type { LiveState } from './data/live.ts'
+import type { Formats } from './words/formats.ts'
+import type { Language, Translate } from './words/language.ts'
+
+/** What every part of the page may use. */
+export interface Page {
+  readonly ask: Asker
+  readonly answers: Answers
+  readonly checker: Promise<SignatureChecker>
+  readonly seen: SeenHeads
+  readonly t: Translate
+  readonly formats: Formats
+  readonly language: Language
+  readonly locale: string
+  readonly timeZone: string
+  readonly live: LiveState
+  /** Says something to a screen reader, politely. */
+  readonly announce: (text: string) => void
+}
+
+export const PageContext = createContext<Page | undefined>(undefined)
+
+export function usePage(): Page {
+  return useContext(PageContext) as Page
+}
+
+/** The answer of a path as it stands, and whenever it changes. */
+export function useAnswer<T>(path: string | undefined): Answer<T> & { readonly again: () => void } {
+  const { answers } = usePage()
+  const [, changed] = useReducer((count: number) => count + 1, 0)
+  useEffect(() => (path === undefined ? undefined : answers.watch(path, () => changed(undefined))), [answers, path])
+  const answer: Answer<T> = path === undefined ? { state: 'loading', data: undefined, error: undefined } : answers.peek<T>(path)
+  return { ...answer, again: () => void (path === undefined ? undefined : answers.load(path)) }
+}
+
+export const useStatus = (): StatusAnswer | undefined => useAnswer<StatusAnswer>('v1/status').data
+
+/** The clock, for what says how long ago something was. */
+export function useNow(everyMs: number): number {
+  const [time, setTime] = useState(now)
+  useEffect(() => every(everyMs, () => setTime(now())), [everyMs])
+  return time
+}
+
+/** What a promise comes to; undefined until then. `work` runs anew when one of `inputs` changes. */
+export function useLater<T>(work: () => Promise<T>, inputs: readonly unknown[]): T | undefined {
+  const [result, setResult] = useState<{ readonly inputs: readonly unknown[]; readonly value: T } | undefined>(undefined)
+  useEffect(() => {
+    let isOver = false
+    void work().then((value) => {
+      if (!isOver) setResult({ inputs, value })
+    })
+    return () => {
+      isOver = true
+    }
+  }, inputs)
+  return result !== undefined && result.inputs.every((each, at) => each === inputs[at]) ? result.value : undefined
+}

@@ -1,0 +1,165 @@
+import type { JSX } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
+import uPlot from 'uplot'
+import type { Range } from '../data/spans.ts'
+import { usePage } from '../page-context.tsx'
+import { watchGestures } from './chart-gestures.tsx'
+import { type ChartBars, coloursOf, heightsOf, paintBars } from './chart-paint.tsx'
+
+export interface ChartProps extends ChartBars {
+  readonly range: Range
+  readonly label: string
+  readonly unit: string
+  /** What is seen has changed by hand. */
+  readonly onRange: (range: Range) => void
+  /** The moment under the pointer; undefined where there is none. */
+  readonly onPoint: (ms: number | undefined) => void
+}
+
+const DAY_S = 86_400
+
+/** Bars over time that can be dragged, zoomed and walked by keys. Its numbers stand in a table beside it. */
+export function Chart(props: ChartProps): JSX.Element {
+  const { locale, timeZone } = usePage()
+  const holder = useRef<HTMLDivElement>(null)
+  const plot = useRef<uPlot>(undefined)
+  const latest = useRef(props)
+  latest.current = props
+
+  useEffect(() => {
+    const element = holder.current as HTMLDivElement
+    let colours = coloursOf(element)
+    const made = new uPlot(
+      {
+        width: Math.max(200, element.clientWidth),
+        height: element.clientHeight,
+        legend: { show: false },
+        cursor: { drag: { x: false, y: false, setScale: false }, y: false, points: { show: false } },
+        tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), timeZone),
+        scales: {
+          x: { time: true, range: (_plot, min, max) => [min, max] },
+          y: {
+            range: (self) => {
+              const { up, down } = heightsOf(latest.current, (self.scales.x?.min ?? 0) * 1_000, (self.scales.x?.max ?? 0) * 1_000)
+              const room = Math.max(up + down, 0.001) * 0.08
+              return [down === 0 ? 0 : -down - room, up + room]
+            },
+          },
+        },
+        series: [{}, { scale: 'y', paths: () => null, points: { show: false } }],
+        axes: [
+          axis(() => colours, {
+            values: (_self, splits, _index, _space, step) => splits.map((at) => timeLabel(at, step, locale, timeZone)),
+            space: 70,
+          }),
+          axis(() => colours, { values: (_self, splits) => splits.map((value) => quantity(Math.abs(value), locale)), size: 52 }),
+        ],
+        hooks: {
+          drawClear: [],
+          draw: [(self) => paintBars(self, latest.current, colours)],
+          setCursor: [
+            (self) => {
+              const { left } = self.cursor
+              const isInside = left !== undefined && left !== null && left >= 0
+              latest.current.onPoint(isInside ? self.posToVal(left, 'x') * 1_000 : undefined)
+            },
+          ],
+        },
+      },
+      dataOf(latest.current),
+      element,
+    )
+    plot.current = made
+    setRange(made, latest.current.range)
+    const endGestures = watchGestures(element, made, (range) => latest.current.onRange(range))
+    const sizes = new ResizeObserver(() =>
+      made.setSize({ width: Math.max(200, element.clientWidth), height: element.clientHeight }),
+    )
+    sizes.observe(element)
+    const recolour = (): void => {
+      colours = coloursOf(element)
+      made.redraw(false, true)
+    }
+    const themes = new MutationObserver(recolour)
+    themes.observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme'] })
+    const dark = matchMedia('(prefers-color-scheme: dark)')
+    dark.addEventListener('change', recolour)
+    return () => {
+      endGestures()
+      sizes.disconnect()
+      themes.disconnect()
+      dark.removeEventListener('change', recolour)
+      made.destroy()
+      plot.current = undefined
+    }
+  }, [locale, timeZone])
+
+  const { above, below, range, label } = props
+  useEffect(() => {
+    plot.current?.setData(dataOf(latest.current), false)
+    if (plot.current !== undefined) setRange(plot.current, latest.current.range)
+  }, [above, below])
+  useEffect(() => {
+    if (plot.current !== undefined) setRange(plot.current, range)
+  }, [range.fromMs, range.toMs])
+
+  return <div ref={holder} class="chart" tabIndex={0} role="application" aria-roledescription={label} aria-label={label} />
+}
+
+function setRange(plot: uPlot, { fromMs, toMs }: Range): void {
+  const { min, max } = plot.scales.x ?? {}
+  if (min === fromMs / 1_000 && max === toMs / 1_000) plot.redraw(true, true)
+  else plot.setScale('x', { min: fromMs / 1_000, max: toMs / 1_000 })
+}
+
+/** The bars are painted from what they are made of: the plot itself only has to know the times. */
+function dataOf({ above, below }: ChartBars): uPlot.AlignedData {
+  const bars = above.length > 0 ? above : below
+  return [bars.map(({ fromMs }) => fromMs / 1_000), bars.map(({ value }) => value)]
+}
+
+type AxisColours = () => { readonly ink: string; readonly line: string }
+
+function axis(colours: AxisColours, more: uPlot.Axis): uPlot.Axis {
+  return {
+    stroke: () => colours().ink,
+    font: '12px system-ui, sans-serif',
+    grid: { stroke: () => colours().line, width: 1 },
+    ticks: { show: false },
+    gap: 6,
+    ...more,
+  }
+}
+
+const labels = new Map<string, Intl.DateTimeFormat>()
+
+function timeLabel(seconds: number, step: number, locale: string, timeZone: string): string {
+  const date = new Date(seconds * 1_000)
+  const isDay = step >= DAY_S
+  const name = step >= 300 * DAY_S ? 'year' : step >= 28 * DAY_S ? 'month' : isDay ? 'day' : 'time'
+  const options: Readonly<Record<typeof name, Intl.DateTimeFormatOptions>> = {
+    year: { year: 'numeric' },
+    month: { month: 'short' },
+    day: { day: 'numeric', month: 'short' },
+    time: { hour: '2-digit', minute: '2-digit' },
+  }
+  const format = (which: typeof name): string => {
+    const key = `${locale} ${timeZone} ${which}`
+    const made = labels.get(key) ?? new Intl.DateTimeFormat(locale, { timeZone, ...options[which] })
+    if (labels.size < 64) labels.set(key, made)
+    return made.format(date)
+  }
+  const midnight =
+    name === 'time' && /^(00|24):00/.test(new Intl.DateTimeFormat('en-GB', { timeZone, timeStyle: 'short' }).format(date))
+  if (midnight) return format('day')
+  const isJanuary = name === 'month' && new Intl.DateTimeFormat('en-GB', { timeZone, month: 'numeric' }).format(date) === '1'
+  return isJanuary ? `${format('month')}\n${format('year')}` : format(name)
+}
+
+const quantities = new Map<string, Intl.NumberFormat>()
+
+function quantity(value: number, locale: string): string {
+  const made = quantities.get(locale) ?? new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 })
+  quantities.set(locale, made)
+  return made.format(value)
+}

@@ -1,0 +1,256 @@
+import type { JSX } from 'preact'
+import { useMemo, useState } from 'preact/hooks'
+import type { MemberAnswer, ReadingsAnswer } from '../../schemas/index.ts'
+import { now } from '../browser.ts'
+import { type Bar, barAt, barsOf, gapsOf } from '../data/bars.ts'
+import { formatDay, isSpan, parseDay, type Range, rangeOf, resolutionOf, SPANS, type Span, widened } from '../data/spans.ts'
+import { useAnswer, usePage } from '../page-context.tsx'
+import { memberPath } from '../routes.ts'
+import type { WordName } from '../words/language.ts'
+import { energyDirection, registerName } from '../words/registers.ts'
+import { BarsTable } from './bars-table.tsx'
+import { Chart } from './chart.tsx'
+import { Icon } from './icon.tsx'
+import { Loaded } from './loaded.tsx'
+import { Empty } from './notice.tsx'
+
+const SPAN_WORDS: Readonly<Record<Span, WordName>> = {
+  hour: 'spanHour',
+  day: 'spanDay',
+  week: 'spanWeek',
+  month: 'spanMonth',
+  year: 'spanYear',
+}
+
+interface ConsumptionProps {
+  readonly member: MemberAnswer
+  readonly query: URLSearchParams
+}
+
+/** What a member took and gave, by any stretch of time. */
+export function Consumption({ member, query }: ConsumptionProps): JSX.Element {
+  const { t } = usePage()
+  const registers = [...new Set(member.registers.filter(({ unit }) => unit.endsWith('Wh')).map(({ register }) => register))]
+  const taken = registers.find((register) => energyDirection(register) === 'import') ?? registers[0]
+  const given = registers.find((register) => energyDirection(register) === 'export')
+  if (taken === undefined) {
+    return (
+      <section class="card">
+        <Empty title={t('noEnergy')}>
+          <p>{t('noEnergyWhy')}</p>
+        </Empty>
+      </section>
+    )
+  }
+  return <Energy member={member} query={query} taken={taken} given={given} />
+}
+
+interface EnergyProps extends ConsumptionProps {
+  readonly taken: string
+  readonly given: string | undefined
+}
+
+function Energy({ member, query, taken, given }: EnergyProps): JSX.Element {
+  const { t, formats } = usePage()
+  const lastMs = member.lastReadingAt === null ? now() : Date.parse(member.lastReadingAt) - 1
+  const asked = query.get('span')
+  const span: Span = isSpan(asked) ? asked : 'day'
+  const atMs = parseDay(query.get('at') ?? '') ?? lastMs
+  const whole = useMemo(() => rangeOf(span, atMs), [span, atMs])
+  const [seen, setSeen] = useState<{ readonly whole: Range; readonly range: Range }>({ whole, range: whole })
+  const range = seen.whole === whole ? seen.range : whole
+  const isWhole = range.fromMs === whole.fromMs && range.toMs === whole.toMs
+  const go = (to: Span, ms: number): void => {
+    location.hash = memberPath(member.index, `span=${to}&at=${formatDay(ms)}${to === 'hour' ? `T${hourOf(ms)}` : ''}`)
+  }
+  return (
+    <section class="card stack" aria-labelledby="energy-title">
+      <header class="row spread">
+        <h2 id="energy-title">{t('consumption')}</h2>
+        <div class="segments" role="group" aria-label={t('spanLabel')}>
+          {SPANS.map((each) => (
+            <button
+              key={each}
+              type="button"
+              aria-pressed={each === span}
+              onClick={() => go(each, span === 'year' ? Math.min(lastMs, whole.toMs - 1) : atMs)}
+            >
+              {t(SPAN_WORDS[each])}
+            </button>
+          ))}
+        </div>
+      </header>
+      <div class="row spread">
+        <div class="row">
+          <button
+            type="button"
+            class="icon-button"
+            aria-label={t('earlier')}
+            onClick={() => go(span, rangeOf(span, whole.fromMs, -1).fromMs)}
+          >
+            <Icon name="left" />
+          </button>
+          <strong>{rangeText(range, formats)}</strong>
+          <button
+            type="button"
+            class="icon-button"
+            aria-label={t('later')}
+            onClick={() => go(span, rangeOf(span, whole.fromMs, 1).fromMs)}
+          >
+            <Icon name="right" />
+          </button>
+        </div>
+        <div class="row">
+          {isWhole ? null : (
+            <button type="button" class="button" onClick={() => setSeen({ whole, range: whole })}>
+              {t('zoomReset')}
+            </button>
+          )}
+          <button type="button" class="button" onClick={() => go(span, lastMs)}>
+            {t('newest')}
+          </button>
+        </div>
+      </div>
+      <EnergyChart
+        member={member}
+        span={span}
+        range={range}
+        taken={taken}
+        given={given}
+        onRange={(next) => setSeen({ whole, range: next })}
+      />
+    </section>
+  )
+}
+
+interface EnergyChartProps extends Omit<EnergyProps, 'query'> {
+  readonly span: Span
+  readonly range: Range
+  readonly onRange: (range: Range) => void
+}
+
+function EnergyChart({ member, span, range, taken, given, onRange }: EnergyChartProps): JSX.Element {
+  const { t, formats } = usePage()
+  const [pointed, setPointed] = useState<number | undefined>(undefined)
+  const stepMs = member.lastReadings.find(({ register }) => register === taken)?.intervalMs ?? 0
+  const resolution = resolutionOf(range, stepMs)
+  // Loaded by whole spans, so that a chart that is dragged a little asks nothing.
+  const load = useMemo(() => {
+    const from = rangeOf(span, range.fromMs)
+    const to = rangeOf(span, range.toMs - 1)
+    return widened(span, { fromMs: from.fromMs, toMs: to.toMs })
+  }, [span, rangeOf(span, range.fromMs).fromMs, rangeOf(span, range.toMs - 1).toMs])
+  const { timeZone } = usePage()
+  const path = (register: string): string =>
+    `v1/members/${member.index}/readings?${new URLSearchParams({
+      register,
+      from: new Date(load.fromMs).toISOString(),
+      to: new Date(load.toMs).toISOString(),
+      resolution,
+      tz: timeZone,
+    })}`
+  const takenAnswer = useAnswer<ReadingsAnswer>(path(taken))
+  const givenAnswer = useAnswer<ReadingsAnswer>(given === undefined ? undefined : path(given))
+  const above = useMemo(() => (takenAnswer.data === undefined ? [] : barsOf(takenAnswer.data)), [takenAnswer.data])
+  const below = useMemo(() => (givenAnswer.data === undefined ? [] : barsOf(givenAnswer.data)), [givenAnswer.data])
+  return (
+    <Loaded answer={takenAnswer} rows={9}>
+      {({ unit, quality }) => {
+        const inside = (bars: readonly Bar[]): Bar[] =>
+          bars.filter(({ fromMs, toMs }) => toMs > range.fromMs && fromMs < range.toMs)
+        const [seenAbove, seenBelow] = [inside(above), inside(below)]
+        const doubtful = seenAbove.filter(({ value, quality: each }) => value !== null && each !== 'good').length
+        const holes = gapsOf(seenAbove).length
+        return (
+          <>
+            <div class="readout" data-figure="energy">
+              <Sum name={registerName(taken, t)} bars={seenAbove} unit={unit} side="import" pointed={pointed} />
+              {given === undefined ? null : (
+                <Sum name={registerName(given, t)} bars={seenBelow} unit={unit} side="export" pointed={pointed} />
+              )}
+              <p class="muted small" aria-hidden="true">
+                {pointed === undefined ? t('chartHint') : pointText(seenAbove, pointed, formats)}
+              </p>
+            </div>
+            {seenAbove.some(({ value }) => value !== null) ? null : <p class="muted">{t('nothingInSpan')}</p>}
+            <Chart
+              above={above}
+              below={below}
+              range={range}
+              unit={unit}
+              label={t('chartLabel', { name: registerName(taken, t) })}
+              onRange={onRange}
+              onPoint={setPointed}
+            />
+            <div class="legend small">
+              <span>
+                <i class="key-import" />
+                {registerName(taken, t)}
+              </span>
+              {given === undefined ? null : (
+                <span>
+                  <i class="key-export" />
+                  {registerName(given, t)}
+                </span>
+              )}
+              <span>
+                <i class="key-doubt" />
+                {t('doubtfulBars', { n: doubtful })}
+              </span>
+              <span>
+                <i class="key-gap" />
+                {t('gaps', { n: holes })}
+              </span>
+              {Object.entries(quality).some(([name, n]) => name !== 'good' && n > 0) ? null : <span>{t('allGood')}</span>}
+            </div>
+            <BarsTable above={seenAbove} below={seenBelow} unit={unit} />
+          </>
+        )
+      }}
+    </Loaded>
+  )
+}
+
+interface SumProps {
+  readonly name: string
+  readonly bars: readonly Bar[]
+  readonly unit: string
+  readonly side: 'import' | 'export'
+  readonly pointed: number | undefined
+}
+
+/** Of what is seen; of the bar under the pointer while there is one. */
+function Sum({ name, bars, unit, side, pointed }: SumProps): JSX.Element {
+  const { formats } = usePage()
+  const at = pointed === undefined ? -1 : barAt(bars, pointed)
+  const bar = at < 0 ? undefined : bars[at]
+  const isBar = bar !== undefined && pointed !== undefined && pointed < bar.toMs
+  const value = isBar ? bar.value : bars.reduce((sum, each) => sum + (each.value ?? 0), 0)
+  return (
+    <div class={`sum ${side}`}>
+      <span class="small">{name}</span>
+      <strong>
+        {value === null ? '–' : formats.rounded(value)} <small>{unit}</small>
+      </strong>
+    </div>
+  )
+}
+
+type FormatsOf = ReturnType<typeof usePage>['formats']
+
+function pointText(bars: readonly Bar[], ms: number, formats: FormatsOf): string {
+  const bar = bars[barAt(bars, ms)]
+  if (bar === undefined || ms >= bar.toMs) return formats.moment(ms)
+  const length = bar.toMs - bar.fromMs
+  return length >= 86_400_000 ? formats.day(bar.fromMs) : `${formats.moment(bar.fromMs)} – ${formats.clock(bar.toMs)}`
+}
+
+function rangeText({ fromMs, toMs }: Range, formats: FormatsOf): string {
+  const length = toMs - fromMs
+  if (length <= 90_000_000 && formats.day(fromMs) === formats.day(toMs - 1)) {
+    return length < 82_000_000 ? `${formats.day(fromMs)}, ${formats.clock(fromMs)} – ${formats.clock(toMs)}` : formats.day(fromMs)
+  }
+  return `${formats.day(fromMs)} – ${formats.day(toMs - 1)}`
+}
+
+const hourOf = (ms: number): string => String(new Date(ms).getHours()).padStart(2, '0')
