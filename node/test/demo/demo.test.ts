@@ -78,6 +78,24 @@ describe('a demonstration', () => {
     expect(witness.ends).to.equal(1)
   })
 
+  it('the observer serves its page while the run lasts, where that was asked for', async () => {
+    let status = 0
+    const served = { host: '127.0.0.1', port: 0, orAnyPort: false }
+    const hosts = inProcessHosts((word) => {
+      if (word.type === 'started' && word.http !== undefined) {
+        expect(word.name).to.equal('observer')
+        void fetch(`${word.http}/v1/status`).then((answer) => (status = answer.status))
+      }
+      return word
+    })
+    const { result } = await run({ http: served }, hosts)
+    expect(result.page).to.match(/^http:\/\/127\.0\.0\.1:\d+$/)
+    expect(witness.notes).to.include(`the neighbourhood is to be seen at ${result.page} in a browser`)
+    expect(status).to.equal(200)
+    expect(await fetch(result.page as string).catch(() => 'gone')).to.equal('gone')
+    expect((await run()).result.page).to.equal(null)
+  })
+
   it('goes on in its directory: earlier blocks and readings count, none is taken twice', async () => {
     const before = (await run()).result
     const after = (await run({ meters: undefined, gossip: 'off' })).result

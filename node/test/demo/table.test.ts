@@ -115,6 +115,19 @@ describe('the live table', () => {
     expect(line(0)).to.match(/^no witnesses: nothing becomes final/)
   })
 
+  it('where the page is stands above the last line', () => {
+    const page = 'http://127.0.0.1:8080'
+    const lines = formatTable({
+      picture: picture(nodes(2), { names: ['registrar'] }),
+      hosts: [['registrar']],
+      clock: { ...CLOCK, page },
+      columns: 80,
+      lines: 22,
+      paint: plain,
+    })
+    expect(lines.at(-2)).to.equal(`page: ${page}`)
+  })
+
   it('before the first word there is a dash, and no time', () => {
     const lines = formatTable({
       picture: picture([], { names: ['registrar'] }),
