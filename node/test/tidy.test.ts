@@ -144,10 +144,15 @@ describe('tidy', () => {
     ]
     hold(
       tidy.bannedCalls,
-      bad.map((text) => at('node/seal/a.ts', text)),
+      [
+        ...bad.map((text) => at('node/seal/a.ts', text)),
+        at('node/seal/browser.ts', 'const t = Date.now()'),
+        at('node/observe/page/views/a.tsx', 'const t = <p>{Date.now()}</p>'),
+      ],
       [
         ...good.map((text) => at('node/seal/a.ts', text)),
         at('node/platform.ts', bad.join('\n')),
+        at('node/observe/page/browser.ts', bad.join('\n')),
         at('node/test/a.test.ts', bad.join('\n')),
       ],
     )

@@ -35,7 +35,7 @@ export function readProject(root = PROJECT_ROOT): SourceFile[] {
 }
 
 export function isTypeScript(file: SourceFile): boolean {
-  return file.path.endsWith('.ts')
+  return /\.tsx?$/.test(file.path)
 }
 
 /** Tests and measurements may do what the code they watch may not. */

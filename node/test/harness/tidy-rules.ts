@@ -39,6 +39,11 @@ const BANNED_CALLS: readonly (readonly [RegExp, string])[] = [
   [/\bprocess\s*\.\s*env\b/, 'process.env'],
 ]
 const PLATFORM_FILE = 'node/platform.ts'
+/** What runs in a browser takes the same things of the browser, in one file as well. */
+const PAGE = 'node/observe/page/'
+const PAGE_PLATFORM_FILE = `${PAGE}browser.ts`
+
+const platformOf = (path: string): string => (path.startsWith(PAGE) ? PAGE_PLATFORM_FILE : PLATFORM_FILE)
 
 const NOT_IN_A_BROWSER = ['Buffer', 'process', 'require', '__dirname', '__filename'].map(
   (name) => [new RegExp(`(?<![\\w$.])${name}(?![\\w$])(?!\\s*:)`), name] as const,
@@ -61,8 +66,8 @@ function findInCode(file: SourceFile, patterns: readonly (readonly [RegExp, stri
 
 export const bannedCalls: Rule = (files) =>
   files
-    .filter((file) => isTypeScript(file) && !isTestOrBench(file) && file.path !== PLATFORM_FILE)
-    .flatMap((file) => findInCode(file, BANNED_CALLS, `take it from the injected platform (${PLATFORM_FILE})`))
+    .filter((file) => isTypeScript(file) && !isTestOrBench(file) && file.path !== platformOf(file.path))
+    .flatMap((file) => findInCode(file, BANNED_CALLS, `take it from the injected platform (${platformOf(file.path)})`))
 
 export const browserSafe: Rule = (files) =>
   files

@@ -71,12 +71,12 @@ function paintSide(plot: uPlot, bars: readonly Bar[], colour: string, doubt: str
     if (!isCertain) marks.rect(left + space / 2, sign > 0 ? y - 3 * devicePixelRatio : y, width, 3 * devicePixelRatio)
   }
   ctx.fillStyle = colour
-  ctx.fill(certain, 'nonzero')
+  ctx.fill(certain)
   ctx.globalAlpha = 0.45
-  ctx.fill(uncertain, 'nonzero')
+  ctx.fill(uncertain)
   ctx.globalAlpha = 1
   ctx.fillStyle = doubt
-  ctx.fill(marks, 'nonzero')
+  ctx.fill(marks)
 }
 
 function paintGap(plot: uPlot, fromMs: number, toMs: number, colour: string): void {
