@@ -218,7 +218,7 @@ function narrowed(value: bigint): number | bigint {
 }
 
 /** The fewest digits that name this single-precision number: 0.1 is sent as 0.10000000149… and means 0.1. */
-function shortest32(value: number): string {
+export function shortest32(value: number): string {
   for (let digits = 1; digits <= 9; digits++) {
     const text = String(Number(value.toPrecision(digits)))
     if (Math.fround(Number(text)) === value) return text

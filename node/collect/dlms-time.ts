@@ -58,7 +58,7 @@ function ofDeviation(local: number, deviationMs: number, zone: P1Zone): number {
   return !instants.includes(asStandard) && instants.includes(turned) ? turned : asStandard
 }
 
-function ofWallClock(local: number, zone: P1Zone, isSummer: boolean): DlmsTime | undefined {
+export function ofWallClock(local: number, zone: P1Zone, isSummer: boolean): DlmsTime | undefined {
   const instants = zone.zone.utcOf(local)
   const summer = local - zone.standardOffsetMs - HOUR_MS
   if (isSummer && instants.includes(summer)) return { time: summer, isDoubtful: false }

@@ -4,6 +4,7 @@ import { dlmsFormat } from './dlms.ts'
 import { greenButtonFormat } from './green-button.ts'
 import { householdFormat } from './household.ts'
 import { jsonlFormat } from './jsonl.ts'
+import { mbusFormat } from './mbus.ts'
 import { mqttFormat } from './mqtt.ts'
 import { nem12Format } from './nem12.ts'
 import { ocmfFormat } from './ocmf.ts'
@@ -20,6 +21,7 @@ export const FORMATS: readonly SourceFormat[] = [
   p1Format,
   smlFormat,
   dlmsFormat,
+  mbusFormat,
   csvFormat,
   jsonlFormat,
   mqttFormat,

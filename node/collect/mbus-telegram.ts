@@ -1,0 +1,70 @@
+import { WattnessError } from '../../protocol/errors.ts'
+import { decodeRecords, type MbusRecord } from './mbus-record.ts'
+
+/**
+ * An answer of an M-Bus meter (EN 13757-3 section 4): control information 72 with a long header, 7A with a short one, 70 for an
+ * error of its application. Multi-byte values come with their lowest byte first.
+ */
+
+const FIELDS_AT = 4
+const RECORDS = { long: 0x72, short: 0x7a, error: 0x70 }
+/** Behind control, address and control information. */
+const LONG_HEADER_BYTES = 12
+const SHORT_HEADER_BYTES = 4
+const MEDIUM_AT = 7
+/** Answer of a meter, whatever its access demand and data flow bits say. */
+const ANSWER = 0x08
+const ANSWER_MASK = 0xcf
+const OTHER_MEDIUM = 0x0f
+/** Configuration field, bits 8 to 12: security modes that encrypt. */
+const ENCRYPTING_MODES = new Set([5, 7, 13])
+
+const ERRORS: readonly string[] = [
+  'unspecified error',
+  'unimplemented control information',
+  'buffer too long',
+  'too many records',
+  'premature end of record',
+  'more than ten DIFE',
+  'more than ten VIFE',
+  'reserved',
+  'too busy',
+  'too many read-outs',
+]
+
+export interface MbusTelegram {
+  readonly medium: number
+  readonly records: readonly MbusRecord[]
+}
+
+export function isAnswer(frame: Uint8Array): boolean {
+  return ((frame[FIELDS_AT] as number) & ANSWER_MASK) === ANSWER
+}
+
+/** Takes a whole frame. Throws MBUS_RECORD_MALFORMED, MBUS_TELEGRAM_UNKNOWN, MBUS_APPLICATION_ERROR, MBUS_ENCRYPTED. */
+export function decodeTelegram(frame: Uint8Array): MbusTelegram {
+  const information = frame[FIELDS_AT + 2] as number
+  const content = frame.subarray(FIELDS_AT + 3, -2)
+  if (information === RECORDS.error) {
+    const code = content[0] ?? 0
+    throw new WattnessError('MBUS_APPLICATION_ERROR', `the meter reports error ${code}: ${ERRORS[code] ?? 'reserved'}`, { code })
+  }
+  const size = information === RECORDS.long ? LONG_HEADER_BYTES : information === RECORDS.short ? SHORT_HEADER_BYTES : undefined
+  if (size === undefined) {
+    const found = information.toString(16).padStart(2, '0')
+    throw new WattnessError('MBUS_TELEGRAM_UNKNOWN', `control information ${found}, expected 72, 7a or 70`, { found })
+  }
+  if (content.length < size)
+    throw new WattnessError('MBUS_RECORD_MALFORMED', `a header of ${content.length} bytes, expected ${size}`)
+  const mode = (content[size - 1] as number) & 0x1f
+  if (ENCRYPTING_MODES.has(mode) && !isPlain(content, size)) {
+    throw new WattnessError('MBUS_ENCRYPTED', `security mode ${mode}: encrypted M-Bus answers are not read`, { mode })
+  }
+  const medium = size === LONG_HEADER_BYTES ? (content[MEDIUM_AT] as number) : OTHER_MEDIUM
+  return { medium, records: decodeRecords(content, size) }
+}
+
+/** Gateways decrypt and leave the mode as it was; then the two fillers stand there that encryption begins with. */
+function isPlain(content: Uint8Array, at: number): boolean {
+  return content[at] === 0x2f && content[at + 1] === 0x2f
+}
