@@ -21,6 +21,8 @@ export interface AuditedChain extends MemberRef {
   readonly size: number | null
   /** Blocks found whole, from height 0. */
   readonly blocks: number
+  /** Those of them whose bodies were dropped: they were checked but for that. */
+  readonly pruned: number
   readonly signatures: number
   /** The first; what lies above it was not looked at. `rule`: its number in the specification, where there is one. */
   readonly fault: { readonly height: number; readonly rule: string | null; readonly what: string } | null
@@ -45,6 +47,8 @@ export interface VerifyReport {
   readonly chains: readonly AuditedChain[]
   readonly damage: readonly DamageLine[]
   readonly blocks: number
+  /** Blocks whose bodies were dropped by `wattness prune`. */
+  readonly pruned: number
   readonly signatures: number
   readonly records: number
   readonly seconds: number
@@ -60,6 +64,7 @@ export function reportOf(files: CheckedFiles | undefined, audit: LedgerAudit | u
       ...refOf(audit?.membership, chain.member),
       size: chain.size ?? null,
       blocks: chain.blocks,
+      pruned: chain.pruned,
       signatures: chain.signatures,
       fault: height === undefined || what === undefined ? null : { height, rule: rule ?? null, what },
     }
@@ -83,6 +88,7 @@ export function reportOf(files: CheckedFiles | undefined, audit: LedgerAudit | u
     chains: chains.toSorted((a, b) => (a.index ?? Number.MAX_SAFE_INTEGER) - (b.index ?? Number.MAX_SAFE_INTEGER)),
     damage,
     blocks,
+    pruned: chains.reduce((sum, { pruned }) => sum + pruned, 0),
     signatures: audit?.signatures ?? 0,
     records: audit?.records ?? 0,
     seconds: Math.round(elapsedMs) / 1_000,
@@ -97,7 +103,7 @@ function refOf(membership: Membership | undefined, key: Uint8Array): MemberRef {
 
 /** A line for each fault, then the counts. */
 export function formatReport(report: VerifyReport): string {
-  const { files, chains, damage, blocks, signatures, records, seconds, blocksPerSecond, opened } = report
+  const { files, chains, damage, blocks, pruned, signatures, records, seconds, blocksPerSecond, opened } = report
   const lines: string[] = []
   for (const { file, offset, what } of files?.faults ?? []) lines.push(`damaged: ${file}, byte ${offset}: ${what}`)
   if (!opened) lines.push('damaged: the store cannot be opened, not even a copy of it in part')
@@ -110,6 +116,12 @@ export function formatReport(report: VerifyReport): string {
   const held = `${count(blocks, 'block')} in ${count(chains.length, 'chain')}`
   const counted = `${held}, ${count(signatures, 'signature')} and ${count(records, 'other record')}`
   lines.push(`${counted} checked in ${seconds} s: ${blocksPerSecond} blocks/s`)
+  if (pruned > 0) {
+    const where = count(chains.filter((chain) => chain.pruned > 0).length, 'chain')
+    lines.push(
+      `of these ${count(pruned, 'block')} in ${where} pruned: without their bodies, which were checked before they were dropped`,
+    )
+  }
   if (files !== null) lines.push(`${count(files.checked, 'file')} of ${(files.bytes / 1_000_000).toFixed(1)} MB checked`)
   const faults = lines.filter((line) => line.startsWith('damaged: ')).length
   lines.push(

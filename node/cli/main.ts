@@ -14,6 +14,7 @@ import { registerMigrate } from './migrate.ts'
 import { registerNetwork } from './network.ts'
 import { registerObserve } from './observe.ts'
 import { registerProve } from './prove.ts'
+import { registerPrune } from './prune.ts'
 import { registerRead } from './read.ts'
 import { registerRepair } from './repair.ts'
 import { registerRun } from './run.ts'
@@ -34,6 +35,7 @@ const COMMANDS: readonly Register[] = [
   registerVerify,
   registerRepair,
   registerMigrate,
+  registerPrune,
   registerEvidence,
   registerProve,
   registerCheck,

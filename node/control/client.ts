@@ -17,9 +17,9 @@ export async function askControl<T>(socket: string, method: string, path: string
   return valueOf(await textOf(response)) as T
 }
 
-/** Lines of JSON as they come. */
-export async function streamControl<T>(socket: string, path: string): Promise<ControlAnswer<AsyncIterable<T>>> {
-  const response = await open(socket, 'GET', path, undefined)
+/** Lines of JSON as they come. With an `order` something is done, without one only asked. */
+export async function streamControl<T>(socket: string, path: string, order?: object): Promise<ControlAnswer<AsyncIterable<T>>> {
+  const response = await open(socket, order === undefined ? 'GET' : 'POST', path, order)
   return response === undefined ? undefined : linesOf<T>(response)
 }
 

@@ -7,6 +7,7 @@ import { blockQueryOf, readBlockLines } from './block-lines.ts'
 import { readEvidenceLines } from './evidence-lines.ts'
 import { type AdmitOrder, admitMember, changeRoles, revokeMember } from './membership-desk.ts'
 import { type ProveOrder, proveBlock } from './proof-desk.ts'
+import { type PruneOrder, pruneLines } from './prune-desk.ts'
 import { type ReplaceOrder, replaceMember } from './replacement-desk.ts'
 import { placeSocket, type SocketPlace } from './socket-path.ts'
 import { type ControlledNode, describeMembers, describeRunning, describeStatus, type RunningNode } from './status.ts'
@@ -65,6 +66,7 @@ export class ControlServer {
         },
       ],
       ['POST /members/replace', async (_, body) => replaceMember(node, { random, clock, verify }, replacementOf(await body()))],
+      ['POST /prune', async (_, body) => pruneLines(node, platform, pruneOrderOf(await body()))],
       ['POST /prove', async (_, body) => proveBlock(node, verify, proofOf(await body()))],
     ])
   }
@@ -178,6 +180,14 @@ function orderOf(body: Readonly<Record<string, unknown>>): AdmitOrder {
 
 function replacementOf(body: Readonly<Record<string, unknown>>): ReplaceOrder {
   return { member: textOf(body, 'member'), by: textOf(body, 'by'), ...optional(body, 'label') }
+}
+
+function pruneOrderOf(body: Readonly<Record<string, unknown>>): PruneOrder {
+  const { beforeMs, dropValues, withoutWitnesses } = body
+  if (typeof beforeMs === 'number' && Number.isFinite(beforeMs)) {
+    return { beforeMs, dropValues: dropValues === true, withoutWitnesses: withoutWitnesses === true }
+  }
+  throw new WattnessError('QUERY_INVALID', 'beforeMs: expected a number', { name: 'beforeMs' })
 }
 
 function proofOf(body: Readonly<Record<string, unknown>>): ProveOrder {

@@ -43,6 +43,8 @@ export interface ControlledNode extends LedgerView {
     readonly sessions: Iterable<{ readonly peerHex: string; readonly agreement: Agreement }>
     readonly isCaughtUp: boolean
     lacks(): Iterable<Lack>
+    /** Ends every channel, to begin it anew with what is held now. */
+    greetAgain?(): void
   }
   readonly gossipsBlocks: boolean
   heldBack(): string | undefined

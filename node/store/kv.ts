@@ -57,6 +57,8 @@ export interface Kv extends KvReader {
   batch(operations: readonly KvOperation[], options?: KvBatchOptions): Promise<void>
   /** Absent where nobody asks for it. */
   view?(): KvView
+  /** Gives the room of what was deleted or written over in a range back to the system. Absent where nothing holds it. */
+  compact?(range: Pick<KvRange, 'gte' | 'lt'>): Promise<void>
   /** Settles what a failed batch left open. Throws DISK_FULL while there is no room. Nothing to do when nothing failed. */
   recover(): Promise<void>
   close(): Promise<void>

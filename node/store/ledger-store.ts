@@ -7,7 +7,7 @@ import { type ChainEntry, type Damage, memberText, type Pruned, prunedUpTo } fro
 import { loadChainIds } from './chain-ids.ts'
 import { DurableMark } from './durable-mark.ts'
 import { encodeHead } from './head-record.ts'
-import { headKey } from './keys.ts'
+import { allOf, BLOCK, headKey, QUERY } from './keys.ts'
 import { type Kv, type KvOperation, put } from './kv.ts'
 import { LedgerReads } from './ledger-reads.ts'
 import { bindNetwork } from './network-record.ts'
@@ -357,6 +357,11 @@ export class LedgerStore extends LedgerReads {
       if (entry.id >= 0) this.entries.set(text, { ...entry, pruned: step.pruned })
       return step
     })
+  }
+
+  /** After pruning: what was dropped is off the disk then, which LevelDB would see to some day. */
+  async compact(): Promise<void> {
+    for (const prefix of [BLOCK, QUERY]) await this.kv.compact?.(allOf(prefix))
   }
 
   /** None where nothing changes: a store that was never pruned has no such record. */

@@ -178,6 +178,17 @@ class LevelKv implements Kv {
     }
   }
 
+  /** Only where there are files: memory has none. */
+  async compact({ gte, lt }: Pick<KvRange, 'gte' | 'lt'>): Promise<void> {
+    const level = this.#use()
+    if (!('compactRange' in level)) return
+    try {
+      await level.compactRange(gte, lt)
+    } catch (error) {
+      throw storageError(error, this.#location)
+    }
+  }
+
   iterate(range: KvRange): AsyncIterable<KvEntry[]> {
     return this.#iterate(range, {})
   }

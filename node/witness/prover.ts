@@ -78,8 +78,8 @@ export class Prover {
   }
 
   /**
-   * Throws BLOCK_UNKNOWN, BODY_PRUNED, CHECKPOINT_UNKNOWN, NO_WITNESSES, NOT_FINAL, QUORUM_MISSING with what each witness said, PROVING_BUSY
-   * for more at once than MAX_PROVING.
+   * Throws BLOCK_UNKNOWN, BODY_PRUNED, CHECKPOINT_UNKNOWN, NO_WITNESSES, NOT_FINAL, QUORUM_MISSING with what each witness said,
+   * PROVING_BUSY for more at once than MAX_PROVING.
    */
   async prove(member: Member, height: number): Promise<ProofFile> {
     const block = await this.#init.store.readBlock(member.key, height)
