@@ -62,11 +62,30 @@ export class P1Framer {
 
   /** Takes the next bytes, cut anywhere; returns what became complete. */
   push(chunk: Uint8Array): FramerItem[] {
-    for (const byte of chunk) {
-      this.#step(byte)
-      this.#taken++
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
+    const taken = this.#taken
+    for (let at = 0; at < bytes.length; ) {
+      const plain = this.#place === 'inside' ? this.#plain(bytes, at) : 0
+      at += plain
+      this.#taken = taken + at
+      if (at >= bytes.length) break
+      this.#step(bytes[at] as number)
+      at++
+      this.#taken = taken + at
     }
     return this.#take()
+  }
+
+  /** Takes the bytes of a telegram up to one that may mean something, at once: most of a stream. Returns how many. */
+  #plain(bytes: Buffer, from: number): number {
+    const bang = bytes.indexOf(BANG, from)
+    let to = Math.min(bang < 0 ? bytes.length : bang, from + MAX_TELEGRAM_BYTES - this.#length)
+    if (to <= from) return 0
+    const slash = bytes.subarray(from, to).indexOf(SLASH)
+    if (slash >= 0) to = from + slash
+    this.#buffer.set(bytes.subarray(from, to), this.#length)
+    this.#length += to - from
+    return to - from
   }
 
   /** The stream is over: what is begun and not complete is a fault. */
@@ -177,12 +196,12 @@ export class P1Framer {
   #closeWithCrc(digits: string): void {
     const expected = Number.parseInt(digits, 16)
     for (const beginning of this.#beginnings) {
-      if (crc16(this.#buffer.subarray(beginning, this.#bang + 1)) === expected) return this.#accept(beginning, 'ok')
+      if (crc16(this.#buffer, beginning, this.#bang + 1) === expected) return this.#accept(beginning, 'ok')
     }
     const beginning = this.#likelyBeginning()
     if (beginning > 0) this.#truncated(0, beginning)
     const position = this.#start + beginning
-    const computed = formatCrc16(crc16(this.#buffer.subarray(beginning, this.#bang + 1)))
+    const computed = formatCrc16(crc16(this.#buffer, beginning, this.#bang + 1))
     const message = `P1 telegram at byte ${position}: CRC found ${digits}, computed ${computed}`
     this.#items.push(fault('P1_CRC_MISMATCH', message, `byte ${position}`))
   }

@@ -1,12 +1,8 @@
-import { parseQuantity } from '../../protocol/decimal.ts'
-import { isWattnessError } from '../../protocol/errors.ts'
 import { MAX_TABLE_REGISTERS } from '../../protocol/limits.ts'
-import { parseObis } from '../../protocol/obis.ts'
-import type { Obis, Quality, Reading, RegisterValue, TimeSource } from '../../protocol/reading.ts'
-import { registerKey } from '../../protocol/register.ts'
-import { parseUnit } from '../../protocol/units.ts'
-import type { P1Object, P1Telegram } from './p1-telegram.ts'
-import { isTimeText, type P1Zone, parseP1Time } from './p1-time.ts'
+import type { Quality, Reading, RegisterValue, TimeSource } from '../../protocol/reading.ts'
+import { P1Lines, type P1Measured } from './p1-line.ts'
+import { telegramLines } from './p1-telegram.ts'
+import type { P1Time, P1Zone } from './p1-time.ts'
 
 /**
  * What of a telegram is a measurement: every number with a unit, counters and states that are plain numbers, and values with a
@@ -15,7 +11,6 @@ import { isTimeText, type P1Zone, parseP1Time } from './p1-time.ts'
  */
 
 export interface P1Context {
-  readonly zone: P1Zone
   /** The node's clock: for telegrams without a time of their own. */
   readonly nowMs: number
   /** True where the bytes come from a meter now; false for a file, whose node time says little. */
@@ -23,13 +18,18 @@ export interface P1Context {
 }
 
 export interface P1Rows {
-  readonly rows: readonly { readonly reading: Reading; readonly exponents: readonly number[] }[]
-  readonly faults: readonly { readonly code: string; readonly message: string }[]
+  readonly rows: readonly P1Row[]
+  readonly faults: readonly P1Fault[]
 }
 
-interface Measured {
-  readonly value: RegisterValue
-  readonly exponent: number
+export interface P1Row {
+  readonly reading: Reading
+  readonly exponents: readonly number[]
+}
+
+export interface P1Fault {
+  readonly code: string
+  readonly message: string
 }
 
 interface Stamp {
@@ -38,121 +38,101 @@ interface Stamp {
   readonly quality: Quality
 }
 
-const CLOCK = '0-0:1.0.0'
-/** Class E of the electricity counters with a dimension ends below the service groups. */
-const SERVICE_GROUPS_FROM = 96
-const HISTORIES = new Set([98, 99])
-const QUANTITY = /^([+-]?[0-9.]+)(?:\*(.+))?$/
-
-export function readingsOf(telegram: P1Telegram, context: P1Context): P1Rows {
-  const faults: { code: string; message: string }[] = []
-  const stamp = telegramStamp(telegram, context, faults)
-  const rows = new Map<string, { stamp: Stamp; measured: Map<string, Measured> }>()
-  for (const line of telegram.malformed) {
-    faults.push({
-      code: 'P1_LINE_MALFORMED',
-      message: `P1 line ${JSON.stringify(line.slice(0, 80))} is no object such as 1-0:1.8.1(…)`,
-    })
-  }
-  for (const object of telegram.objects) {
-    try {
-      const found = measurement(object, stamp, context)
-      if (found === undefined) continue
-      const key = `${found.stamp.time}/${found.stamp.quality}`
-      const row = rows.get(key) ?? { stamp: found.stamp, measured: new Map<string, Measured>() }
-      rows.set(key, row)
-      const register = registerKey(found.measured.value.register)
-      if (row.measured.has(register))
-        faults.push({ code: 'P1_OBJECT_REPEATED', message: `P1 object ${object.code} stands twice; the first counts` })
-      else row.measured.set(register, found.measured)
-    } catch (error) {
-      if (!isWattnessError(error)) throw error
-      faults.push({ code: 'P1_VALUE_MALFORMED', message: `P1 object ${object.code}: ${error.message}` })
-    }
-  }
-  return { rows: Array.from(rows.values(), (row) => split(row.stamp, Array.from(row.measured.values()))).flat(), faults }
+/** Values of one time, while they are gathered. */
+interface Row {
+  readonly stamp: Stamp
+  readonly values: RegisterValue[]
+  readonly exponents: number[]
 }
 
-function telegramStamp(telegram: P1Telegram, context: P1Context, faults: { code: string; message: string }[]): Stamp {
-  const clock = telegram.objects.find((object) => object.code === CLOCK)?.values[0]
-  const parsed = clock === undefined ? undefined : parseP1Time(clock, context.zone)
-  if (parsed !== undefined)
-    return { time: parsed.time, timeSource: 'meter-clock', quality: parsed.doubtful ? 'clock-doubtful' : 'good' }
+/** The telegrams of one stream: what their lines mean is remembered. */
+export class P1Reader {
+  readonly #lines: P1Lines
+
+  constructor(zone: P1Zone) {
+    this.#lines = new P1Lines(zone)
+  }
+
+  /** `frame` from `/` on. Throws nothing. */
+  read(frame: Uint8Array, context: P1Context): P1Rows {
+    this.#lines.forget()
+    const lines = Array.from(telegramLines(frame), (line) => this.#lines.line(line))
+    const faults: P1Fault[] = []
+    const clock = lines.find((line) => line.type === 'clock')
+    const stamp = telegramStamp(clock, context, faults)
+    for (const line of lines) if (line.type === 'malformed') faults.push(malformed(line.text))
+    const main: Row = { stamp, values: [], exponents: [] }
+    const rows: Row[] = []
+    for (const line of lines) {
+      if (line.type === 'refused') faults.push({ code: 'P1_VALUE_MALFORMED', message: `P1 object ${line.code}: ${line.why}` })
+      if (line.type !== 'value' && line.type !== 'own') continue
+      const row = line.type === 'value' ? main : rowOf(line.time, main, rows)
+      if (row.values.length === 0) rows.push(row)
+      if (!add(row, line, rows))
+        faults.push({ code: 'P1_OBJECT_REPEATED', message: `P1 object ${line.code} stands twice; the first counts` })
+    }
+    return { rows: rows.flatMap(split), faults }
+  }
+}
+
+function telegramStamp(
+  clock: { readonly text: string; readonly time: P1Time | undefined } | undefined,
+  context: P1Context,
+  faults: P1Fault[],
+): Stamp {
+  if (clock?.time !== undefined) return stampOf(clock.time)
   if (clock !== undefined) {
     faults.push({
       code: 'P1_CLOCK_INVALID',
-      message: `P1 time ${JSON.stringify(clock)} names no time; the node's clock is taken`,
+      message: `P1 time ${JSON.stringify(clock.text)} names no time; the node's clock is taken`,
     })
   }
   return { time: context.nowMs, timeSource: 'node-clock', quality: context.live ? 'good' : 'clock-doubtful' }
 }
 
-function measurement(object: P1Object, stamp: Stamp, context: P1Context): { stamp: Stamp; measured: Measured } | undefined {
-  const obis = parseObis(object.code.replace(/^([^.]*\.\d+\.\d+)[.&]/, '$1*'))
-  if (HISTORIES.has(obis.c)) return undefined
-  if (obis.c === 24 && obis.d === 3) return hourlyMeter(object, stamp, context)
-  const [first, second] = object.values
-  if (first === undefined || first === '') return undefined
-  if (object.values.length === 1) {
-    const measured = quantity(obis, first, stamp.quality)
-    return measured === undefined ? undefined : { stamp, measured }
+function stampOf({ time, doubtful }: P1Time): Stamp {
+  return { time, timeSource: 'meter-clock', quality: doubtful ? 'clock-doubtful' : 'good' }
+}
+
+function malformed(line: string): P1Fault {
+  return {
+    code: 'P1_LINE_MALFORMED',
+    message: `P1 line ${JSON.stringify(line.slice(0, 80))} is no object such as 1-0:1.8.1(…)`,
   }
-  if (object.values.length !== 2 || !isTimeText(first)) return undefined
-  const own = ownStamp(first, stamp, context)
-  const measured = quantity(obis, second as string, own?.quality ?? 'good')
-  return own === undefined || measured === undefined ? undefined : { stamp: own, measured }
 }
 
-/** A value's own time; undefined where it names none, as M-Bus slots without a meter print. */
-function ownStamp(text: string, telegram: Stamp, context: P1Context): Stamp | undefined {
-  const parsed = parseP1Time(text, context.zone)
-  if (parsed === undefined) return undefined
-  const quality = parsed.doubtful ? 'clock-doubtful' : 'good'
-  // The telegram's own row, where both name one instant.
-  if (parsed.time === telegram.time && telegram.timeSource === 'meter-clock' && quality === telegram.quality) return telegram
-  return { time: parsed.time, timeSource: 'meter-clock', quality }
+/** The row of a value's own time: the telegram's own, where both name one instant. */
+function rowOf(time: P1Time, main: Row, rows: readonly Row[]): Row {
+  const stamp = stampOf(time)
+  if (isOne(main.stamp, stamp)) return main
+  return rows.find((row) => isOne(row.stamp, stamp)) ?? { stamp, values: [], exponents: [] }
 }
 
-/** Versions 2 and 3: `0-1:24.3.0(time)(status)(minutes)(count)(0-1:24.2.1)(unit)(value)`, one object in its profile. */
-function hourlyMeter(object: P1Object, telegram: Stamp, context: P1Context): { stamp: Stamp; measured: Measured } | undefined {
-  const [time, , , count, code, unit, value] = object.values
-  if (count !== '1' || time === undefined || code === undefined || unit === undefined || value === undefined) return undefined
-  const stamp = ownStamp(time, telegram, context)
-  if (stamp === undefined) return undefined
-  const measured = quantity(parseObis(code), `${value}*${unit}`, stamp.quality)
-  return measured === undefined ? undefined : { stamp, measured }
+function isOne(x: Stamp, y: Stamp): boolean {
+  return x.time === y.time && x.timeSource === y.timeSource && x.quality === y.quality
 }
 
-function quantity(obis: Obis, text: string, quality: Quality): Measured | undefined {
-  const match = QUANTITY.exec(text)
-  if (match === null) return undefined
-  const unit = match[2]
-  if (unit === undefined && !isPlainMeasurement(obis)) return undefined
-  const { value, unit: code, scaler } = parseQuantity(match[1] as string, unit ?? '')
-  return { value: { register: { obis, unit: code, scaler }, value, quality }, exponent: parseUnit(unit ?? '').exponent }
-}
-
-/** Plain numbers that count or measure; all other ones are identifiers, versions and status words. */
-function isPlainMeasurement(obis: Obis): boolean {
-  // Electricity: sags and swells, power factors. Group C 0 and from 96 on holds identifiers and the meter's own state.
-  if (obis.a === 1) return obis.c > 0 && obis.c < SERVICE_GROUPS_FROM
-  // Abstract: breaker and valve state, power failures, tariff, M-Bus counters.
-  if (obis.c === 96) return obis.d === 3 || obis.d === 7 || obis.d === 14
-  return obis.c === 24 && (obis.d === 2 || obis.d === 4)
+/** False where the row has this register already: the first counts. */
+function add(row: Row, { slot, value, exponent }: P1Measured, rows: readonly unknown[]): boolean {
+  // A slot knows the last of its rows: it may have stood in this one before another.
+  const wasElsewhere = slot.row !== row && rows.length > 1 && rows.includes(slot.row)
+  if (slot.row === row || (wasElsewhere && row.values.some(({ register }) => register === slot.register))) return false
+  slot.row = row
+  const { quality } = row.stamp
+  row.values.push(quality === value.quality ? value : { ...value, quality })
+  row.exponents.push(exponent)
+  return true
 }
 
 /** A table of a block holds so many registers: a longer row becomes several of the same time. */
-function split(stamp: Stamp, measured: readonly Measured[]): { reading: Reading; exponents: number[] }[] {
-  const rows: { reading: Reading; exponents: number[] }[] = []
-  for (let from = 0; from < measured.length; from += MAX_TABLE_REGISTERS) {
-    const part = measured.slice(from, from + MAX_TABLE_REGISTERS)
-    const reading: Reading = {
-      time: stamp.time,
-      intervalMs: 0,
-      timeSource: stamp.timeSource,
-      values: part.map(({ value }) => value),
-    }
-    rows.push({ reading, exponents: part.map(({ exponent }) => exponent) })
+function split({ stamp, values, exponents }: Row): P1Row[] {
+  const { time, timeSource } = stamp
+  if (values.length <= MAX_TABLE_REGISTERS) return [{ reading: { time, intervalMs: 0, timeSource, values }, exponents }]
+  const rows: P1Row[] = []
+  for (let from = 0; from < values.length; from += MAX_TABLE_REGISTERS) {
+    const part = values.slice(from, from + MAX_TABLE_REGISTERS)
+    const reading: Reading = { time, intervalMs: 0, timeSource, values: part }
+    rows.push({ reading, exponents: exponents.slice(from, from + MAX_TABLE_REGISTERS) })
   }
   return rows
 }

@@ -1,7 +1,6 @@
 import { parseZone } from './local-time.ts'
 import { type P1Frame, P1Framer } from './p1-framer.ts'
-import { readingsOf } from './p1-reading.ts'
-import { parseTelegram } from './p1-telegram.ts'
+import { P1Reader } from './p1-reading.ts'
 import type { P1Zone } from './p1-time.ts'
 import { SERIAL_OPTIONS, serialMode } from './serial-mode.ts'
 import { fault, type MeterSource, type SourceDeps, type SourceFormat, type SourceItem, type SourceSpec } from './source.ts'
@@ -69,15 +68,17 @@ export interface P1Reading {
 /** Telegrams as readings: the telegram's own row with its frame, then one row for each value with a time of its own. */
 export async function* p1Items(bytes: AsyncIterable<Uint8Array>, how: P1Reading): AsyncGenerator<SourceItem> {
   const framer = new P1Framer()
+  const reader = new P1Reader(how.zone)
   for await (const chunk of bytes) {
-    for (const item of framer.push(chunk)) yield* item.type === 'fault' ? [item] : frameItems(item, how)
+    for (const item of framer.push(chunk)) yield* item.type === 'fault' ? [item] : frameItems(item, how, reader)
   }
-  for (const item of framer.end()) yield* item.type === 'fault' ? [item] : frameItems(item, how)
+  for (const item of framer.end()) yield* item.type === 'fault' ? [item] : frameItems(item, how, reader)
 }
 
-export function frameItems(frame: P1Frame, how: P1Reading): SourceItem[] {
+/** `reader` belongs to the stream, and is made anew for a telegram that comes alone. */
+export function frameItems(frame: P1Frame, how: P1Reading, reader = new P1Reader(how.zone)): SourceItem[] {
   const where = `byte ${frame.position}`
-  const { rows, faults } = readingsOf(parseTelegram(frame.bytes), { zone: how.zone, live: how.live, nowMs: how.now() })
+  const { rows, faults } = reader.read(frame.bytes, { live: how.live, nowMs: how.now() })
   const items: SourceItem[] = rows.map(({ reading, exponents }, index) => {
     const item = { type: 'reading' as const, reading, crc: frame.crc, exponents }
     // The frame belongs to the telegram once, not to each of its rows.

@@ -1,6 +1,6 @@
 import { MAX_TABLE_REGISTERS } from '../../protocol/limits.ts'
-import type { Quality, RegisterValue, TimeSource } from '../../protocol/reading.ts'
-import { registerKey } from '../../protocol/register.ts'
+import type { Quality, Register, RegisterValue, TimeSource } from '../../protocol/reading.ts'
+import { equalRegisters, registerKey } from '../../protocol/register.ts'
 import type { ReadingItem, ReadingMark } from './source.ts'
 
 /** Values of one frame as rows of their times: each register once in a row, and no more of them than a table of a block holds. */
@@ -17,27 +17,60 @@ export interface RowValue {
   readonly mark?: ReadingMark | undefined
 }
 
+/** Up to so many values a register is looked for one by one, which costs less than a key for each (measured). */
+const FEW = 16
+
+interface Row {
+  readonly at: RowTime
+  readonly values: RowValue[]
+  keys?: Set<string>
+}
+
 export class ReadingRows {
-  readonly #rows = new Map<string, { readonly at: RowTime; readonly values: Map<string, RowValue> }>()
+  readonly #rows: Row[] = []
+  /** Rows by their time, once there are more than a few: a frame may give each value one of its own. */
+  #byTime: Map<string, Row> | undefined
 
   /** False where the row has this register already: the first counts. */
   add(at: RowTime, value: RowValue): boolean {
-    const rowKey = `${at.time}/${at.timeSource}/${at.quality}`
-    let row = this.#rows.get(rowKey)
-    if (row === undefined) {
-      row = { at, values: new Map() }
-      this.#rows.set(rowKey, row)
-    }
-    const key = registerKey(value.value.register)
-    if (row.values.has(key)) return false
-    row.values.set(key, value)
+    const row = this.#row(at)
+    if (holds(row, value.value.register)) return false
+    row.values.push(value)
     return true
   }
 
   /** The rows as readings, in the order in which their first values came. */
   items(): ReadingItem[] {
-    return Array.from(this.#rows.values()).flatMap(({ at, values }) => split(at, Array.from(values.values())))
+    return this.#rows.flatMap(({ at, values }) => split(at, values))
   }
+
+  #row(at: RowTime): Row {
+    if (this.#rows.length > FEW) this.#byTime ??= new Map(this.#rows.map((row) => [timeKey(row.at), row]))
+    const known =
+      this.#byTime === undefined ? this.#rows.find((row) => row.at === at || isOne(row.at, at)) : this.#byTime.get(timeKey(at))
+    if (known !== undefined) return known
+    const row: Row = { at, values: [] }
+    this.#rows.push(row)
+    this.#byTime?.set(timeKey(at), row)
+    return row
+  }
+}
+
+function timeKey({ time, timeSource, quality }: RowTime): string {
+  return `${time}/${timeSource}/${quality}`
+}
+
+function isOne(x: RowTime, y: RowTime): boolean {
+  return x.time === y.time && x.timeSource === y.timeSource && x.quality === y.quality
+}
+
+function holds(row: Row, register: Register): boolean {
+  if (row.values.length < FEW) return row.values.some(({ value }) => equalRegisters(value.register, register))
+  row.keys ??= new Set(row.values.map(({ value }) => registerKey(value.register)))
+  const key = registerKey(register)
+  if (row.keys.has(key)) return true
+  row.keys.add(key)
+  return false
 }
 
 function split({ time, timeSource }: RowTime, values: readonly RowValue[]): ReadingItem[] {

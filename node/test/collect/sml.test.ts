@@ -172,8 +172,16 @@ describe('SML readings', () => {
     const entries = Array.from({ length: 70 }, (_, e) =>
       sml.entry({ name: [1, 0, 1, 8, e, 255], unit: 30, value: sml.number(e, 1) }),
     )
-    const items = readingsOf(await readList(entries))
-    expect(items.map(({ reading }) => reading.values.length)).to.deep.equal([64, 6])
+    const items = await readList([...entries, entries[0] as sml.Element, entries[69] as sml.Element])
+    expect(readingsOf(items).map(({ reading }) => reading.values.length)).to.deep.equal([64, 6])
+    expect(codesOf(items)).to.deep.equal(['SML_VALUE_REPEATED', 'SML_VALUE_REPEATED'])
+  })
+
+  it('a time of its own for each value: as many rows', async () => {
+    const of = (e: number): sml.Element =>
+      sml.entry({ name: [1, 0, 1, 8, e, 255], unit: 30, value: sml.number(e, 1), time: sml.timestamp(TIME + (e % 40)) })
+    const items = readingsOf(await readList(Array.from({ length: 80 }, (_, e) => of(e))))
+    expect(items.map(({ reading }) => reading.values.length)).to.deep.equal(Array.from({ length: 40 }, () => 2))
   })
 })
 
