@@ -58,8 +58,8 @@ interface Task {
 }
 
 /**
- * Drops bodies chain by chain, and says how far it is. What is done is done: broken off, it goes on where it was the next time. To
- * be run beside a node as well as on a store of its own. Throws PRUNE_REFUSED, STORE_DAMAGED, DISK_FULL.
+ * Drops bodies chain by chain, and says how far it is. What is done is done: broken off, it goes on where it was the next time.
+ * To be run beside a node as well as on a store of its own. Throws PRUNE_REFUSED, STORE_DAMAGED, DISK_FULL.
  */
 export async function* pruneLines(
   view: PruningNode,

@@ -207,17 +207,11 @@ export class Sync {
     this.#sessions.set(channel.peerHex, session)
     channel.onClose = () => this.#end(session)
     channel.onFrame = (bytes) => this.#onBytes(session, bytes)
-    const { genesis, store, isObserver, agent } = this.#init
+    const { store, isObserver, agent } = this.#init
+    const { networkId } = this.#init.genesis
     const holdings = this.holdings()
     this.#tellAll(session, holdings)
-    session.send({
-      type: 'hello',
-      networkId: genesis.networkId,
-      observer: isObserver(),
-      pruned: store.isPruned,
-      agent,
-      ...holdings,
-    })
+    session.send({ type: 'hello', networkId, observer: isObserver(), pruned: store.isPruned, agent, ...holdings })
   }
 
   setMembership(membership: Membership): void {
