@@ -126,9 +126,9 @@ export class MbusScanner {
 export function frameSize(bytes: Uint8Array, at: number, end: number): number | undefined {
   const length = bytes[at + 1] as number
   if (bytes[at] === SHORT_START) {
-    const isWhole = at + SHORT_BYTES <= end
+    if (at + SHORT_BYTES > end) return SHORT_BYTES
     const sum = ((bytes[at + 1] as number) + (bytes[at + 2] as number)) & 0xff
-    return isWhole && bytes[at + 3] === sum && bytes[at + 4] === STOP ? SHORT_BYTES : undefined
+    return bytes[at + 3] === sum && bytes[at + 4] === STOP ? SHORT_BYTES : undefined
   }
   if (bytes[at] !== START) return undefined
   if (at + 1 < end && length < MIN_LENGTH) return undefined
