@@ -63,7 +63,10 @@ export function createHttpApp(init: HttpAppInit): FastifyInstance {
   limitTraffic(app, timers, limits)
   refuseStrayRequests(app)
   // Hooks of the root run for what no route takes only where it has a handler of its own.
-  app.setNotFoundHandler((_request, reply) => reply.send())
+  app.setNotFoundHandler((request, reply) => {
+    const missing = new WattnessError('NO_SUCH_RESOURCE', 'nothing is found under this path')
+    return sendProblem(missing, request, reply, onError)
+  })
   // Schemas say what is sent; what is not in them is sent all the same, and tests hold the two together.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value))
   void app.register(helmet, SAFE_HEADERS)

@@ -18,7 +18,9 @@ documentation at <a href="/docs">/docs</a>.</p>
 </html>
 `
 
-/** The page at `/`. Every file is known when the node starts: what is not there is no path. */
+const ASSETS = 'assets'
+
+/** The page at `/`. */
 export const page: Noun = (app, { pageDir }, done) => {
   if (!existsSync(`${pageDir}/index.html`)) {
     app.get('/', { schema: { hide: true } }, (_request, reply) =>
@@ -27,16 +29,23 @@ export const page: Noun = (app, { pageDir }, done) => {
     done()
     return
   }
+  const files = { schemaHide: true, decorateReply: false, cacheControl: false }
   void app.register(fastifyStatic, {
+    ...files,
     root: pageDir,
     wildcard: false,
-    schemaHide: true,
-    decorateReply: false,
-    cacheControl: false,
-    // Names under assets/ hold a hash of what is in them.
-    setHeaders: (reply, path) => {
-      reply.header('cache-control', path.includes('/assets/') ? 'max-age=31536000, immutable' : 'no-cache')
-    },
+    globIgnore: [`${ASSETS}/**`],
+    setHeaders: (reply) => void reply.header('cache-control', 'no-cache'),
   })
+  // What has a hash of its content in its name; looked for when it is asked for, since a new build makes new names.
+  if (existsSync(`${pageDir}/${ASSETS}`)) {
+    void app.register(fastifyStatic, {
+      ...files,
+      root: `${pageDir}/${ASSETS}`,
+      prefix: `/${ASSETS}/`,
+      index: false,
+      setHeaders: (reply) => void reply.header('cache-control', 'max-age=31536000, immutable'),
+    })
+  }
   done()
 }

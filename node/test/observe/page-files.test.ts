@@ -28,6 +28,10 @@ describe('the page and the documentation', () => {
     expect(page.headers).to.include({ 'cache-control': 'no-cache', 'content-type': 'text/html; charset=utf-8' })
     const script = await app.inject({ url: '/assets/main-1234.js' })
     expect(script.headers['cache-control']).to.equal('max-age=31536000, immutable')
+    await writeFile(join(dir, 'assets', 'main-5678.js'), 'console.log(2)')
+    expect((await app.inject({ url: '/assets/main-5678.js' })).body, 'built anew meanwhile').to.equal('console.log(2)')
+    const missing = await app.inject({ url: '/assets/main-9999.js' })
+    expect([missing.statusCode, missing.json<{ code: string }>().code]).to.deep.equal([404, 'NO_SUCH_RESOURCE'])
     for (const url of ['/assets/other.js', '/assets/', '/../package.json', '/%2e%2e/package.json', '/assets/%2e%2e/%2e%2e/x']) {
       expect((await app.inject({ url })).statusCode, url).to.be.oneOf([400, 404])
     }
