@@ -17,7 +17,7 @@ export function parseExactJson(text: string): unknown {
   return JSON.parse(text, keep as (key: string, value: unknown) => unknown)
 }
 
-/** `SML.E_in`, `meters[0].total`; `*` is whichever member has the rest; the empty path is the whole. Undefined where nothing is. */
+/** `SML.E_in`, `meters[0].total`; `*` is whichever member has the rest; the empty path is the whole. */
 export function atPath(value: unknown, path: string): unknown {
   return descend(
     value,
@@ -51,5 +51,7 @@ export function decimalText(value: unknown): string | undefined {
   const point = whole.length + Number(power)
   const digits = whole + part
   if (point >= digits.length) return sign + digits.padEnd(point, '0')
-  return `${sign}${point > 0 ? digits.slice(0, point) : '0'}.${point > 0 ? digits.slice(point) : digits.padStart(digits.length - point, '0')}`
+  const before = point > 0 ? digits.slice(0, point) : '0'
+  const behind = point > 0 ? digits.slice(point) : digits.padStart(digits.length - point, '0')
+  return `${sign}${before}.${behind}`
 }

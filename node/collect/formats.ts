@@ -12,6 +12,7 @@ import { p1Format } from './p1.ts'
 import { smlFormat } from './sml.ts'
 import type { MeterSource, SourceDeps, SourceFormat, SourceSpec } from './source.ts'
 import { parseSourceSpec } from './source-spec.ts'
+import { sunspecFormat } from './sunspec.ts'
 
 /** Every format, in the order in which a file is shown to them. A new format is one file and one row here. */
 export const FORMATS: readonly SourceFormat[] = [
@@ -25,6 +26,7 @@ export const FORMATS: readonly SourceFormat[] = [
   csvFormat,
   jsonlFormat,
   mqttFormat,
+  sunspecFormat,
   householdFormat,
 ]
 

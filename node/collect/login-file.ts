@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { WattnessError } from '../../protocol/errors.ts'
 
-/** Who a source is to a server: a JSON file that its owner alone may read, so that no password is in a spec, a log or a process list. */
+/** Who a source is to a server: a JSON file for its owner alone, so that no password is in a spec, a log or a process list. */
 export interface Login {
   readonly username?: string
   readonly password?: string
@@ -31,7 +31,7 @@ export async function readLogin(path: string): Promise<Login> {
       return refuse(path, `unknown field ${name.slice(0, 40)}; known: ${FIELDS.join(', ')}`)
     if (typeof value !== 'string') return refuse(path, `${name}: expected text`)
   }
-  return parsed as Login
+  return parsed
 }
 
 async function textOf(path: string): Promise<string> {

@@ -102,7 +102,7 @@ class Line {
   #waiting: Delivered[] = []
   #wake: (() => void) | undefined
   #isOver = false
-  #failure: unknown
+  #failure: Error | undefined
   #lastMs = 0
   #isBacklog = false
 
@@ -136,7 +136,7 @@ class Line {
     this.#wake?.()
   }
 
-  end(failure: unknown): void {
+  end(failure: Error | undefined): void {
     if (this.#isOver) return
     this.#isOver = true
     this.#failure = failure

@@ -14,7 +14,7 @@ const closed = { additionalProperties: false }
 
 const ValueSchema = Type.Object(
   {
-    /** Only messages of this topic, where each value has a topic of its own: `+` and `#` as in subscriptions, or its last levels. */
+    /** Only messages of this topic or with these last levels, where each value has a topic; `+` and `#` as in subscriptions. */
     topic: Type.Optional(Text),
     /** `ENERGY.Total`, `list[0].value`; the empty path is the payload itself. */
     path: Path,

@@ -31,8 +31,8 @@ function made(mapping: MqttMapping): MqttMapping {
 }
 
 /**
- * `tele/NAME/SENSOR`. What a head reads is named in its script: the names of Tasmota's own examples are known. `Time` has no zone, so it
- * counts only with `zone=`.
+ * `tele/NAME/SENSOR`. What a head reads is named in its script: the names of Tasmota's own examples are known. `Time` has no
+ * zone, so it counts only with `zone=`.
  */
 const tasmota: MqttProfile = {
   name: 'tasmota',

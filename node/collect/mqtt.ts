@@ -12,8 +12,8 @@ import type { MeterSource, SourceDeps, SourceFormat, SourceItem, SourceSpec } fr
 import { assertOptionsKnown, refuseOption } from './source-spec.ts'
 
 /**
- * Messages of a broker. A message is acknowledged when its reading is on the disk, and the broker keeps what comes meanwhile: a node or a
- * broker that is restarted loses nothing.
+ * Messages of a broker. A message is acknowledged when its reading is on the disk, and the broker keeps what comes meanwhile: a
+ * node or a broker that is restarted loses nothing.
  */
 export const mqttFormat: SourceFormat = {
   name: 'mqtt',

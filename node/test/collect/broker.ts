@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:net'
-import { Aedes, type AedesOptions, type AuthenticateError, type Client } from 'aedes'
+import { Aedes, type AedesOptions, type Client } from 'aedes'
 
 /** A broker in this process, on a port of the system's choice the first time and on the same one again. */
 export interface Broker {
@@ -45,6 +45,6 @@ export async function startBroker(port = 0, options: AedesOptions = {}): Promise
 export const withPassword = (username: string, password: string): AedesOptions => ({
   authenticate: (_client, user, given, done) => {
     if (user === username && given?.toString() === password) return done(null, true)
-    done(Object.assign(new Error('refused'), { returnCode: 4 }) as AuthenticateError, null)
+    done(Object.assign(new Error('refused'), { returnCode: 4 }), null)
   },
 })

@@ -173,8 +173,8 @@ describe('MQTT messages', () => {
 
   describe('profiles', () => {
     const PLUG =
-      '{"Time":"2026-01-15T12:00:00","ENERGY":{"TotalStartTime":"2023-04-01T10:11:12","Total":123.456,"Yesterday":1.2,"Today":0.3,' +
-      '"Period":1,"Power":57,"ApparentPower":64,"ReactivePower":30,"Factor":0.88,"Voltage":231,"Current":0.279}}'
+      '{"Time":"2026-01-15T12:00:00","ENERGY":{"TotalStartTime":"2023-04-01T10:11:12","Total":123.456,"Yesterday":1.2,' +
+      '"Today":0.3,"Period":1,"Power":57,"ApparentPower":64,"ReactivePower":30,"Factor":0.88,"Voltage":231,"Current":0.279}}'
 
     it('Tasmota plug: with a zone by its own clock, without one by the node’s', () => {
       expect(shown(read(profile('tasmota', 'Europe/Berlin'), PLUG))).to.deep.equal([
