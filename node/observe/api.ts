@@ -1,6 +1,7 @@
 import type { FastifyPluginAsync, FastifyPluginCallback } from 'fastify'
 import type { VerifySignature } from '../../protocol/index.ts'
 import type { Clock, Random, Timers } from '../platform.ts'
+import { balance } from './balance.ts'
 import { blocks } from './blocks.ts'
 import { Changes } from './changes.ts'
 import { documentation, documented } from './documentation.ts'
@@ -8,6 +9,7 @@ import { events } from './events.ts'
 import { evidence } from './evidence.ts'
 import { FinalTimes } from './final-times.ts'
 import { health } from './health.ts'
+import { ingest } from './ingest.ts'
 import { ledger } from './ledger.ts'
 import type { HttpLimits } from './limits.ts'
 import { members } from './members.ts'
@@ -16,6 +18,7 @@ import type { ObservedNode } from './observed-node.ts'
 import { page } from './page-files.ts'
 import { peers } from './peers.ts'
 import { proof } from './proof.ts'
+import { readings } from './readings.ts'
 import { status } from './status.ts'
 import { requireToken, type Tokens } from './tokens.ts'
 
@@ -49,7 +52,20 @@ export interface ApiContext extends Required<Omit<ApiInit, 'isReadClosed'>> {
 /** A plugin of fastify for each noun; whatever belongs to /v1 stands here. */
 export type Noun = FastifyPluginCallback<ApiContext> | FastifyPluginAsync<ApiContext>
 
-const NOUNS: readonly Noun[] = [status, members, blocks, ledger, evidence, peers, proof, events, metrics]
+const NOUNS: readonly Noun[] = [
+  status,
+  members,
+  readings,
+  ingest,
+  balance,
+  blocks,
+  ledger,
+  evidence,
+  peers,
+  proof,
+  events,
+  metrics,
+]
 
 export interface ApiPluginInit extends Omit<ApiContext, 'changes' | 'finalTimes'> {
   readonly isReadClosed: boolean

@@ -2,6 +2,7 @@ import type { ProofFile } from '../../protocol/index.ts'
 import type { ControlledNode, LedgerView } from '../control/index.ts'
 import type { NodeEventName, NodeEvents } from '../events.ts'
 import type { Link } from '../net/index.ts'
+import type { Appended, SpoolItem } from '../store/index.ts'
 import type { Agreement } from '../sync/index.ts'
 
 /** The running node as this room reads it. */
@@ -23,6 +24,8 @@ export interface ObservedNode extends LedgerView {
   heldBack(): string | undefined
   refusedBy(): readonly string[]
   prove(key: Uint8Array, height: number): Promise<ProofFile>
+  /** Readings for this node's own meter: on the disk when it resolves. Throws SPOOL_FULL, DISK_FULL. */
+  take(items: readonly SpoolItem[]): Promise<Appended>
   /** Subscribes; the answer ends the subscription. */
   on<N extends NodeEventName>(name: N, listener: (event: NodeEvents[N]) => void): () => void
 }

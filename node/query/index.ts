@@ -4,6 +4,15 @@ export { askBalance, type BalanceAnswer, type BalanceLine, type BalanceQuestion,
 export { type Grouping, RESOLUTIONS, type Resolution } from './calendar.ts'
 export { CachedValues, MAX_CACHED_VALUES } from './cached-values.ts'
 export { formatInstant, parseInstant } from './instant.ts'
+export {
+  balanceText,
+  csvHead,
+  type LineFormat,
+  readingLines,
+  readingsText,
+  TEXT_TYPES,
+  type TextFormat,
+} from './line-text.ts'
 export { QUERY_LIMITS, type QueryLimits } from './limits.ts'
 export {
   askReadings,

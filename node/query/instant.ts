@@ -4,7 +4,8 @@ import type { TimeZone } from './time-zone.ts'
 /** The end of what is asked for: the last year of four digits. */
 export const MAX_INSTANT_MS = Date.UTC(9999, 11, 31)
 
-const LOCAL = /^(\d{4})-(\d{2})(?:-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{3}))?)?)?)?(Z|[+-]\d{2}:?\d{2})?$/
+/** The `+` of an offset may have come as a space: in a query it stands for one. */
+const LOCAL = /^(\d{4})-(\d{2})(?:-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{3}))?)?)?)?(Z|[ +-]\d{2}:?\d{2})?$/
 
 /**
  * A time as it is asked for: `2025-03-30T12:00:00Z` or with an offset, UTC milliseconds, or by the clock of the zone:

@@ -2,7 +2,8 @@ import { fromUtf8, Reader, toUtf8, Writer } from '../../protocol/bytes.ts'
 import { WattnessError } from '../../protocol/errors.ts'
 import type { MeterEvent } from '../../protocol/event-body.ts'
 import { MAX_EVENT_DETAIL_BYTES, MAX_TABLE_REGISTERS } from '../../protocol/limits.ts'
-import { QUALITIES, type Reading, type RegisterValue, TIME_SOURCES } from '../../protocol/reading.ts'
+import { formatObis } from '../../protocol/obis.ts'
+import { QUALITIES, type Reading, type Register, type RegisterValue, TIME_SOURCES } from '../../protocol/reading.ts'
 
 /** A reading on its way into a block, with the raw frame that it was read from where there is one. */
 export interface SpoolReading {
@@ -10,6 +11,11 @@ export interface SpoolReading {
   readonly source: string
   readonly reading: Reading
   readonly frame?: Uint8Array
+  /**
+   * What makes two readings of one source and time the same: their content unless given; else each register alone, whatever
+   * its value: of those the first counts, and the others are taken.
+   */
+  readonly sameBy?: 'register'
 }
 
 export interface SpoolEvent {
@@ -29,7 +35,10 @@ const KIND_EVENT = 2
 
 export const timeOfItem = (item: SpoolItem): number => ('reading' in item ? item.reading.time : item.event.time)
 
-/** What makes two items the same, beside source and time. Throws OUT_OF_RANGE or LIMIT_EXCEEDED for what no block holds. */
+/** Of a register whatever its value and decimals: see SpoolReading.sameBy. */
+export const registerContent = ({ obis, unit }: Register): Uint8Array => toUtf8(`register ${formatObis(obis)}/${unit}`)
+
+/** What makes two items the same, beside source and time, unless said otherwise. Throws OUT_OF_RANGE or LIMIT_EXCEEDED for what no block holds. */
 export function encodeContent(item: SpoolItem): Uint8Array {
   const writer = new Writer(128)
   if ('reading' in item) {

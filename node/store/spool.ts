@@ -17,7 +17,7 @@ import {
 import { del, type Kv, type KvOperation, put } from './kv.ts'
 import { checkRecord, sealRecord } from './record.ts'
 import { SeenIndex, type Sighting } from './seen-index.ts'
-import { decodeEntry, encodeContent, encodeEntry, type SpoolItem, timeOfItem } from './spool-entry.ts'
+import { decodeEntry, encodeContent, encodeEntry, registerContent, type SpoolItem, timeOfItem } from './spool-entry.ts'
 import type { StoreWriter } from './writer.ts'
 
 export interface SpoolLimits {
@@ -29,6 +29,7 @@ export interface SpoolLimits {
 
 export const SPOOL_LIMITS: SpoolLimits = { maxRows: 1_000_000, maxGroupRows: 8_192 }
 
+/** Items; values where items are the same by register. */
 export interface Appended {
   readonly taken: number
   readonly duplicates: number
@@ -46,8 +47,16 @@ export interface Peeked {
   readonly damaged: readonly number[]
 }
 
+interface PendingItem {
+  readonly item: SpoolItem
+  readonly entry: Uint8Array
+  readonly frame: Uint8Array | undefined
+  /** One, or one for each register. */
+  readonly sightings: readonly Sighting[]
+}
+
 interface Pending {
-  readonly items: readonly { readonly entry: Uint8Array; readonly frame: Uint8Array | undefined; readonly sighting: Sighting }[]
+  readonly items: readonly PendingItem[]
   readonly resolve: (appended: Appended) => void
   readonly reject: (error: unknown) => void
 }
@@ -149,11 +158,13 @@ export class Spool {
     })
   }
 
-  #prepare(item: SpoolItem): Pending['items'][number] {
+  #prepare(item: SpoolItem): PendingItem {
     const content = encodeContent(item)
     const frame = 'reading' in item ? item.frame : undefined
-    const sighting = this.#seen.sighting(item.source, timeOfItem(item), content)
-    return { entry: encodeEntry(item.source, content), frame, sighting }
+    const isByRegister = 'reading' in item && item.sameBy === 'register'
+    const contents = isByRegister ? item.reading.values.map(({ register }) => registerContent(register)) : [content]
+    const sightings = contents.map((each) => this.#seen.sighting(item.source, timeOfItem(item), each))
+    return { item, entry: encodeEntry(item.source, content), frame, sightings }
   }
 
   async #drain(): Promise<void> {
@@ -186,15 +197,20 @@ export class Spool {
   async #store(group: readonly Pending[]): Promise<Appended[]> {
     await this.#writer.ready()
     const items = group.flatMap((each) => each.items)
-    const fresh = await this.#seen.judge(items.map((each) => each.sighting))
+    const judged = await this.#seen.judge(items.flatMap((each) => each.sightings))
     const operations: KvOperation[] = []
     let next = this.#next
-    for (const [i, { entry, frame, sighting }] of items.entries()) {
-      if (fresh[i] !== true) continue
+    let judgedTo = 0
+    const fresh = items.map(({ sightings }) => sightings.map(() => judged[judgedTo++] === true))
+    for (const [i, { item, entry, frame, sightings }] of items.entries()) {
+      const isNew = fresh[i] as boolean[]
+      if (!isNew.includes(true)) continue
       const key = spoolKey(next)
-      operations.push(put(key, sealRecord(key, entry)), this.#seen.operation(sighting))
+      const record = isNew.includes(false) ? encodeEntry(item.source, encodeContent(newOf(item, isNew))) : entry
+      operations.push(put(key, sealRecord(key, record)))
+      for (const [at, sighting] of sightings.entries()) if (isNew[at] === true) operations.push(this.#seen.operation(sighting))
       if (frame !== undefined) {
-        const frameAt = frameKey(sighting.timeMs, next)
+        const frameAt = frameKey(timeOfItem(item), next)
         operations.push(put(frameAt, sealRecord(frameAt, frame)))
       }
       next++
@@ -205,12 +221,16 @@ export class Spool {
     let at = 0
     return group.map((each) => {
       let taken = 0
-      for (const { sighting } of each.items) {
-        if (fresh[at++] !== true) continue
-        this.#seen.added(sighting)
-        taken++
+      let duplicates = 0
+      for (const { sightings } of each.items) {
+        const isNew = fresh[at++] as boolean[]
+        for (const [place, sighting] of sightings.entries()) {
+          if (isNew[place] === true) this.#seen.added(sighting)
+          if (isNew[place] === true) taken++
+          else duplicates++
+        }
       }
-      return { taken, duplicates: each.items.length - taken }
+      return { taken, duplicates }
     })
   }
 
@@ -333,6 +353,12 @@ export class Spool {
     this.#closed = true
     await this.#pump
   }
+}
+
+/** A reading's values that were not taken before. */
+function newOf(item: SpoolItem, isNew: readonly boolean[]): SpoolItem {
+  if (!('reading' in item)) return item
+  return { ...item, reading: { ...item.reading, values: item.reading.values.filter((_, at) => isNew[at] === true) } }
 }
 
 function decodeChecked(key: Uint8Array, record: Uint8Array): ReturnType<typeof decodeEntry> | undefined {

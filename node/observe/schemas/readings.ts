@@ -10,7 +10,12 @@ const span = {
   to: Type.String({ format: 'date-time', description: 'Not part of it.' }),
 }
 
-const Gap = object('Gap', 'A time of which no value is known.', { ...span })
+const Gap = object('Gap', 'A time of which no interval says anything.', {
+  ...span,
+  value: Type.Optional(
+    Type.String({ description: 'What a register grew over it as a whole, where that is known: it is in no interval.' }),
+  ),
+})
 
 export const RawValue = object('RawValue', 'One value as it was sealed.', {
   time: Type.String({ format: 'date-time', description: 'The instant, or the end of the interval.' }),
@@ -33,7 +38,9 @@ export const IntervalValue = object('IntervalValue', 'What one interval of the c
     'The worst of what it is made of; partial: some of the interval is missing.',
   ),
   values: Type.Integer({ minimum: 0, description: 'Stored values that it is made of.' }),
-  coveredMs: Type.Integer({ minimum: 0, description: 'How much of the interval is known.' }),
+  missing: Type.Integer({ minimum: 0, description: 'Stored values of it that say "missing".' }),
+  estimated: Type.Integer({ minimum: 0, description: 'Values that are other than good, or were shared out over intervals.' }),
+  coveredMs: Type.Integer({ minimum: 0, description: 'How much of the interval is known; 0 for samples of instants.' }),
   first: Type.Optional(nullable(Decimal)),
   last: Type.Optional(nullable(Decimal)),
 })
@@ -43,6 +50,7 @@ export const ReadingsAnswer = object('ReadingsAnswer', 'A register of one member
   member: MemberRef,
   register: Type.String({ description: 'OBIS code, such as 1-0:1.8.0.' }),
   unit: Text,
+  kind: words(['counter', 'total', 'mean', 'maximum', 'minimum'], 'What the numbers of an interval are: docs/queries.md.'),
   ...span,
   resolution: Resolution,
   tz: Type.String({ description: 'IANA time zone by whose clock intervals begin.' }),
@@ -50,6 +58,7 @@ export const ReadingsAnswer = object('ReadingsAnswer', 'A register of one member
   total: nullable(Decimal),
   count: Count,
   gaps: Type.Array(Gap, { description: 'The longest first, 1,000 at most.' }),
+  gapCount: Type.Integer({ minimum: 0, description: 'All of them.' }),
   quality: Type.Record(Type.String(), Count, { description: 'Stored values of each quality.' }),
   next: Next,
 })
@@ -59,10 +68,10 @@ const Posted = Type.Object(
   {
     source: Type.String({
       minLength: 1,
-      maxLength: 255,
+      maxLength: 60,
       description: 'Name of the meter: the same source, time and register is the same value.',
     }),
-    time: Type.String({ format: 'date-time', description: 'With Z or an offset.' }),
+    time: Type.String({ maxLength: 40, format: 'date-time', description: 'With Z or an offset.' }),
     intervalMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 31_622_400_000 })),
     timeSource: Type.Optional(TimeSource),
     values: Type.Record(
@@ -71,7 +80,8 @@ const Posted = Type.Object(
         Type.String({ maxLength: 64, description: 'Such as `1234.567 kWh`.' }),
         Type.Object(
           {
-            value: nullable(Type.String({ maxLength: 64 })),
+            // A union would turn null into an empty text.
+            value: Type.Unsafe<string | null>({ type: ['string', 'null'], maxLength: 64 }),
             unit: Type.Optional(Type.String({ maxLength: 16 })),
             quality: Type.Optional(Quality),
           },
@@ -95,8 +105,8 @@ export const PostReadings = Type.Object(
 export type PostReadings = Static<typeof PostReadings>
 
 export const TakenAnswer = object('TakenAnswer', 'What is on the disk now, and is sealed with the next block.', {
-  taken: Type.Integer({ minimum: 0, description: 'Readings that were new.' }),
-  duplicates: Type.Integer({ minimum: 0, description: 'Readings that had been taken before.' }),
+  taken: Type.Integer({ minimum: 0, description: 'Values that were new.' }),
+  duplicates: Type.Integer({ minimum: 0, description: 'Values of a source, time and register that had been taken before.' }),
 })
 export type TakenAnswer = Static<typeof TakenAnswer>
 
@@ -109,20 +119,26 @@ const balanced = {
   loss: nullable(Type.String({ description: 'Feeder less the sum of the members.' })),
 }
 
+const faults = {
+  missing: Type.Array(Count, { description: 'Members by index of which something is missing in it.' }),
+  estimated: Type.Array(Count, { description: 'Members by index of which something is estimated in it.' }),
+}
+
 export const BalanceAnswer = object('BalanceAnswer', 'Import, export and self-consumption of chosen members per interval.', {
   members: Type.Array(MemberRef),
   feeder: nullable(MemberRef),
   unit: Text,
   ...span,
   resolution: Resolution,
+  settlement: words(['15m', '1h'], 'Within which what one gives and another takes is shared.'),
   tz: Text,
   intervals: Type.Array(
     object('BalanceInterval', 'One interval of the clock.', {
       ...span,
       ...balanced,
-      missing: Type.Array(Count, { description: 'Members by index of which something is missing in it.' }),
+      ...faults,
     }),
   ),
-  total: object('BalanceTotal', 'Over all intervals.', balanced),
+  total: object('BalanceTotal', 'Over all intervals.', { ...balanced, ...faults }),
 })
 export type BalanceAnswer = Static<typeof BalanceAnswer>
