@@ -64,3 +64,17 @@ export function useLater<T>(work: () => Promise<T>, inputs: readonly unknown[]):
   }, inputs)
   return result !== undefined && result.inputs.every((each, at) => each === inputs[at]) ? result.value : undefined
 }
+
+const NARROW = '(max-width: 40rem)'
+
+/** A phone held upright. */
+export function useNarrow(): boolean {
+  const [isNarrow, setNarrow] = useState(() => matchMedia(NARROW).matches)
+  useEffect(() => {
+    const query = matchMedia(NARROW)
+    const follow = (): void => setNarrow(query.matches)
+    query.addEventListener('change', follow)
+    return () => query.removeEventListener('change', follow)
+  }, [])
+  return isNarrow
+}

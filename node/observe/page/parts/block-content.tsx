@@ -49,45 +49,82 @@ export function BlockContent({ block }: { readonly block: Content }): JSX.Elemen
   return <p class="muted">{t('nothingReadable')}</p>
 }
 
-function Readings({ readings }: { readonly readings: NonNullable<BlockLine['readings']> }): JSX.Element {
+type ReadingLine = NonNullable<BlockLine['readings']>[number]
+
+interface Row {
+  readonly time: string
+  readonly intervalMs: number | undefined
+  readonly cells: Map<string, ReadingLine>
+}
+
+/** A row for each reading, a column for each register: as a meter's list is read. */
+function Readings({ readings }: { readonly readings: readonly ReadingLine[] }): JSX.Element {
   const { t, formats } = usePage()
+  const columns = [...new Map(readings.map((line) => [columnOf(line), line])).entries()]
+  const rows = rowsOf(readings)
   return (
-    <div class="scroll">
-      <table data-figure="readings">
+    <div class="scroll tall" tabIndex={0} role="region" aria-label={t('values', { n: readings.length })}>
+      <table class="readings" data-figure="readings">
         <caption>{t('values', { n: readings.length })}</caption>
         <thead>
           <tr>
             <th scope="col">{t('time')}</th>
-            <th scope="col">{t('register')}</th>
-            <th scope="col" class="number">
-              {t('value')}
-            </th>
-            <th scope="col">{t('quality')}</th>
+            {columns.map(([column, { register, unit }]) => (
+              <th key={column} scope="col" class="number">
+                {registerName(register, t)}, {unit}
+                <span class="hash">{register}</span>
+              </th>
+            ))}
           </tr>
         </thead>
         <tbody>
-          {readings.slice(0, MOST_ROWS).map(({ time, register, value, unit, quality, intervalMs }, at) => (
+          {rows.slice(0, MOST_ROWS).map(({ time, intervalMs, cells }, at) => (
             <tr key={at}>
-              <td>
-                <time dateTime={time}>{formats.moment(time)}</time>
+              <th scope="row">
+                <time dateTime={time} title={formats.exact(time)}>
+                  {formats.moment(time)}
+                </time>
                 {intervalMs === undefined ? null : (
-                  <span class="muted small"> {t('overMinutes', { n: intervalMs / 60_000 })}</span>
+                  <span class="muted small"> {t('overMinutes', { n: Math.round(intervalMs / 600) / 100 })}</span>
                 )}
-              </td>
-              <td>
-                {registerName(register, t)} <span class="hash muted">{register}</span>
-              </td>
-              <td class="number" data-value={value ?? ''}>
-                {value === null ? '–' : `${formats.decimal(value)} ${unit}`}
-              </td>
-              <td>{quality === 'good' ? <span class="muted">{t('qualityGood')}</span> : <QualityChip quality={quality} />}</td>
+              </th>
+              {columns.map(([column]) => (
+                <Cell key={column} line={cells.get(column)} />
+              ))}
             </tr>
           ))}
         </tbody>
       </table>
-      {readings.length > MOST_ROWS ? <p class="muted small">{t('moreRows', { n: readings.length - MOST_ROWS })}</p> : null}
+      {rows.length > MOST_ROWS ? <p class="muted small">{t('moreRows', { n: rows.length - MOST_ROWS })}</p> : null}
     </div>
   )
+}
+
+function Cell({ line }: { readonly line: ReadingLine | undefined }): JSX.Element {
+  const { formats } = usePage()
+  if (line === undefined) return <td />
+  const { value, quality, register } = line
+  return (
+    <td class="number" data-register={register} data-value={value ?? ''}>
+      {quality === 'good' ? null : <QualityChip quality={quality} />} {value === null ? '–' : formats.decimal(value)}
+    </td>
+  )
+}
+
+const columnOf = ({ register, unit }: ReadingLine): string => `${register} ${unit}`
+
+function rowsOf(readings: readonly ReadingLine[]): Row[] {
+  const rows: Row[] = []
+  for (const line of readings) {
+    const { time, intervalMs } = line
+    let row = rows.at(-1)
+    if (row === undefined || row.time !== time || row.intervalMs !== intervalMs || row.cells.has(columnOf(line))) {
+      row = { time, intervalMs, cells: new Map() }
+      rows.push(row)
+    }
+    row.cells.set(columnOf(line), line)
+  }
+  return rows
 }
 
 const QUALITY_WORDS = {

@@ -29,6 +29,8 @@ export function Chart(props: ChartProps): JSX.Element {
   useEffect(() => {
     const element = holder.current as HTMLDivElement
     let colours = coloursOf(element)
+    // The plot asks for the heights before it has taken over the new times.
+    const seen = { minMs: 0, maxMs: 0 }
     const made = new uPlot(
       {
         width: Math.max(200, element.clientWidth),
@@ -37,11 +39,19 @@ export function Chart(props: ChartProps): JSX.Element {
         cursor: { drag: { x: false, y: false, setScale: false }, y: false, points: { show: false } },
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), timeZone),
         scales: {
-          x: { time: true, range: (_plot, min, max) => [min, max] },
+          x: {
+            time: true,
+            range: (_plot, min, max) => {
+              seen.minMs = min * 1_000
+              seen.maxMs = max * 1_000
+              return [min, max]
+            },
+          },
           y: {
-            range: (self) => {
-              const { up, down } = heightsOf(latest.current, (self.scales.x?.min ?? 0) * 1_000, (self.scales.x?.max ?? 0) * 1_000)
-              const room = Math.max(up + down, 0.001) * 0.08
+            range: () => {
+              const { up, down } = heightsOf(latest.current, seen.minMs, seen.maxMs)
+              const room = (up + down) * 0.08
+              if (up + down === 0) return [0, 1]
               return [down === 0 ? 0 : -down - room, up + room]
             },
           },

@@ -94,7 +94,7 @@ function Rows({ blocks }: { readonly blocks: readonly BlockHead[] }): JSX.Elemen
                 <td>
                   {isNewDay ? <span class="day">{day}</span> : null}
                   <time dateTime={block.sealedAt} title={formats.exact(block.sealedAt)}>
-                    {formats.clock(block.sealedAt)}
+                    {formats.second(block.sealedAt)}
                   </time>
                 </td>
                 <td>

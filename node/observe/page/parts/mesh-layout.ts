@@ -5,6 +5,8 @@ export const RADIUS = 178
 
 /** With more, names would overlap: they stand in the table. */
 export const MOST_NAMES = 24
+/** On a phone. */
+export const MOST_NAMES_NARROW = 10
 
 export interface MeshNode {
   readonly member: Member
@@ -14,9 +16,17 @@ export interface MeshNode {
   readonly size: number
   /** How much of its chain is final, 0 to 1. */
   readonly share: number
-  readonly anchor: 'start' | 'middle' | 'end'
   readonly isWitness: boolean
-  readonly showsName: boolean
+  /** Where its name stands beside it; undefined where there is no room for names. */
+  readonly label: MeshLabel | undefined
+}
+
+export interface MeshLabel {
+  readonly anchor: 'start' | 'middle' | 'end'
+  readonly x: number
+  readonly y: number
+  /** What is longer is cut. */
+  readonly letters: number
 }
 
 export interface MeshLink {
@@ -33,7 +43,12 @@ export interface MeshPicture {
 }
 
 /** Members around the observer in the order of their indices, from the top, clockwise. Members that ended are left out. */
-export function meshOf(members: readonly Member[], peers: PeersAnswer['peers'], status: StatusAnswer | undefined): MeshPicture {
+export function meshOf(
+  members: readonly Member[],
+  peers: PeersAnswer['peers'],
+  status: StatusAnswer | undefined,
+  isNarrow = false,
+): MeshPicture {
   const shown = members.filter(({ revoked, quarantined }) => revoked === null || quarantined)
   const witnesses = new Set(status?.finality.attestations.map(({ index }) => index))
   const size = shown.length > 60 ? 6 : shown.length > MOST_NAMES ? 10 : 15
@@ -41,16 +56,23 @@ export function meshOf(members: readonly Member[], peers: PeersAnswer['peers'], 
     const angle = (2 * Math.PI * at) / shown.length - Math.PI / 2
     const x = round(RADIUS * Math.cos(angle))
     const y = round(RADIUS * Math.sin(angle))
-    const anchor = Math.abs(x) < RADIUS * 0.2 ? ('middle' as const) : x > 0 ? ('start' as const) : ('end' as const)
     const share = member.size === 0 ? 0 : Math.min(1, member.final / member.size)
-    const showsName = shown.length <= MOST_NAMES
-    return { member, x, y, size, share, anchor, isWitness: witnesses.has(member.index), showsName }
+    const label = shown.length > (isNarrow ? MOST_NAMES_NARROW : MOST_NAMES) ? undefined : labelOf(x, y, size, isNarrow)
+    return { member, x, y, size, share, isWitness: witnesses.has(member.index), label }
   })
   const links = peers.flatMap(({ key, agreement }) => {
     const node = nodes.find(({ member }) => member.key === key)
     return node === undefined ? [] : [{ key, x: node.x, y: node.y, agreement }]
   })
   return { nodes, links, hasEvidence: shown.some(({ quarantined, contradicted }) => quarantined || contradicted) }
+}
+
+/** Outwards; on a phone, where the sides have no room, below. */
+function labelOf(x: number, y: number, size: number, isNarrow: boolean): MeshLabel {
+  if (isNarrow) return { anchor: 'middle', x: 0, y: size + 26, letters: 11 }
+  if (Math.abs(x) < RADIUS * 0.2) return { anchor: 'middle', x: 0, y: y > 0 ? size + 25 : -size - 14, letters: 24 }
+  const away = size + 13
+  return x > 0 ? { anchor: 'start', x: away, y: 5, letters: 14 } : { anchor: 'end', x: -away, y: 5, letters: 14 }
 }
 
 const round = (value: number): number => Math.round(value * 10) / 10

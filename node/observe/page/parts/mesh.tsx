@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import type { Member, PeersAnswer, StatusAnswer } from '../../schemas/index.ts'
-import { usePage } from '../page-context.tsx'
+import { useNarrow, usePage } from '../page-context.tsx'
 import { memberPath } from '../routes.ts'
 import { nameText } from './block-facts.tsx'
 import { type MeshNode, meshOf, RADIUS } from './mesh-layout.ts'
@@ -21,10 +21,15 @@ interface MeshProps {
 export function Mesh(props: MeshProps): JSX.Element {
   const { t } = usePage()
   const { members, peers, status } = props
-  const mesh = meshOf(members, peers, status)
+  const isNarrow = useNarrow()
+  const mesh = meshOf(members, peers, status, isNarrow)
   return (
     <figure class="mesh">
-      <svg viewBox="-310 -250 620 500" role="img" aria-label={t('meshLabel', { n: members.length, peers: peers.length })}>
+      <svg
+        viewBox={isNarrow ? '-225 -215 450 460' : '-310 -222 620 446'}
+        role="img"
+        aria-label={t('meshLabel', { n: members.length, peers: peers.length })}
+      >
         <circle class="orbit" r={RADIUS} />
         {mesh.links.map(({ key, x, y, agreement }) => (
           <path key={key} class={`wire ${agreement}`} d={`M0 0Q${y * 0.16} ${-x * 0.16} ${x} ${y}`} />
@@ -66,11 +71,17 @@ export function Mesh(props: MeshProps): JSX.Element {
 
 function Home({ node, fresh, late }: MeshProps & { readonly node: MeshNode }): JSX.Element {
   const { t } = usePage()
-  const { member, x, y, size, share, anchor, isWitness, showsName } = node
+  const { member, x, y, size, share, label, isWitness } = node
   const isBad = member.quarantined || member.contradicted
   const name = nameText(member, t)
   const length = 2 * Math.PI * size
-  const classes = ['home', isBad ? 'bad' : '', fresh.has(member.index) ? 'fresh' : '', late.has(member.index) ? 'late' : '']
+  const classes = [
+    'home',
+    isBad ? 'bad' : '',
+    member.size === 0 ? 'empty-chain' : '',
+    fresh.has(member.index) ? 'fresh' : '',
+    late.has(member.index) ? 'late' : '',
+  ]
   const away = member.revoked === null ? '' : ' ended'
   return (
     <g transform={`translate(${x} ${y})`}>
@@ -82,14 +93,9 @@ function Home({ node, fresh, late }: MeshProps & { readonly node: MeshNode }): J
           <circle class="share" r={size} stroke-dasharray={`${share * length} ${length}`} transform="rotate(-90)" />
         ) : null}
         {isBad ? <path class="cross" d="M-5-5 5 5M5-5-5 5" /> : <circle class="core" r={size * 0.36} />}
-        {showsName ? (
-          <text
-            class="home-name"
-            text-anchor={anchor}
-            x={anchor === 'middle' ? 0 : anchor === 'start' ? size + 13 : -size - 13}
-            y={anchor === 'middle' ? (y > 0 ? size + 26 : -size - 14) : 5}
-          >
-            {name.length > 18 ? `${name.slice(0, 17)}…` : name}
+        {label !== undefined ? (
+          <text class="home-name" text-anchor={label.anchor} x={label.x} y={label.y}>
+            {name.length > label.letters ? `${name.slice(0, label.letters - 1)}…` : name}
           </text>
         ) : null}
       </a>

@@ -66,12 +66,14 @@ export const de: Words = {
   evidence: 'Beweise',
   evidenceAuthor: '{name} hat zwei Geschichten unterschrieben',
   evidenceAuthorWhy:
-    'Zwei Prüfpunkte mit seiner Unterschrift können nicht beide wahr sein. Seine Kette steht auf jedem ehrlichen Knoten; die anderen gehen weiter.',
+    'Zwei Prüfpunkte mit seiner Unterschrift können nicht beide wahr sein. Seine Kette steht auf jedem ' +
+    'ehrlichen Knoten; die anderen gehen weiter.',
   evidenceProven: 'Bewiesen: zwei Geschichten unter einer Unterschrift',
   evidenceProvenWhy: 'Beide Unterschriften und die Beweise dazwischen wurden auf dieser Seite geprüft.',
   evidenceWitness: '{name} hat zwei Geschichten bezeugt',
   evidenceWitnessWhy:
-    'Als Zeuge hat es zwei Bezeugungen unterschrieben, die einander widersprechen. Nichts hält an; sein Wort zählt nur durch seine Wurzeln.',
+    'Als Zeuge hat es zwei Bezeugungen unterschrieben, die einander widersprechen. Nichts hält an; sein Wort ' +
+    'zählt nur durch seine Wurzeln.',
   existedBy: 'Bestand spätestens',
   facts: 'Woran er hängt',
   failed: 'Das ließ sich nicht zeigen',
@@ -154,9 +156,12 @@ export const de: Words = {
   noLiarShort: 'Weniger als vier Zeugen vertragen keinen Lügner.',
   noLiarTolerated: { one: '{n} Zeuge verträgt keinen Lügner', other: '{n} Zeugen vertragen keinen Lügner' },
   noLiarToleratedWhy: {
-    one: 'Alle {quorum} müssen unterschreiben, damit ein Block endgültig wird; lügt einer, kann Falsches endgültig werden. Vier vertragen einen.',
+    one:
+      'Alle {quorum} müssen unterschreiben, damit ein Block endgültig wird; lügt einer, kann Falsches endgültig ' +
+      'werden. Vier vertragen einen.',
     other:
-      '{quorum} von {n} müssen unterschreiben, damit ein Block endgültig wird; lügt auch nur einer, kann Falsches endgültig werden. Vier vertragen einen.',
+      '{quorum} von {n} müssen unterschreiben, damit ein Block endgültig wird; lügt auch nur einer, kann ' +
+      'Falsches endgültig werden. Vier vertragen einen.',
   },
   noMembers: 'Keine Mitglieder',
   noProof: 'Es kam kein Beweis zurück',
@@ -185,11 +190,13 @@ export const de: Words = {
   previous: 'Vorgänger',
   proofTitle: 'Endgültig? Lassen Sie es beweisen',
   proofWhy:
-    'Die Zeugen werden gebeten, diesen Block mitzuunterschreiben, und ihre Unterschriften werden hier geprüft: Dann ist die Endgültigkeit nicht mehr das Wort des Beobachters.',
+    'Die Zeugen werden gebeten, diesen Block mitzuunterschreiben, und ihre Unterschriften werden hier ' +
+    'geprüft: Dann ist die Endgültigkeit nicht mehr das Wort des Beobachters.',
   prove: 'Die Zeugen fragen',
   proven: 'Bewiesen',
   provenWhy:
-    'Unterschrift, Baum, Mitgliedschaft und ein Quorum von Mitunterschriften wurden auf dieser Seite geprüft. Es gilt für alle, die dem Ursprung des Netzes glauben.',
+    'Unterschrift, Baum, Mitgliedschaft und ein Quorum von Mitunterschriften wurden auf dieser Seite geprüft. ' +
+    'Es gilt für alle, die dem Ursprung des Netzes glauben.',
   proving: 'Wird gefragt …',
   pruned: 'Der Inhalt wird nicht mehr aufbewahrt; der Kopf verkettet und beweist weiterhin.',
   quality: 'Güte',
@@ -206,7 +213,8 @@ export const de: Words = {
   },
   refusedTitle: 'Zurückgewiesen: Das hat das Mitglied so nicht unterschrieben',
   refusedWhy:
-    'Der Beobachter, oder jemand zwischen ihm und Ihnen, hat es verändert. Verlassen Sie sich nicht darauf; fragen Sie einen anderen Beobachter.',
+    'Der Beobachter, oder jemand zwischen ihm und Ihnen, hat es verändert. Verlassen Sie sich nicht darauf; ' +
+    'fragen Sie einen anderen Beobachter.',
   regCurrent: 'Strom',
   regExport: 'Einspeisung',
   regExportPower: 'Leistung, eingespeist',

@@ -146,9 +146,12 @@ export const en = {
   noLiarShort: 'Fewer than four witnesses tolerate no liar.',
   noLiarTolerated: { one: '{n} witness tolerates no liar', other: '{n} witnesses tolerate no liar' },
   noLiarToleratedWhy: {
-    one: 'All {quorum} must sign for a block to be final, and one that lies could make something false final. Four tolerate one.',
+    one:
+      'All {quorum} must sign for a block to be final, and one that lies could make something false final. Four ' +
+      'tolerate one.',
     other:
-      '{quorum} of {n} must sign for a block to be final, and a single one that lies could make something false final. Four tolerate one.',
+      '{quorum} of {n} must sign for a block to be final, and a single one that lies could make something false ' +
+      'final. Four tolerate one.',
   },
   noMembers: 'No members',
   noProof: 'No proof came back',
@@ -176,11 +179,13 @@ export const en = {
   previous: 'Previous',
   proofTitle: 'Is it final? Have it proven',
   proofWhy:
-    'The witnesses are asked to cosign this block, and what they sign is checked here: then its finality is no longer the observer’s word.',
+    'The witnesses are asked to cosign this block, and what they sign is checked here: then its finality is ' +
+    'no longer the observer’s word.',
   prove: 'Ask the witnesses',
   proven: 'Proven',
   provenWhy:
-    'Signature, tree, membership and a quorum of cosignatures were checked in this page. It holds for whoever believes the genesis of the network.',
+    'Signature, tree, membership and a quorum of cosignatures were checked in this page. It holds for whoever ' +
+    'believes the genesis of the network.',
   proving: 'Asking …',
   pruned: 'The body is kept no longer; the header still links and proves.',
   quality: 'Quality',

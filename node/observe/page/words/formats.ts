@@ -6,6 +6,8 @@ export interface Formats {
   exact(time: string | number): string
   day(time: string | number): string
   clock(time: string | number): string
+  /** With seconds. */
+  second(time: string | number): string
   /** `3 minutes ago`. */
   ago(ms: number): string
   /** A decimal text, all its digits. */
@@ -27,6 +29,7 @@ export function formatsOf(locale: string, timeZone: string): Formats {
   const date = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
     new Intl.DateTimeFormat(locale, { timeZone, ...options })
   const clock = date({ hour: '2-digit', minute: '2-digit' })
+  const second = date({ hour: '2-digit', minute: '2-digit', second: '2-digit' })
   const day = date({ day: 'numeric', month: 'short', year: 'numeric' })
   const moment = date({ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' })
   const dated = date({ day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' })
@@ -46,6 +49,7 @@ export function formatsOf(locale: string, timeZone: string): Formats {
     exact: (time) => exact.format(typeof time === 'number' ? time : Date.parse(time)),
     day: (time) => day.format(typeof time === 'number' ? time : Date.parse(time)),
     clock: (time) => clock.format(typeof time === 'number' ? time : Date.parse(time)),
+    second: (time) => second.format(typeof time === 'number' ? time : Date.parse(time)),
     ago(ms) {
       const [unit, length] = STEPS.find(([, each]) => ms >= each) ?? (['second', 1_000] as const)
       return relative.format(-Math.floor(Math.max(0, ms) / length), unit)
