@@ -68,8 +68,8 @@ export const SETTINGS = {
     flag: '--http <address>',
     expected: '"off", a port, which is served on this machine alone, or an IP address and a port, such as 192.0.2.7:8080',
     what:
-      'Where the ledger is served by HTTP: the page, /v1, chains as C2SP tiled logs, and checkpoints to be cosigned. `observe`: ' +
-      '8080 on this machine unless set, or a free port where that is taken.',
+      'Where the ledger is served by HTTP: the page, /v1, chains as C2SP tiled logs, checkpoints to be cosigned. ' +
+      '`observe`: 8080 on this machine unless set, or a free port where that is taken.',
   }),
   httpRead: setting(Type.Enum(['open', 'tokens']), {
     preset: 'open',

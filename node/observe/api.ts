@@ -9,6 +9,7 @@ import { events } from './events.ts'
 import { evidence } from './evidence.ts'
 import { FinalTimes } from './final-times.ts'
 import { health } from './health.ts'
+import { refuseForeignNames } from './host-check.ts'
 import { ingest } from './ingest.ts'
 import { ledger } from './ledger.ts'
 import type { HttpLimits } from './limits.ts'
@@ -28,7 +29,7 @@ export interface ApiInit {
   readonly clock: Clock
   /** None unless given: then nobody may send readings. */
   readonly tokens?: Tokens
-  /** Everything but /healthz and /readyz is for who has a token. */
+  /** Everything but /healthz, /readyz and the page without its data is for who has a token. */
   readonly isReadClosed?: boolean
   /** Of the program. */
   readonly version?: string
@@ -83,11 +84,13 @@ export const api: FastifyPluginAsync<ApiPluginInit> = async (app, init) => {
   })
   const context: ApiContext = { ...rest, changes, finalTimes }
   await documented(app, context)
+  app.addHook('onRequest', refuseForeignNames)
   void app.register(health, context)
+  // The page holds no data: it asks for a token where one is needed.
+  void app.register(page, context)
   await app.register(async (read) => {
     if (isReadClosed) read.addHook('onRequest', requireToken(init.tokens, 'read'))
     for (const noun of NOUNS) await read.register(noun as FastifyPluginCallback<ApiContext>, context)
     await documentation(read)
-    await read.register(page, context)
   })
 }

@@ -4,6 +4,7 @@ import fastify, { type FastifyInstance, type FastifyRequest, type FastifySchemaV
 import { type Genesis, type VerifySignature, WattnessError } from '../../protocol/index.ts'
 import type { Timers } from '../platform.ts'
 import { type ApiInit, api } from './api.ts'
+import { isLoopback } from './host-check.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
 import { PAGE_DIR } from './page-files.ts'
 import { refuseConnection, sendProblem } from './problem.ts'
@@ -118,7 +119,7 @@ const SAFE_HEADERS = {
 
 /** Programs on this machine are nobody's to slow down; who comes through a proxy has an address of his own. */
 function isFromHere({ ip }: FastifyRequest): boolean {
-  return ip === '::1' || /^(?:::ffff:)?127\./.test(ip)
+  return isLoopback(ip)
 }
 
 /** Which parameter, what is expected, and what of it was found. */

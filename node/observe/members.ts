@@ -51,7 +51,7 @@ export const members: Noun = (app, context, done) => {
     },
     async (request, reply) => {
       const member = memberNamed(node, request.params.id)
-      const line = await memberOf(context, readings, member)
+      const line = await memberOf(context, readings, member, countsOf(node)[member.index] === true)
       const registers = await node.store.registersOf(member.key, MAX_REGISTERS)
       const last = await readings.of(member)
       const answer: MemberAnswer = {
@@ -78,10 +78,16 @@ export function memberNamed({ membership, heldMembership = membership }: Observe
 
 function membersOf(context: ApiContext, readings: LastReadings): Promise<MemberFields[]> {
   const { membership, heldMembership = membership } = context.node
-  return Promise.all(heldMembership.members.map((member) => memberOf(context, readings, member)))
+  const counts = countsOf(context.node)
+  return Promise.all(heldMembership.members.map((member) => memberOf(context, readings, member, counts[member.index] === true)))
 }
 
-async function memberOf({ node }: ApiContext, readings: LastReadings, member: Member): Promise<MemberFields> {
+/** By index: whether what the registrar wrote of a member is final. */
+function countsOf(node: ObservedNode): boolean[] {
+  return describeMembers(node).map(({ counts }) => counts)
+}
+
+async function memberOf({ node }: ApiContext, readings: LastReadings, member: Member, counts: boolean): Promise<MemberFields> {
   const { store, membership } = node
   const line = chainLine(store, member)
   const counted = membership.at(member.index)
@@ -89,7 +95,7 @@ async function memberOf({ node }: ApiContext, readings: LastReadings, member: Me
   const isStopped = line.quarantined || line.revoked !== null
   return {
     ...line,
-    counts: describeMembers(node)[member.index]?.counts === true,
+    counts,
     counted: counted === undefined ? 0 : headLeafSize(counted, line.size),
     lastReadingAt: last.timeMs === undefined ? null : new Date(last.timeMs).toISOString(),
     lateAfter: isStopped || last.nextMs === undefined ? null : new Date(last.nextMs).toISOString(),

@@ -35,6 +35,7 @@ const STATUSES: ReadonlyMap<string, number> = new Map([
   ['TOKEN_MISSING', 401],
   ['TOKEN_UNKNOWN', 401],
   ['TOKEN_INSUFFICIENT', 403],
+  ['HOST_REFUSED', 403],
   ['NOT_A_METER', 403],
   ['NO_SUCH_RESOURCE', 404],
   ['MEMBER_UNKNOWN', 404],

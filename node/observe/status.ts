@@ -43,7 +43,7 @@ export const status: Noun = (app, context, done) => {
 
 /** What `status` says, with sums in place of lists that have a place of their own. */
 async function statusOf({ node, version }: ApiContext): Promise<StatusAnswer> {
-  const { peers, caughtUp, refusedBy, gossip, heldBack } = describeRunning(node, [])
+  const { peers, caughtUp, lacks, refusedBy, gossip, heldBack } = describeRunning(node, [])
   const { network, self, chains, frontier, headsRoot, finality, waiting, setAside, damage } = await describeStatus(node, null)
   const { store, membership } = node
   const accused = membership.members.filter(({ key }) => store.evidence.has(key)).length
@@ -52,7 +52,7 @@ async function statusOf({ node, version }: ApiContext): Promise<StatusAnswer> {
     network,
     self,
     version,
-    running: { peers: peers.length, caughtUp, refusedBy: [...refusedBy], gossip, heldBack },
+    running: { peers: peers.length, caughtUp, lacks: [...lacks], refusedBy: [...refusedBy], gossip, heldBack },
     members: membership.members.length,
     membershipSize: membership.size,
     blocks: sum(frontier),

@@ -33,6 +33,9 @@ export const StatusAnswer = object('StatusAnswer', 'This node and its ledger in 
   running: object('Running', 'What only a running node knows.', {
     peers: Count,
     caughtUp: Type.Boolean({ description: 'A neighbour has been heard, and none is known to hold more.' }),
+    lacks: Type.Array(
+      object('Lack', 'Blocks that every neighbour who holds them has pruned.', { member: Text, from: Count, size: Count }),
+    ),
     refusedBy: Type.Array(Text),
     gossip: Type.Boolean(),
     heldBack: nullable(Type.String({ description: 'Why this node seals no block at present.' })),

@@ -126,9 +126,10 @@ function methodOf(path: string, method: string, { operationId, parameters = [], 
   const isJson = type === 'application/json'
   const result = isJson ? typeOf(schema) : type === 'text/plain' ? 'string' : 'Response'
   const read = isJson ? `(await answer.json()) as ${result}` : result === 'string' ? 'await answer.text()' : 'answer'
+  const given = [`'${method.toUpperCase()}'`, url, inQuery.length === 0 ? '{}' : 'query', ...(body === undefined ? [] : ['body'])]
   return `
   async ${operationId}(${list.join(', ')}): Promise<${result}> {
-    const answer = await this.#ask('${method.toUpperCase()}', ${url}, ${inQuery.length === 0 ? '{}' : 'query'}${body === undefined ? '' : ', body'})
+    const answer = await this.#ask(${given.join(', ')})
     return ${read}
   }`
 }
