@@ -37,14 +37,14 @@ export const MAX_KEPT_LEAVES = 4
 
 /** What the witnesses of one epoch have attested of one chain. */
 interface Tally {
-  /** By witness: leaves on the branch held here that are of the epoch, as `keptLeaves` keeps them. */
-  readonly own: Map<number, readonly Leaf[]>
+  /** By witness: leaves on the branch held here that are of the epoch, as `keepLeaf` keeps them. */
+  readonly own: Map<number, Leaf[]>
   /** By witness: the largest of these. */
   readonly best: Map<number, Leaf>
   /** By witness: leaves of other branches, in the same way. */
-  readonly other: Map<number, readonly Leaf[]>
+  readonly other: Map<number, Leaf[]>
   /** By witness: leaves larger than the chain as held, in the same way. */
-  readonly ahead: Map<number, readonly Leaf[]>
+  readonly ahead: Map<number, Leaf[]>
 }
 
 /**
@@ -92,10 +92,9 @@ export class Finality {
    */
   note(vote: Vote, standing: LeafStanding, leafEpoch: (member: number, size: number) => number): Final | undefined {
     if (vote.size === 0 || !this.#isWitness(vote.epoch, vote.witness)) return undefined
-    if (standing !== 'own') {
-      const kept = this.#tally(vote)[standing]
-      kept.set(vote.witness, keptLeaves(kept.get(vote.witness) ?? [], vote))
-    } else if (leafEpoch(vote.member, vote.size) === vote.epoch) return this.#count(vote)
+    const { size, root } = vote
+    if (standing !== 'own') keepLeaf(this.#tally(vote)[standing], vote.witness, { size, root })
+    else if (leafEpoch(vote.member, vote.size) === vote.epoch) return this.#count(vote)
     return undefined
   }
 
@@ -228,9 +227,10 @@ export class Finality {
   #count(vote: Vote): Final | undefined {
     const { own, best } = this.#tally(vote)
     const { witness, member, size, root } = vote
-    own.set(witness, keptLeaves(own.get(witness) ?? [], vote))
+    const leaf = { size, root }
+    keepLeaf(own, witness, leaf)
     if (sizeOf(best.get(witness)) >= size) return undefined
-    best.set(witness, { size, root })
+    best.set(witness, leaf)
     const final = this.#recount(member, vote.epoch)
     return final && this.#begin(vote.member, final)
   }
@@ -259,9 +259,10 @@ export class Finality {
   #quorumLeaf(epoch: number, leaves: ReadonlyMap<number, Leaf>): Final | undefined {
     const quorum = this.#epochs.get(epoch)?.quorum
     if (quorum === undefined) return undefined
-    const counting = [...leaves].filter(([witness]) => this.#isWitness(epoch, witness))
-    const leaf = counting.map(([, each]) => each).sort((a, b) => b.size - a.size)[quorum - 1]
-    return leaf && { ...leaf, epoch }
+    const counting: Leaf[] = []
+    for (const [witness, leaf] of leaves) if (this.#isWitness(epoch, witness)) counting.push(leaf)
+    const leaf = counting.sort((a, b) => b.size - a.size)[quorum - 1]
+    return leaf && { size: leaf.size, root: leaf.root, epoch }
   }
 
   /** Rule W13: it never goes back. */
@@ -285,12 +286,21 @@ function sizeOf(leaf: Leaf | undefined): number {
   return leaf === undefined ? 0 : leaf.size
 }
 
-/** The largest leaf, and of the others those that were shown last, in that order. */
-function keptLeaves(kept: readonly Leaf[], { size, root }: Leaf): readonly Leaf[] {
-  const shown = { size, root }
-  // The usual one: larger than all, and so none of them.
-  if (kept.every((leaf) => size > leaf.size)) return [...(kept.length < MAX_KEPT_LEAVES ? kept : kept.slice(1)), shown]
-  const leaves = [...kept.filter((leaf) => !isSameLeaf(leaf, shown)), shown]
-  if (leaves.length <= MAX_KEPT_LEAVES) return leaves
-  return leaves.toSpliced(leaves[0] === largestOf(leaves) ? 1 : 0, 1)
+/** Of each witness the largest leaf, and of the others those that were shown last, in that order. */
+function keepLeaf(kept: Map<number, Leaf[]>, witness: number, shown: Leaf): void {
+  const leaves = kept.get(witness)
+  if (leaves === undefined) {
+    kept.set(witness, [shown])
+    return
+  }
+  // The usual one is larger than all, and so none of them.
+  if (leaves.some(({ size }) => size >= shown.size)) {
+    const known = leaves.findIndex((leaf) => isSameLeaf(leaf, shown))
+    if (known >= 0) leaves.splice(known, 1)
+    leaves.push(shown)
+    if (leaves.length > MAX_KEPT_LEAVES) leaves.splice(leaves[0] === largestOf(leaves) ? 1 : 0, 1)
+    return
+  }
+  if (leaves.length >= MAX_KEPT_LEAVES) leaves.shift()
+  leaves.push(shown)
 }

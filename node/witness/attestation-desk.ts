@@ -238,9 +238,11 @@ export class AttestationDesk {
     for (const [index, size] of attestation.frontier.entries()) {
       const leaf = named.get(index)
       if (leaf === undefined && size <= (before[index] ?? 0)) continue
-      const root = leaf?.root ?? chains.rootInMemory(index, size) ?? (await chains.rootAt(index, size))
+      const held = leaf === undefined ? chains.rootInMemory(index, size) : leaf.root
+      const root = held ?? (await chains.rootAt(index, size))
       if (root === undefined) continue
-      votes.push({ epoch: attestation.epoch, witness: shown.witness, member: index, size, root })
+      const vote = { epoch: attestation.epoch, witness: shown.witness, member: index, size, root }
+      if (leaf !== undefined || held === undefined || !keeper.placeHeld(vote)) votes.push(vote)
     }
     this.#counted.set(nameOf(shown), attestation.frontier)
     await keeper.place(votes)

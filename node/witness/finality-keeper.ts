@@ -95,12 +95,20 @@ export class FinalityKeeper {
   #placeOwn(vote: Vote): boolean {
     const { member, size } = vote
     if (size === 0) return true
-    const { chains } = this.#init
-    const root = chains.rootInMemory(member, size)
-    if (root === undefined || !equalBytes(root, vote.root)) return false
-    const epoch = chains.epochInMemory(member, size)
-    if (epoch !== undefined) this.#note(vote, 'own', epoch)
-    return epoch !== undefined
+    const root = this.#init.chains.rootInMemory(member, size)
+    return root !== undefined && equalBytes(root, vote.root) && this.placeHeld(vote)
+  }
+
+  /**
+   * The root is that of the chain as held at this moment; `place` is to follow, be it with nothing. False where blocks have to
+   * be looked at to know the leaf's epoch: then it is not placed.
+   */
+  placeHeld(vote: Vote): boolean {
+    const epoch = this.#init.chains.epochInMemory(vote.member, vote.size)
+    if (epoch === undefined) return false
+    this.#finality.setEpochs(this.#init.epochs())
+    this.#note(vote, 'own', epoch)
+    return true
   }
 
   #note(vote: Vote, standing: LeafStanding, epoch: number): void {
