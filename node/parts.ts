@@ -8,7 +8,7 @@ import {
   mayWrite,
 } from '../protocol/index.ts'
 import type { NodeEmitter } from './events.ts'
-import { Gossip, gossipsBlocks } from './gossip/index.ts'
+import { Gossip, gossipsAttestations, gossipsBlocks } from './gossip/index.ts'
 import { JoinService, type Roster } from './membership/index.ts'
 import { Dialer, TARGET_LINKS } from './net/index.ts'
 import type { NodeInit } from './node-init.ts'
@@ -134,7 +134,7 @@ export function createParts(init: NodeInit, roster: Roster, book: EpochBook, eve
       backlogBytes: () => door.waitingBytes,
       onEvidence: (bytes, source) => desk.take(bytes, source),
       attestations: {
-        isGossiped: () => gossip.blocksOn,
+        isGossiped: () => gossip.attestationsOn,
         stored: () => witnessing.stored(),
         take: (bytes, source) => witnessing.take(bytes, source),
         leavesOf: (asked) => witnessing.leavesOf(asked),
@@ -172,6 +172,7 @@ export function createParts(init: NodeInit, roster: Roster, book: EpochBook, eve
       const outcome = await witnessing.take(bytes, source)
       return outcome === 'early' ? 'ignore' : outcome
     },
+    publishesAttestations: gossipsAttestations(settings.gossip, attestDelayOf(settings), announceDelayOf(settings)),
     onBadEvidence: (peer) => sync.noteBadEvidence(peer),
     onBadAttestation: (peer) => sync.noteBadAttestation(peer),
     onRefused: (peer, outcome) => sync.noteRefusal(peer, outcome),

@@ -11,3 +11,14 @@ export function gossipsBlocks(mode: GossipMode, members: number, intervalMs: num
   if (mode !== 'auto') return mode === 'on'
   return members <= AUTO_MAX_MEMBERS && (members * 1000) / intervalMs <= AUTO_MAX_BLOCKS_PER_SECOND
 }
+
+/** Words take about two rounds through a neighbourhood: that is to be at most half of what a witness waits anyway. */
+const ROUNDS_PER_ATTESTATION = 4
+
+/**
+ * Whether what is attested goes by gossip where blocks do. A copy of an attestation costs as much as one of a block, and who
+ * waits long before attesting is in no hurry: then attestations ride along with what neighbours tell each other in rounds.
+ */
+export function gossipsAttestations(mode: GossipMode, attestDelayMs: number, announceDelayMs: number): boolean {
+  return mode === 'on' || attestDelayMs < ROUNDS_PER_ATTESTATION * announceDelayMs
+}

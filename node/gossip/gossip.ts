@@ -30,6 +30,8 @@ export interface GossipInit {
   readonly onRefused: (peerHex: string, outcome: Exclude<Outcome, { verdict: 'accept' }>) => void
   /** Attestations are gossiped together with blocks; absent: none are heard. */
   readonly takeAttestation?: TakeAttestation
+  /** False: this node's own go to neighbours in rounds, and only those of others are heard and passed on. True unless given. */
+  readonly publishesAttestations?: boolean
   /** A neighbour has passed on an attestation that no honest node passes on. */
   readonly onBadAttestation?: (peerHex: string) => void
 }
@@ -106,9 +108,14 @@ export class Gossip {
     this.#publish(this.#evidenceTopic, evidence)
   }
 
+  /** Attestations go by gossip at present. */
+  get attestationsOn(): boolean {
+    return this.#blocksOn && this.#init.publishesAttestations !== false
+  }
+
   /** Publishes an attestation of this node's own, which is recorded already. */
   publishAttestation(attestation: Bytes): void {
-    if (this.#blocksOn) this.#publish(this.#attestationsTopic, attestation)
+    if (this.attestationsOn) this.#publish(this.#attestationsTopic, attestation)
   }
 
   /** What a network that is stopping, or full, does not take comes to neighbours by sync. */

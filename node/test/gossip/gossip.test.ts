@@ -5,6 +5,8 @@ import {
   AUTO_MAX_BLOCKS_PER_SECOND,
   AUTO_MAX_MEMBERS,
   Gossip,
+  type GossipMode,
+  gossipsAttestations,
   gossipsBlocks,
   LINGER_MS,
   MAX_GOSSIP_BLOCKS,
@@ -43,7 +45,7 @@ class Stand {
   failure: Error | undefined
   readonly gossip: Gossip
 
-  constructor(attests = false) {
+  constructor(attests = false, publishesAttestations = true) {
     const network: Partial<Network> = {
       joinTopic: (topic, handler) => void this.topics.set(topic, handler),
       leaveTopic: (topic) => void this.topics.delete(topic),
@@ -61,6 +63,7 @@ class Stand {
       takeEvidence: async () => this.evidenceOutcome,
       onBadEvidence: (peer) => void this.badEvidence.push(peer),
       onRefused: (_peer, { code }) => void this.refused.push(code),
+      publishesAttestations,
       ...(attests
         ? {
             takeAttestation: async (attestation) => {
@@ -90,6 +93,16 @@ describe('gossip', () => {
     expect(gossipsBlocks('auto', AUTO_MAX_MEMBERS + 1, 900_000)).to.equal(false)
     expect(gossipsBlocks('auto', 20, 20_000 / AUTO_MAX_BLOCKS_PER_SECOND)).to.equal(true)
     expect(gossipsBlocks('auto', 21, 20_000 / AUTO_MAX_BLOCKS_PER_SECOND)).to.equal(false)
+  })
+
+  it('of attestations is left out under auto where a witness waits long enough for them to ride along', () => {
+    const policy = (mode: GossipMode, attestMs: number): boolean => gossipsAttestations(mode, attestMs, 1_000)
+    expect([policy('auto', 3_999), policy('auto', 4_000), policy('on', 60_000)]).to.deep.equal([true, false, true])
+    const stand = new Stand(true, false)
+    stand.gossip.setBlocks(true)
+    stand.gossip.publishAttestation(Uint8Array.of(1))
+    expect([stand.published, stand.gossip.attestationsOn]).to.deep.equal([[], false])
+    expect(stand.handler('attestations')).to.be.a('function')
   })
 
   it('publishes a block that comes alone at once, and those that follow close upon it together', async () => {
