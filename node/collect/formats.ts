@@ -3,6 +3,7 @@ import { csvFormat } from './csv.ts'
 import { dlmsFormat } from './dlms.ts'
 import { greenButtonFormat } from './green-button.ts'
 import { householdFormat } from './household.ts'
+import { iecFormat } from './iec62056.ts'
 import { jsonlFormat } from './jsonl.ts'
 import { mbusFormat } from './mbus.ts'
 import { mqttFormat } from './mqtt.ts'
@@ -19,6 +20,7 @@ export const FORMATS: readonly SourceFormat[] = [
   ocmfFormat,
   greenButtonFormat,
   nem12Format,
+  iecFormat,
   p1Format,
   smlFormat,
   dlmsFormat,
