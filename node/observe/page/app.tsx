@@ -69,6 +69,8 @@ function usePlumbing(): Pick<Page, 'ask' | 'answers' | 'checker' | 'seen' | 'liv
   const wasLost = useRef(false)
   useEffect(() => {
     if (live.type === 'lost') wasLost.current = true
+    // Whoever is told nothing asks; where nobody answers at all, that is said already.
+    if (live.type === 'lost' && live.code !== 'OFFLINE') answers.refresh(() => true)
     if (live.type !== 'live' || !wasLost.current) return
     wasLost.current = false
     answers.refresh(() => true)

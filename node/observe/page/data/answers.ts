@@ -43,7 +43,7 @@ export class Answers {
   watch(path: string, listener: () => void): () => void {
     const kept = this.#keptOf(path)
     kept.listeners.add(listener)
-    if (kept.answer.state !== 'ready') void this.load(path)
+    if (kept.answer.state !== 'ready' && kept.asking === undefined) void this.load(path)
     return () => {
       kept.listeners.delete(listener)
       if (kept.listeners.size === 0) {
@@ -76,9 +76,12 @@ export class Answers {
     if (kept.answer.state === 'failed') this.#tell(kept, { ...kept.answer, state: 'loading' })
     try {
       const data = await this.#ask.json(path, asking.signal)
-      if (!asking.signal.aborted) this.#tell(kept, { state: 'ready', data, error: undefined })
+      if (asking.signal.aborted) return
+      kept.asking = undefined
+      this.#tell(kept, { state: 'ready', data, error: undefined })
     } catch (error) {
       if (asking.signal.aborted) return
+      kept.asking = undefined
       const reason = error instanceof AskError ? error : new AskError('PAGE_FAULT', String(error))
       this.#tell(kept, { state: 'failed', data: kept.answer.data, error: reason })
     }

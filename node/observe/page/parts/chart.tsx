@@ -61,6 +61,7 @@ export function Chart(props: ChartProps): JSX.Element {
           axis(() => colours, {
             values: (_self, splits, _index, _space, step) => splits.map((at) => timeLabel(at, step, locale, timeZone)),
             space: 70,
+            size: 30,
           }),
           axis(() => colours, { values: (_self, splits) => splits.map((value) => quantity(Math.abs(value), locale)), size: 52 }),
         ],

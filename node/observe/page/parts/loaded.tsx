@@ -14,12 +14,12 @@ interface LoadedProps<T> {
 
 /** What was answered; the outline of it while it is awaited; what went wrong, with what can be done about it. */
 export function Loaded<T>({ answer, rows = 6, children }: LoadedProps<T>): JSX.Element {
-  const { t } = usePage()
+  const { t, live } = usePage()
   const { data, error, again } = answer
   if (data !== undefined) {
     return (
       <>
-        {error === undefined ? null : (
+        {error === undefined || (live.type === 'lost' && error.code === 'OFFLINE') ? null : (
           <Notice tone="warn" title={t('oldAnswer')} action={<Again onClick={again} />}>
             <p>{wordsOf(error, t)}</p>
           </Notice>

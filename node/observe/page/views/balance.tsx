@@ -135,7 +135,7 @@ function Shown({ data, range }: { readonly data: BalanceAnswer; readonly range: 
   const below = useMemo(() => barsOf(intervals, 'export'), [intervals])
   const bar = pointed === undefined ? undefined : intervals[barAt(above, pointed)]
   const shown = bar ?? total
-  const missing = new Set(intervals.flatMap((each) => each.missing))
+  const missing = new Set(intervals.flatMap((each) => (each.import === null ? [] : each.missing)))
   return (
     <>
       <div class="readout" data-figure="balance">

@@ -183,7 +183,7 @@ function Facts({ block }: { readonly block: BlockAnswer }): JSX.Element {
         <dd>{checkpoint === null ? t('none') : t('blocksOf', { n: checkpoint.size })}</dd>
         <dt>{t('bytes')}</dt>
         <dd>{formats.count(bytes)}</dd>
-        <dt>{t('final')}</dt>
+        <dt>{t('finality')}</dt>
         <dd>
           {final
             ? finalSince === null
