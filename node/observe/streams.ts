@@ -44,7 +44,7 @@ export class StreamGate {
       const first = await pieces.next()
       const stream = Readable.from(after(first, pieces), { objectMode: true, highWaterMark: PIECES_AHEAD })
       stream.once('close', over)
-      return reply.header('content-type', type).header('cache-control', 'no-cache').send(stream)
+      return await reply.header('content-type', type).header('cache-control', 'no-cache').send(stream)
     } catch (error) {
       over()
       throw error

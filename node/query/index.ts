@@ -1,9 +1,10 @@
 /** The door of the room: what the chains say of a time, by intervals of a clock. docs/queries.md says what every number means. */
 
 export { askBalance, type BalanceAnswer, type BalanceLine, type BalanceQuestion, type BalanceValues } from './balance.ts'
-export { type Grouping, RESOLUTIONS, type Resolution } from './calendar.ts'
 export { CachedValues, MAX_CACHED_VALUES } from './cached-values.ts'
+export { type Grouping, RESOLUTIONS, type Resolution } from './calendar.ts'
 export { formatInstant, parseInstant } from './instant.ts'
+export { QUERY_LIMITS, type QueryLimits } from './limits.ts'
 export {
   balanceText,
   csvHead,
@@ -13,7 +14,6 @@ export {
   TEXT_TYPES,
   type TextFormat,
 } from './line-text.ts'
-export { QUERY_LIMITS, type QueryLimits } from './limits.ts'
 export {
   askReadings,
   type GapLine,
