@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { programVersion } from '../version.ts'
+import { registerArchive } from './archive.ts'
 import { registerBlocks } from './blocks.ts'
 import { registerCheck } from './check.ts'
 import { registerConfig } from './config.ts'
@@ -7,6 +8,7 @@ import { Context, type ExitStatus, type Register } from './context.ts'
 import { registerDemo } from './demo.ts'
 import { registerEvidence } from './evidence.ts'
 import { reportFailure } from './failure.ts'
+import { registerImport } from './import.ts'
 import { type Io, write } from './io.ts'
 import { registerJoin } from './join.ts'
 import { registerMember } from './member.ts'
@@ -36,11 +38,13 @@ const COMMANDS: readonly Register[] = [
   registerRepair,
   registerMigrate,
   registerPrune,
+  registerArchive,
   registerEvidence,
   registerProve,
   registerCheck,
   registerMember,
   registerRead,
+  registerImport,
   registerConfig,
 ]
 

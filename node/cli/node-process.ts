@@ -9,6 +9,7 @@ import type { HttpServer } from '../observe/index.ts'
 import { programVersion } from '../version.ts'
 import { sourceDepsOf } from './config.ts'
 import { type Context, type ExitStatus, FINE, FOUND_WRONG, type SharedOptions } from './context.ts'
+import { importOrdered } from './import.ts'
 import type { Io } from './io.ts'
 import { createLog } from './log.ts'
 import { Meter } from './meter.ts'
@@ -56,6 +57,7 @@ export async function runNode(
       platform: io.platform,
       verify: verifySignature,
       sources: () => meter.sources,
+      importFile: (order) => importOrdered(opened.node, io.platform, order),
       onError: (error) => log.error({ err: error }, 'a question on the control socket failed'),
     })
     stops.unshift(() => control.stop())

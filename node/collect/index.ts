@@ -1,5 +1,6 @@
 /** The room's door: meter sources, what of them is kept, and their way to the spool. Other rooms import nothing else of it. */
 
+export { type BackFillCounts, type BackFillRow, backFill } from './back-fill.ts'
 export { type BackOffPolicy, DEFAULT_BACK_OFF } from './back-off.ts'
 export { Collector, type CollectorInit } from './collector.ts'
 export { type CsvMapping, CsvMappingSchema } from './csv-mapping.ts'

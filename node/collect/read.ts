@@ -6,7 +6,7 @@ import type { Quality, RegisterValue, TimeSource } from '../../protocol/reading.
 import { formatUnit } from '../../protocol/units.ts'
 import { openDataDir, recogniseFile } from './data-dir.ts'
 import { FORMATS, formatNamed, openSpec, parseSpec } from './formats.ts'
-import type { FaultItem, ReadingItem, ReadingMark, SourceDeps, SourceItem, SourceSpec } from './source.ts'
+import type { FaultItem, MeterSource, ReadingItem, ReadingMark, SourceDeps, SourceItem, SourceSpec } from './source.ts'
 
 /** What `wattness read FILE` prints: each value of each reading as one JSON line. */
 export interface ReadLine {
@@ -110,6 +110,11 @@ function withKeys(spec: SourceSpec, { key, authKey, keyFile }: ReadOptions): Sou
   if (authKey !== undefined) options.set('auth', authKey)
   if (keyFile !== undefined) options.set('key-file', keyFile)
   return { ...spec, options }
+}
+
+/** The path as sources, not opened yet: one, or one per home. Throws what naming and recognising it throws. */
+export async function sourcesOf(path: string, deps: SourceDeps, options: ReadOptions): Promise<readonly MeterSource[]> {
+  return (await specsOf(path, options)).map((text) => openSpec(withKeys(parseSpec(text), options), deps))
 }
 
 /** The path as sources: one, or one per home. A text that is a source already is taken as it is. */

@@ -3,6 +3,7 @@ import { chmod } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { isWattnessError, type VerifySignature, WattnessError } from '../../protocol/index.ts'
 import type { Platform } from '../platform.ts'
+import { type ArchiveOrder, archiveLines } from './archive-lines.ts'
 import { blockQueryOf, readBlockLines } from './block-lines.ts'
 import { readEvidenceLines } from './evidence-lines.ts'
 import { type AdmitOrder, admitMember, changeRoles, revokeMember } from './membership-desk.ts'
@@ -26,6 +27,8 @@ export interface ControlInit {
   readonly platform: Platform
   readonly verify: VerifySignature
   readonly sources: () => RunningNode['sources']
+  /** Takes the readings of a file, line by line of its progress; a node without it answers NO_SUCH_ROUTE. */
+  readonly importFile?: (order: Readonly<Record<string, unknown>>) => AsyncIterable<object>
   /** What was no fault of the asker. */
   readonly onError: (error: unknown) => void
 }
@@ -45,7 +48,7 @@ export class ControlServer {
 
   constructor(init: ControlInit) {
     this.#init = init
-    const { node, platform, verify } = init
+    const { node, platform, verify, socket } = init
     const { clock, random } = platform
     this.#routes = new Map<string, Route>([
       ['GET /status', () => describeStatus(node, describeRunning(node, init.sources()))],
@@ -66,7 +69,9 @@ export class ControlServer {
         },
       ],
       ['POST /members/replace', async (_, body) => replaceMember(node, { random, clock, verify }, replacementOf(await body()))],
+      ['POST /archive', async (_, body) => archiveLines(node, { platform, verify, socket }, archiveOrderOf(await body()))],
       ['POST /prune', async (_, body) => pruneLines(node, platform, pruneOrderOf(await body()))],
+      ...importRoute(init),
       ['POST /prove', async (_, body) => proveBlock(node, verify, proofOf(await body()))],
     ])
   }
@@ -128,6 +133,10 @@ export class ControlServer {
   }
 }
 
+function importRoute({ importFile }: ControlInit): [string, Route][] {
+  return importFile === undefined ? [] : [['POST /import', async (_, body) => importFile(await body())]]
+}
+
 function send(response: ServerResponse, status: number, value: object): void {
   response.writeHead(status, { 'content-type': 'application/json' })
   response.end(`${JSON.stringify(value)}\n`)
@@ -180,6 +189,10 @@ function orderOf(body: Readonly<Record<string, unknown>>): AdmitOrder {
 
 function replacementOf(body: Readonly<Record<string, unknown>>): ReplaceOrder {
   return { member: textOf(body, 'member'), by: textOf(body, 'by'), ...optional(body, 'label') }
+}
+
+function archiveOrderOf(body: Readonly<Record<string, unknown>>): ArchiveOrder {
+  return { out: textOf(body, 'out'), withPrivateKey: body['withPrivateKey'] === true }
 }
 
 function pruneOrderOf(body: Readonly<Record<string, unknown>>): PruneOrder {

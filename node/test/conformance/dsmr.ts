@@ -22,8 +22,9 @@ export async function compareValues(path: string, expected: string): Promise<Out
 }
 
 /**
- * What @athombv/dsmr-parser makes of it: each object as it stands in the telegram, and whether the CRC is right. Its `timestamp` is
- * the wall clock printed as if it were UTC, one or two hours off; the other expected file of each telegram has the right one.
+ * What @athombv/dsmr-parser makes of it: each object as it stands in the telegram, and whether the CRC is right. Its
+ * `timestamp` is the wall clock printed as if it were UTC, one or two hours off; the other expected file of each telegram has
+ * the right one.
  */
 export async function compareUpstream(path: string, expected: string): Promise<Outcome> {
   const { cosem, crcValid } = JSON.parse(await readFile(expected, 'utf8')) as {

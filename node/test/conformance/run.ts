@@ -6,8 +6,9 @@ import { EXPLANATIONS } from './explanations.ts'
 import type { Outcome } from './outcome.ts'
 
 /**
- * `npm run conformance`: every expected file of WATTNESS_DATA against what the normal reading makes of its capture. Prints one line
- * for each file that is not matched, then a table, then one JSON line. Ends with 1 where something differs that nobody explains.
+ * `npm run conformance`: every expected file of WATTNESS_DATA against what the normal reading makes of its capture. Prints one
+ * line for each file that is not matched, then a table, then one JSON line. Ends with 1 where something differs that nobody
+ * explains.
  */
 
 interface Count {
