@@ -6,6 +6,8 @@ import { addCommand, type Context, FOUND_WRONG, type SharedOptions, usage } from
 const NOTHING_REFUSED: ReadonlySet<string> = new Set([
   'P1_CLOCK_INVALID',
   'P1_STREAM_MIDWAY',
+  'IEC_CLOCK_INVALID',
+  'IEC_STREAM_MIDWAY',
   'SML_CLOCK_INVALID',
   'SML_STREAM_MIDWAY',
   'DLMS_CLOCK_INVALID',
