@@ -1,4 +1,5 @@
 /** The room where a running node answers its operator: over a socket in its directory, in the words of the command line. */
+export { type ArchiveLine, type ArchiveOrder } from './archive-lines.ts'
 export {
   type BlockHeadLine,
   type BlockLine,

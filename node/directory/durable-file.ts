@@ -85,7 +85,8 @@ async function writeTemporary(path: string, bytes: Uint8Array, mode: number): Pr
   }
 }
 
-async function syncDirectory(path: string): Promise<void> {
+/** A rename is on the disk once its directory is. */
+export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r')
   try {
     await directory.sync()

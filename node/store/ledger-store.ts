@@ -337,8 +337,8 @@ export class LedgerStore extends LedgerReads {
 
   /**
    * Drops bodies of a chain's first `to` blocks, as far as one synced write takes it: to be called again until it is done.
-   * Headers and signatures stay: whatever links, proves and counts. Throws PRUNE_REFUSED for more than is final, STORE_DAMAGED where a
-   * block is not what it was, DISK_FULL.
+   * Headers and signatures stay: whatever links, proves and counts. Throws PRUNE_REFUSED for more than is final, STORE_DAMAGED
+   * where a block is not what it was, DISK_FULL.
    */
   prune(member: Uint8Array, to: number, { dropValues = false, unfinal = false }: PruneOptions = {}): Promise<PruneStep> {
     return this.#change(async () => {

@@ -21,6 +21,7 @@ export const ROOMS = [
   'config',
   'control',
   'audit',
+  'archive',
   'demo',
   'cli',
 ] as const
