@@ -1,5 +1,14 @@
 import type { Obis } from '../../protocol/reading.ts'
-import { assumedFor, isRegister, type Place, positionalList } from './cosem-tables.ts'
+import {
+  assumedFor,
+  type DeclaredScalers,
+  declaredFor,
+  isRegister,
+  type Maker,
+  makerOf,
+  type Place,
+  positionalList,
+} from './cosem-tables.ts'
 import { type DlmsData, TAG } from './dlms-data.ts'
 
 /**
@@ -19,6 +28,7 @@ export interface CosemList {
   readonly objects: readonly CosemObject[]
   /** The list's own date and time, twelve bytes. */
   readonly clock?: Uint8Array
+  readonly maker?: Maker
 }
 
 interface Found {
@@ -41,25 +51,25 @@ const CLOCK_BYTES = 12
 const MAX_GROUP_A = 15
 
 /** Undefined where the list is written in no known way. `isShort`: it announces more than it holds. */
-export function readCosemList(data: DlmsData, isShort: boolean): CosemList | undefined {
+export function readCosemList(data: DlmsData, isShort: boolean, declared: DeclaredScalers = {}): CosemList | undefined {
   if (data.type !== 'list') return undefined
   const placed = positionalList(data.items, isShort)
-  if (placed !== undefined) return ofPlaces(data.items, placed.places)
-  // Where the end is missing, only a table says that nothing of a value is.
-  if (isShort) return undefined
-  const walk = new Walk()
-  const definitions = definitionsOf(data.items)
+  if (placed !== undefined) return ofPlaces(data.items, placed.places, declared)
+  const walk = new Walk(declared)
+  const definitions = definitionsOf(data.items, isShort)
+  // Where the end is missing, only a table and definitions say that nothing of a value is.
+  if (isShort && definitions === undefined) return undefined
   if (definitions === undefined) walk.list(data.items)
   else walk.defined(definitions, data.items)
   return walk.result()
 }
 
-function ofPlaces(items: readonly DlmsData[], places: readonly Place[]): CosemList {
+function ofPlaces(items: readonly DlmsData[], places: readonly Place[], declared: DeclaredScalers): CosemList {
   const objects: CosemObject[] = []
   let clock: Uint8Array | undefined
   for (const [index, value] of items.entries()) {
     const place = places[index] as Place
-    if (isRegister(place)) objects.push({ ...place, value })
+    if (isRegister(place)) objects.push({ obis: place.obis, value, ...(declaredFor(place.obis, declared) ?? place) })
     else if (place === 'clock' && value.type === 'bytes') clock = value.bytes
   }
   return { objects, ...(clock === undefined ? {} : { clock }) }
@@ -68,16 +78,22 @@ function ofPlaces(items: readonly DlmsData[], places: readonly Place[]): CosemLi
 class Walk {
   readonly #found: Found[] = []
   #clock: Uint8Array | undefined
-  #listName: string | undefined
+  readonly #texts: string[] = []
+  readonly #declared: DeclaredScalers
+
+  constructor(declared: DeclaredScalers) {
+    this.#declared = declared
+  }
 
   result(): CosemList | undefined {
     if (this.#found.length === 0) return undefined
+    const maker = makerOf(this.#texts)
     const objects = this.#found.map(({ obis, value, unit, scaler }) => ({
       obis,
       value,
-      ...(unit === undefined || scaler === undefined ? assumedFor(obis, this.#listName) : { unit, scaler }),
+      ...(unit === undefined || scaler === undefined ? assumedFor(obis, maker, this.#declared) : { unit, scaler }),
     }))
-    return { objects, ...(this.#clock === undefined ? {} : { clock: this.#clock }) }
+    return { objects, ...(this.#clock === undefined ? {} : { clock: this.#clock }), ...(maker === undefined ? {} : { maker }) }
   }
 
   list(items: readonly DlmsData[]): void {
@@ -86,7 +102,8 @@ class Walk {
 
   /** Each definition goes with the value at its place; the list of definitions stands for itself. */
   defined(definitions: readonly (Found | undefined)[], items: readonly DlmsData[]): void {
-    const shift = items.length - definitions.length
+    // A list that counts itself has as many definitions as items; one that was cut short does, too, or it would not be read.
+    const shift = items.length > definitions.length ? 1 : 0
     for (const [index, definition] of definitions.entries()) {
       const value = items[index + shift]
       if (definition !== undefined && value !== undefined && index + shift > 0) this.#add({ ...definition, value })
@@ -107,7 +124,7 @@ class Walk {
       }
     } else if (item.type === 'bytes') {
       if (isClock(item)) this.#clock ??= item.bytes
-      else this.#listName ??= Buffer.from(item.bytes).toString('latin1')
+      else this.#text(item.bytes)
     }
     return 1
   }
@@ -128,7 +145,14 @@ class Walk {
     const { obis, value } = found
     if (isClockCode(obis)) {
       if (value.type === 'bytes' && value.bytes.length === CLOCK_BYTES) this.#clock = value.bytes
-    } else this.#found.push(found)
+    } else {
+      this.#found.push(found)
+      if (value.type === 'bytes') this.#text(value.bytes)
+    }
+  }
+
+  #text(bytes: Uint8Array): void {
+    this.#texts.push(Buffer.from(bytes).toString('latin1'))
   }
 }
 
@@ -162,7 +186,7 @@ function isValue(classId: number, attribute: number): boolean {
 }
 
 /** The definitions of a list that begins with them; undefined in the places of attributes that are no values. */
-function definitionsOf(items: readonly DlmsData[]): readonly (Found | undefined)[] | undefined {
+function definitionsOf(items: readonly DlmsData[], isShort: boolean): readonly (Found | undefined)[] | undefined {
   const first = items[0]
   if (first?.type !== 'list' || first.items.length === 0) return undefined
   const definitions: (Found | undefined)[] = []
@@ -175,5 +199,12 @@ function definitionsOf(items: readonly DlmsData[]): readonly (Found | undefined)
     definitions.push(isKept ? { obis, value: { type: 'null' } } : undefined)
   }
   const spare = items.length - definitions.length
+  if (isShort) return spare < 0 && isItself(first.items[0]) ? definitions : undefined
   return spare === 0 || spare === 1 ? definitions : undefined
+}
+
+/** The definition of the list of definitions: attribute 2 of a push setup. */
+function isItself(definition: DlmsData | undefined): boolean {
+  const [classId, , attribute] = definition?.type === 'list' ? definition.items : []
+  return classId?.type === 'number' && classId.value === 40 && attribute?.type === 'number' && attribute.value === VALUE_ATTRIBUTE
 }

@@ -5,6 +5,7 @@ import { formatObis } from '../../protocol/obis.ts'
 import type { Obis, Quality, Reading, RegisterValue } from '../../protocol/reading.ts'
 import { registerKey } from '../../protocol/register.ts'
 import { type CosemObject, readCosemList } from './cosem-list.ts'
+import type { DeclaredScalers, Maker } from './cosem-tables.ts'
 import type { DataNotification } from './dlms-apdu.ts'
 import { parseDlmsTime } from './dlms-time.ts'
 import type { P1Zone } from './p1-time.ts'
@@ -17,6 +18,8 @@ export interface CosemContext {
   readonly nowMs: number
   /** True where the bytes come from a meter now; false for a file, whose node time says little. */
   readonly live: boolean
+  /** Of values that are sent without a scaler. */
+  readonly scalers?: DeclaredScalers
 }
 
 export interface CosemRows {
@@ -28,7 +31,7 @@ const MIN_SCALER = -128
 const MAX_SCALER = 127
 
 export function readingsOf(notification: DataNotification, context: CosemContext): CosemRows {
-  const list = readCosemList(notification.data, notification.isShort)
+  const list = readCosemList(notification.data, notification.isShort, context.scalers)
   if (list === undefined) {
     const found = notification.isShort ? 'announces more values than it holds' : 'is written in no way that is known here'
     return { readings: [], faults: [{ code: 'DLMS_LIST_UNKNOWN', message: `the list ${found}` }] }
@@ -38,7 +41,8 @@ export function readingsOf(notification: DataNotification, context: CosemContext
     const message = `the list announces more values than it holds: its ${list.objects.length} whole ones are read`
     faults.push({ code: 'DLMS_LIST_SHORT', message })
   }
-  const stamp = stampOf(list.clock ?? notification.dateTime, context, faults)
+  const isStandardTime = list.maker !== undefined && STANDARD_TIME.has(list.maker)
+  const stamp = stampOf(list.clock ?? notification.dateTime, isStandardTime, context, faults)
   const values = new Map<string, RegisterValue>()
   for (const object of list.objects) {
     try {
@@ -62,8 +66,19 @@ interface Stamp {
   readonly quality: Quality
 }
 
-function stampOf(bytes: Uint8Array | undefined, context: CosemContext, faults: { code: string; message: string }[]): Stamp {
-  const parsed = bytes === undefined ? undefined : parseDlmsTime(bytes, context.zone)
+/**
+ * Makers whose clocks know no summer time, where the deviation says nothing: UtilitechAS/amsreader-firmware, pull request 1227
+ * (Kamstrup, against a clock that was right) and issue 303 (Aidon).
+ */
+const STANDARD_TIME: ReadonlySet<Maker> = new Set(['aidon', 'kamstrup', 'kamstrup-ct'])
+
+function stampOf(
+  bytes: Uint8Array | undefined,
+  isStandardTime: boolean,
+  context: CosemContext,
+  faults: { code: string; message: string }[],
+): Stamp {
+  const parsed = bytes === undefined ? undefined : parseDlmsTime(bytes, context.zone, isStandardTime)
   if (parsed !== undefined) {
     return { time: parsed.time, timeSource: 'meter-clock', quality: parsed.isDoubtful ? 'clock-doubtful' : 'good' }
   }

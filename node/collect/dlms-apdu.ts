@@ -1,5 +1,5 @@
 import { isWattnessError, WattnessError } from '../../protocol/errors.ts'
-import { type DlmsData, decodeData, decodeLength } from './dlms-data.ts'
+import { type DlmsData, decodeData, decodeLength, TAG } from './dlms-data.ts'
 import type { Looked } from './hdlc-frame.ts'
 
 /**
@@ -13,6 +13,7 @@ export const APDU = { dataNotification: 0x0f, generalGlo: 0xdb, generalDed: 0xdc
 export const MAX_APDU_BYTES = 16_384
 
 const LLC_BYTES = 3
+const LLC_FIRST = 0xe6
 const INVOKE_ID_BYTES = 4
 export const DATE_TIME_BYTES = 12
 const DATE_TIME_TAGS = { none: 0, raw: DATE_TIME_BYTES, octetString: 0x09 }
@@ -34,7 +35,7 @@ export interface DataNotification {
 
 /** Whether link control bytes stand there: E6 E7 00 from the meter, E6 E6 00 to it. */
 export function hasLlc(bytes: Uint8Array, at = 0): boolean {
-  return bytes[at] === 0xe6 && (bytes[at + 1] === 0xe7 || bytes[at + 1] === 0xe6) && bytes[at + 2] === 0
+  return bytes[at] === LLC_FIRST && (bytes[at + 1] === 0xe7 || bytes[at + 1] === 0xe6) && bytes[at + 2] === 0
 }
 
 export function withoutLlc(bytes: Uint8Array): Uint8Array {
@@ -117,11 +118,13 @@ export interface RawApdu {
 
 /** A message without any frame: its own structure says where it ends. `limit`: where the bytes at hand end. */
 export function lookForRaw(bytes: Uint8Array, from: number, limit: number): Looked<RawApdu> {
-  const at = hasLlc(bytes.subarray(from, limit)) ? from + LLC_BYTES : from
-  if (at === from && bytes[from] === 0xe6) return limit - from < LLC_BYTES ? 'more' : 'none'
-  if (at >= limit) return 'more'
+  const isLlc = bytes[from] === LLC_FIRST
+  if (isLlc && limit - from <= LLC_BYTES) return 'more'
+  if (isLlc && !hasLlc(bytes, from)) return 'none'
+  const at = isLlc ? from + LLC_BYTES : from
   const tag = bytes[at]
   if (tag !== APDU.dataNotification && tag !== APDU.generalGlo && tag !== APDU.generalDed) return 'none'
+  if (!couldBegin(bytes, at, limit)) return 'none'
   // At most one message's bytes are looked at: a length that claims more is none.
   const end = Math.min(limit, at + MAX_APDU_BYTES)
   try {
@@ -131,6 +134,17 @@ export function lookForRaw(bytes: Uint8Array, from: number, limit: number): Look
     if (!isWattnessError(error)) throw error
     return error.code === 'DLMS_DATA_TRUNCATED' && end === limit ? 'more' : 'none'
   }
+}
+
+/** What most noise fails at, without the cost of an error. */
+function couldBegin(bytes: Uint8Array, at: number, limit: number): boolean {
+  if (bytes[at] !== APDU.dataNotification) return at + 1 >= limit || bytes[at + 1] === SYSTEM_TITLE_BYTES
+  const stampAt = at + 1 + INVOKE_ID_BYTES
+  if (stampAt >= limit) return true
+  const stamp = bytes[stampAt]
+  const size = stamp === DATE_TIME_TAGS.none ? 1 : stamp === DATE_TIME_TAGS.raw ? 1 + DATE_TIME_BYTES : 2 + DATE_TIME_BYTES
+  if (size === 2 + DATE_TIME_BYTES && stamp !== DATE_TIME_TAGS.octetString) return false
+  return stampAt + size >= limit || bytes[stampAt + size] === TAG.array || bytes[stampAt + size] === TAG.structure
 }
 
 function sizeOf(bytes: Uint8Array, tag: number): number {

@@ -93,7 +93,7 @@ function* listItems(
     return
   }
   const notification = decodeNotification(content, 0, isChecked)
-  const { readings, faults } = readingsOf(notification, { zone: how.zone, live: how.live, nowMs: how.now() })
+  const { readings, faults } = readingsOf(notification, { ...how, nowMs: how.now() })
   for (const [index, reading] of readings.entries()) {
     yield {
       type: 'reading',

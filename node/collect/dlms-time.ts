@@ -30,8 +30,8 @@ const MAX_YEAR = 2_105
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
 
-/** Undefined where the bytes name no time. */
-export function parseDlmsTime(bytes: Uint8Array, zone: P1Zone): DlmsTime | undefined {
+/** Undefined where the bytes name no time. `isStandardTime`: without deviation the clock is the zone's standard time all year. */
+export function parseDlmsTime(bytes: Uint8Array, zone: P1Zone, isStandardTime = false): DlmsTime | undefined {
   if (bytes.length !== DATE_TIME_BYTES) return undefined
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   const [year, month, day, hour] = [view.getUint16(0), view.getUint8(2), view.getUint8(3), view.getUint8(5)]
@@ -44,6 +44,7 @@ export function parseDlmsTime(bytes: Uint8Array, zone: P1Zone): DlmsTime | undef
   const isSummer = status !== UNSPECIFIED && (status & SUMMER) !== 0
   const isWrong = status !== UNSPECIFIED && (status & WRONG_CLOCK) !== 0
   const deviation = view.getInt16(9)
+  if (deviation === NO_DEVIATION && isStandardTime) return { time: local - zone.standardOffsetMs, isDoubtful: isWrong }
   if (deviation === NO_DEVIATION) {
     const found = ofWallClock(local, zone, isSummer)
     return found === undefined ? undefined : { time: found.time, isDoubtful: found.isDoubtful || isWrong }

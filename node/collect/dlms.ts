@@ -1,3 +1,4 @@
+import type { DeclaredScalers } from './cosem-tables.ts'
 import { hasLlc, lookForRaw } from './dlms-apdu.ts'
 import { DlmsAssembler } from './dlms-assembler.ts'
 import { assertKeyOptions, KEY_OPTIONS, keysOf } from './dlms-keys.ts'
@@ -16,7 +17,7 @@ import {
   type SourceItem,
   type SourceSpec,
 } from './source.ts'
-import { assertOptionsKnown } from './source-spec.ts'
+import { assertOptionsKnown, refuseOption } from './source-spec.ts'
 import { transportOf } from './transport.ts'
 
 /** Norway's and Austria's ports speak 2400 baud with even parity or none; other meters' modes are options of the spec. */
@@ -33,12 +34,15 @@ export const dlmsFormat: SourceFormat = {
     'dlms:…?key-file=FILE',
     'dlms:…?key=HEX&auth=HEX',
     'dlms:…?zone=Europe/Oslo',
+    'dlms:…?energy=0&power=0&voltage=-1&current=-2',
   ],
   quirks: [
     'Kaifa, Iskraemeco, Wiener Netze: lists without codes; tables say what stands where, and a list that fits none is refused',
     'Kaifa: energies are in Wh where its paper says 10 Wh; currents in mA',
-    'Kamstrup gives no units: energies are 10 Wh, currents 10 mA, power factors hundredths',
-    'currents and voltages without a scaler, from a meter of no table, are kept as plain numbers',
+    'Kamstrup gives no units: energies are 10 Wh, currents 10 mA (1 mA behind transformers), power factors hundredths',
+    'Swedish operators have Kamstrup meters send more decimals, and nothing says so: compare with the display, declare energy=0',
+    'currents and voltages without scaler, from a meter of no table, are plain numbers unless voltage= and current= are declared',
+    'clocks of Aidon and Kamstrup without deviation run on standard time all year, those of others on wall clock',
     'Iskraemeco announces twelve values and sends fewer: where the frame is whole, the whole values are read',
     'Sagemcom writes attribute descriptors without a type before each value',
     'Landis+Gyr spreads one message over blocks in frames that are not segments',
@@ -72,9 +76,10 @@ function skipLineEnds(bytes: Uint8Array): number {
 }
 
 function open(spec: SourceSpec, deps: SourceDeps): MeterSource {
-  assertOptionsKnown(spec, ['zone', ...KEY_OPTIONS, ...SERIAL_OPTIONS])
+  assertOptionsKnown(spec, ['zone', ...SCALERS, ...KEY_OPTIONS, ...SERIAL_OPTIONS])
   assertKeyOptions(spec)
   const zone = p1Zone(spec)
+  const scalers = scalersOf(spec)
   const { input, live, present, kind } = transportOf(spec, deps, SERIAL_MODE)
   const isText = kind === 'file' || kind === 'standard-input'
   return {
@@ -85,9 +90,28 @@ function open(spec: SourceSpec, deps: SourceDeps): MeterSource {
     items: async function* (signal) {
       const keys = await keysOf(spec, deps)
       const bytes = isText ? undumped(input(signal), RECOGNISE_BYTES) : input(signal)
-      yield* dlmsItems(bytes, { zone, live: present, now: () => deps.clock.now(), ...(keys === undefined ? {} : { keys }) })
+      yield* dlmsItems(bytes, {
+        zone,
+        live: present,
+        scalers,
+        now: () => deps.clock.now(),
+        ...(keys === undefined ? {} : { keys }),
+      })
     },
   }
+}
+
+const SCALERS = ['energy', 'power', 'voltage', 'current'] as const
+const SCALER_TEXT = /^-?[0-6]$/
+
+/** What is declared of values without a scaler. Throws SOURCE_OPTION_INVALID. */
+function scalersOf(spec: SourceSpec): DeclaredScalers {
+  const said = SCALERS.flatMap((name) => {
+    const text = spec.options.get(name)
+    if (text === undefined) return []
+    return SCALER_TEXT.test(text) ? [[name, Number(text)]] : refuseOption(spec, name, 'expected a power of ten from -6 to 6')
+  })
+  return Object.fromEntries(said) as DeclaredScalers
 }
 
 /** Messages as readings, one row each, with the frames that they came in. */

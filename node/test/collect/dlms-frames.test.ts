@@ -194,7 +194,7 @@ describe('DLMS frames', () => {
     expect(codesOf(await readDlms(join([1, 2, 3])))).to.deep.equal(['DLMS_BYTES_SKIPPED'])
   })
 
-  it('a message without a frame: behind noise only where another follows or the input ends, never once a frame was seen', async () => {
+  it('a message without a frame: behind noise only where another follows or the input ends, never behind a frame', async () => {
     expect(shown(await readDlms(join([1, 2, 3], RAW)))).to.deep.equal(AIDON_SHOWN)
     expect(shown(await readDlms(join([1, 2, 3], RAW, RAW), { size: 50 }))).to.have.length(2 * AIDON_SHOWN.length)
     expect(shown(await readDlms(join([1, 2, 3], RAW, [1, 2, 3])))).to.deep.equal([])
@@ -205,7 +205,7 @@ describe('DLMS frames', () => {
 
   it('10 MB of noise, then a good frame: the good frame is read, and noise is told as it comes', async () => {
     const piece = noise(1_000_003, 7)
-    for (const way of ['hdlc', 'mbus', 'bare']) {
+    for (const [way, rounds] of [['hdlc', 10] as const, ['mbus', 2] as const, ['bare', 2] as const]) {
       const scanner = new DlmsScanner()
       const codes = new Set<string>()
       let frames = 0
@@ -215,7 +215,7 @@ describe('DLMS frames', () => {
           else codes.add(item.code)
         }
       }
-      for (let round = 0; round < 10; round++) take(scanner.push(piece))
+      for (let round = 0; round < rounds; round++) take(scanner.push(piece))
       const before = frames
       expect([...codes]).to.include('DLMS_BYTES_SKIPPED')
       take(scanner.push(WAYS[way] as Bytes))

@@ -1,7 +1,4 @@
 import { expect } from 'chai'
-import { isWattnessError } from '../../../protocol/errors.ts'
-import { decodeData, MAX_DATA_DEPTH, MAX_DATA_ITEMS } from '../../collect/dlms-data.ts'
-import { parseDlmsTime } from '../../collect/dlms-time.ts'
 import {
   AIDON_SHOWN,
   aidonList,
@@ -15,7 +12,6 @@ import {
   float64,
   hdlc,
   i8,
-  i32,
   i64,
   join,
   notification,
@@ -30,8 +26,8 @@ import {
   u64,
   withLlc,
 } from './dlms-encoder.ts'
-import { CENTRAL_EUROPE, NOW, readDlms } from './dlms-stand.ts'
-import { codesOf, faultsOf, linesOf, readingsOf, shown } from './inputs.ts'
+import { readDlms } from './dlms-stand.ts'
+import { codesOf, faultsOf, itemsOf, readingsOf, shown, thrownCode, withFiles } from './inputs.ts'
 
 const TIME = dateTime('2024-01-15T12:00:00')
 const T = '2024-01-15T11:00:00Z'
@@ -184,10 +180,83 @@ describe('DLMS lists', () => {
     const celje = [u32(1), u32(2), u32(3), u32(4), u16(0), u16(0), u16(2_346), u16(1), u16(2), u16(3), ...eight.slice(0, 6)]
     const lines = await list(structure(first, second, ...celje))
     expect(lines).to.have.length(16)
-    expect(lines.slice(6, 8)).to.deep.equal([`${T} 1-0:72.7.0 234.6 V`, `${T} 1-0:31.7.0 1`])
+    expect(lines.slice(6, 8)).to.deep.equal([`${T} 1-0:72.7.0 234.6 V`, `${T} 1-0:31.7.0 0.01 A`])
     const hourly = await list(structure(first, second, enumeration(1), octets(join(0, 2)), ...eight))
     expect(hourly[0]).to.equal(`${T} 0-0:96.3.10 1`)
     expect(hourly.at(-1)).to.equal(`${T} 1-0:4.8.0 8 varh`)
+  })
+
+  it('Slovenia: lists of one length are told apart by the width of their values', async () => {
+    const head = [octets(Buffer.from('ISK1030783826316')), octets(Buffer.from('ISK83826316'))]
+    const [voltages, currents] = [
+      [u16(2_301), u16(2_302), u16(2_303)],
+      [u16(101), u16(102), u16(103)],
+    ]
+    const wide = [1, 2, 3, 4, 5, 6, 7, 8].map(u32)
+    const firsts = async (...values: readonly Bytes[]): Promise<string[]> =>
+      (await list(structure(...head, ...values))).map((line) => line.slice(T.length + 1))
+    expect(await firsts(...voltages, ...currents, ...wide.slice(0, 4))).to.deep.equal([
+      ...['1-0:32.7.0 230.1 V', '1-0:52.7.0 230.2 V', '1-0:72.7.0 230.3 V'],
+      ...['1-0:31.7.0 1.01 A', '1-0:51.7.0 1.02 A', '1-0:71.7.0 1.03 A'],
+      ...['1-0:1.7.0 1 W', '1-0:2.7.0 2 W', '1-0:3.7.0 3 var', '1-0:4.7.0 4 var'],
+    ])
+    const onePhase = await firsts(...wide.slice(0, 4), u16(2_301), u16(101), u32(5), u32(6))
+    expect(onePhase.slice(4)).to.deep.equal(['1-0:32.7.0 230.1 V', '1-0:31.7.0 1.01 A', '1-0:21.7.0 5 W', '1-0:22.7.0 6 W'])
+    expect((await firsts(...wide)).slice(0, 5)).to.deep.equal([
+      ...['1-0:1.8.1 1 Wh', '1-0:1.8.2 2 Wh', '1-0:2.8.1 3 Wh', '1-0:2.8.2 4 Wh', '1-0:3.8.1 5 varh'],
+    ])
+    expect(await firsts(u16(2_301), u16(101), ...wide.slice(0, 4))).to.have.length(6)
+    const energies = await firsts(join(3, 1), octets(join(0, 2)), ...wide)
+    expect([energies[0], energies.at(-1)]).to.deep.equal(['0-0:96.3.10 1', '1-0:4.8.0 8 varh'])
+  })
+
+  it('Kaifa with codes (Sweden) and Kamstrup behind transformers: scalers by the maker', async () => {
+    const values = [code('1-0:31.7.0'), u32(1_416), code('1-0:32.7.0'), u32(2_385), code('1-0:1.8.0'), u32(7)]
+    const shownOf = (lines: readonly string[]): string[] => lines.map((line) => line.slice(T.length + 1))
+    for (const name of ['KFM_001', 'MA304H4']) {
+      const found = await list(structure(code('1-0:0.2.129'), octets(Buffer.from(name)), ...values))
+      expect(shownOf(found)).to.deep.equal(['1-0:31.7.0 1.416 A', '1-0:32.7.0 238.5 V', '1-0:1.8.0 7 Wh'])
+    }
+    const type = [code('1-1:96.1.1'), text('6851131BN145101090')]
+    const found = await list(structure(text('Kamstrup_V0001'), ...type, ...values))
+    expect(shownOf(found)).to.deep.equal(['1-0:31.7.0 1.416 A', '1-0:32.7.0 2385 V', '1-0:1.8.0 70 Wh'])
+  })
+
+  it('energy, power, voltage and current declare what is sent without a scaler; what has one keeps it', async () => {
+    const pairs = ['1-0:1.8.0', '1-0:2.7.0', '1-0:52.7.0', '1-0:31.7.0', '1-0:13.7.0'].flatMap((name) => [code(name), u32(5)])
+    const own = [code('1-0:3.8.0'), u32(5), scale(2, 32)]
+    const kaifa = structure(octets(Buffer.from('KFM_001')), text('1'), text('2'), u32(1), u32(2), u32(3), u32(4), u32(5), u32(6))
+    const files = {
+      pairs: hdlc(notification(structure(text('Kamstrup_V0001'), ...pairs, ...own), TIME)),
+      kaifa: hdlc(notification(kaifa, TIME)),
+    }
+    await withFiles(files, async (dir) => {
+      const read = async (name: string): Promise<string[]> =>
+        shown(await itemsOf(`dlms:${dir}/${name}?energy=0&power=-1&voltage=-2&current=-3`)).map((line) =>
+          line.slice(T.length + 1),
+        )
+      expect(await read('pairs')).to.deep.equal([
+        ...[
+          '1-0:1.8.0 5 Wh',
+          '1-0:2.7.0 0.5 W',
+          '1-0:52.7.0 0.05 V',
+          '1-0:31.7.0 0.005 A',
+          '1-0:13.7.0 0.05',
+          '1-0:3.8.0 500 varh',
+        ],
+      ])
+      expect((await read('kaifa')).slice(3)).to.deep.equal(['1-0:4.7.0 0.4 var', '1-0:31.7.0 0.005 A', '1-0:32.7.0 0.06 V'])
+      expect(await thrownCode(() => itemsOf(`dlms:${dir}/pairs?energy=7`))).to.equal('SOURCE_OPTION_INVALID')
+    })
+  })
+
+  it('DLMS_LIST_SHORT: a list that describes itself, cut short in a whole frame: whole values are defined', async () => {
+    const define = (classId: number, name: string): Bytes => structure(u16(classId), code(name), i8(2), u16(0))
+    const definitions = array(define(40, '0-6:25.9.0'), define(3, '1-1:1.8.0'), define(3, '1-1:2.8.0'))
+    const whole = structure(definitions, u32(19_809_717), u32(5))
+    const items = await readDlms(hdlc(notification(whole.subarray(0, whole.length - 3), TIME)))
+    expect(codesOf(items)).to.deep.equal(['DLMS_LIST_SHORT'])
+    expect(shown(items)).to.deep.equal([`${T} 1-1:1.8.0 19809717 Wh`])
   })
 
   it('DLMS_LIST_SHORT: Iskraemeco announces more than it sends; the whole values are read where the frame is whole', async () => {
@@ -247,117 +316,5 @@ describe('DLMS lists', () => {
     const readings = readingsOf(await readDlms(hdlc(notification(structure(...pairs), TIME))))
     expect(readings.map(({ reading }) => reading.values.length)).to.deep.equal([64, 6])
     expect(readings.map(({ frame }) => frame !== undefined)).to.deep.equal([true, false])
-  })
-})
-
-describe('DLMS data', () => {
-  const refused = (bytes: Bytes): string => {
-    try {
-      decodeData(bytes, 0)
-      return 'nothing'
-    } catch (error) {
-      return isWattnessError(error) ? error.code : String(error)
-    }
-  }
-
-  it('every type has its size; what is behind is not touched', () => {
-    const values = [
-      nul,
-      u8(1),
-      i8(-1),
-      u16(1),
-      u32(1),
-      i32(-2),
-      u64(1n),
-      i64(-1n),
-      float32(1),
-      float64(1),
-      text('a'),
-      octets(join(1)),
-    ]
-    const others = [join(3, 1), join(4, 9, 1, 2), join(12, 1, 65), join(13, 7), join(25, dateTime('2024-01-01T00:00:00'))]
-    for (const value of [...values, ...others, join(26, [1, 2, 3, 4, 5]), join(27, [1, 2, 3, 4])]) {
-      expect(decodeData(join(value, 0xaa), 0).end).to.equal(value.length)
-      for (let cut = 0; cut < value.length; cut++) expect(refused(value.subarray(0, cut))).to.equal('DLMS_DATA_TRUNCATED')
-    }
-  })
-
-  it('DLMS_DATA_MALFORMED: an unknown type, a length without end, and each bound', () => {
-    expect(refused(join(99))).to.equal('DLMS_DATA_MALFORMED')
-    expect(refused(join(9, 0x80))).to.equal('DLMS_DATA_MALFORMED')
-    expect(refused(join(9, 0x84, 0, 0, 0, 1))).to.equal('DLMS_DATA_MALFORMED')
-    expect(refused(join(9, 0x82, 0x04, 0x01))).to.equal('DLMS_DATA_MALFORMED')
-    expect(refused(join(2, 0x82, (MAX_DATA_ITEMS + 1) >> 8, (MAX_DATA_ITEMS + 1) & 0xff))).to.equal('DLMS_DATA_MALFORMED')
-    const deep = (levels: number): Bytes => (levels === 0 ? u8(1) : structure(deep(levels - 1)))
-    expect(refused(deep(MAX_DATA_DEPTH))).to.equal('nothing')
-    expect(refused(deep(MAX_DATA_DEPTH + 1))).to.equal('DLMS_DATA_MALFORMED')
-    const many = structure(...Array.from({ length: 3 }, () => array(...Array.from({ length: 1_000 }, () => nul))))
-    expect(refused(many)).to.equal('DLMS_DATA_MALFORMED')
-  })
-})
-
-describe('DLMS date and time', () => {
-  const at = (bytes: Bytes): string => {
-    const found = parseDlmsTime(bytes, CENTRAL_EUROPE)
-    if (found === undefined) return 'none'
-    return new Date(found.time).toISOString() + (found.isDoubtful ? ' doubtful' : '')
-  }
-
-  it('the deviation leads to UTC; hundredths count', () => {
-    expect(at(dateTime('2024-01-15T12:00:00', -60))).to.equal('2024-01-15T11:00:00.000Z')
-    expect(at(dateTime('2024-07-15T12:00:00', -120, 0x80, 25))).to.equal('2024-07-15T10:00:00.250Z')
-    expect(at(dateTime('2022-11-03T15:38:25', -180, 0xff))).to.equal('2022-11-03T12:38:25.000Z')
-    expect(at(dateTime('2024-01-15T12:00:00', 0))).to.equal('2024-01-15T12:00:00.000Z')
-  })
-
-  it('a deviation of the other sign is taken where the zone bears it out', () => {
-    expect(at(dateTime('2024-01-15T12:00:00', 60))).to.equal('2024-01-15T11:00:00.000Z')
-    expect(at(dateTime('2024-07-15T12:00:00', 120))).to.equal('2024-07-15T10:00:00.000Z')
-    expect(at(dateTime('2024-07-15T12:00:00', 330))).to.equal('2024-07-15T17:30:00.000Z')
-  })
-
-  it('without deviation it is wall clock; in the doubled hour the summer bit decides, else it is doubtful', () => {
-    expect(at(dateTime('2024-07-15T12:00:00'))).to.equal('2024-07-15T10:00:00.000Z')
-    expect(at(dateTime('2024-10-27T02:30:00', -0x8000, 0x80))).to.equal('2024-10-27T00:30:00.000Z')
-    expect(at(dateTime('2024-10-27T02:30:00', -0x8000, 0x00))).to.equal('2024-10-27T01:30:00.000Z doubtful')
-    expect(at(dateTime('2024-10-27T02:30:00', -0x8000, 0xff))).to.equal('2024-10-27T01:30:00.000Z doubtful')
-    expect(at(dateTime('2024-10-27T02:30:00', -120, 0x80))).to.equal('2024-10-27T00:30:00.000Z')
-    expect(at(dateTime('2024-10-27T02:30:00', -60, 0x00))).to.equal('2024-10-27T01:30:00.000Z')
-  })
-
-  it('the clock status: invalid and doubtful are told, FF says nothing, summer time alone neither', () => {
-    const statuses = [0x00, 0x01, 0x02, 0x04, 0x08, 0x80, 0xff]
-    const doubtful = statuses.filter((status) => at(dateTime('2024-01-15T12:00:00', -60, status)).endsWith('doubtful'))
-    expect(doubtful).to.deep.equal([0x01, 0x02, 0x08])
-  })
-
-  it('what names no time', () => {
-    const wrong = [
-      '2024-13-01T00:00:00',
-      '2024-02-30T00:00:00',
-      '65535-01-01T00:00:00',
-      '1980-01-01T00:00:00',
-      '2024-01-01T25:00:00',
-    ]
-    for (const iso of wrong) expect(at(dateTime(iso)), iso).to.equal('none')
-    expect(at(dateTime('2024-03-31T02:30:00')), 'the hour that spring leaves out').to.equal('none')
-    expect(at(dateTime('2024-01-01T00:00:00', 900)), 'a deviation of fifteen hours').to.equal('none')
-    expect(at(dateTime('2024-01-01T00:00:00', 0, 0, 100)), 'hundredths').to.equal('none')
-    expect(at(join(1, 2, 3))).to.equal('none')
-  })
-
-  it('DLMS_CLOCK_INVALID: the node clock stands in, and says so; a file makes it doubtful', async () => {
-    const data = structure(code('1-0:1.8.0'), u32(1))
-    const bytes = hdlc(notification(data, dateTime('2024-13-01T00:00:00')))
-    const [live, file] = [await readDlms(bytes), await readDlms(bytes, { live: false })]
-    expect([codesOf(live), codesOf(file)]).to.deep.equal([['DLMS_CLOCK_INVALID'], ['DLMS_CLOCK_INVALID']])
-    expect([linesOf(live)[0]?.quality, linesOf(file)[0]?.quality]).to.deep.equal(['good', 'clock-doubtful'])
-    expect(readingsOf(live)[0]?.reading).to.include({ time: NOW, timeSource: 'node-clock' })
-    expect(codesOf(await readDlms(hdlc(notification(data))))).to.deep.equal([])
-  })
-
-  it("the list's own clock counts before the message's", async () => {
-    const data = structure(code('1-0:1.8.0'), u32(1), code('0-1:1.0.0'), octets(dateTime('2024-01-15T12:00:05', -60, 0x02)))
-    expect(await list(data)).to.deep.equal(['2024-01-15T11:00:05Z 1-0:1.8.0 1 Wh clock-doubtful'])
   })
 })
