@@ -19,7 +19,7 @@ export interface IecData {
 /** The standard allows 16 and 32 characters, in mode C 128. */
 const DATA_SET = /([0-9A-Za-z.:*&-]{1,32})((?:\([^()\r\n]{0,256}\)(?:\r\n(?=\())?)+)/y
 const VALUE = /\(([^()]*)\)/g
-const SEPARATORS = /[\s!\u0003\u0004]+/y
+const SEPARATORS = /[\s!]+/y
 const REST_OF_LINE = /[^\r\n]*/y
 
 /** Data sets of one read-out: lists with two years of values of four tariffs have below 600. */

@@ -32,6 +32,8 @@ const OPEN = 0x28
 const CLOSE = 0x29
 const SLASH = 0x2f
 const SEVEN_BITS = 0x7f
+/** ETX and BCC. */
+const BLOCK_END_BYTES = 2
 const IDENTIFICATION = /^\/[A-Za-z]{3}[^()\r\n]*\r?\n$/
 const REQUEST = /^\/\?/
 
@@ -106,7 +108,7 @@ export class IecFramer {
 
   #step(byte: number): void {
     if (this.#place === 'outside') return this.#outside(byte)
-    if (this.#place === 'skipped-line') return byte === LF ? this.#leave() : undefined
+    if (this.#place === 'skipped-line') return byte === LF ? this.#unskip() : undefined
     if (this.#place === 'bcc') return this.#closeBlock(byte)
     if (this.#place === 'identified' && byte === ACK) {
       this.#place = 'skipped-line'
@@ -122,6 +124,12 @@ export class IecFramer {
     else if (this.#place === 'block' && (byte === ETX || byte === EOT)) this.#place = 'bcc'
     else if (this.#place === 'lines') this.#line(byte)
     else if (this.#place === 'last-line' && byte === LF) this.#closeLines()
+  }
+
+  /** Behind an acknowledgement, which stands between the identification and its data. */
+  #unskip(): void {
+    if (this.#length > 0) this.#place = 'identified'
+    else this.#leave()
   }
 
   #outside(byte: number): void {
@@ -220,7 +228,7 @@ export class IecFramer {
     const mask = bits > SEVEN_BITS ? SEVEN_BITS : 0xff
     if ((computed & mask) === (found & mask)) {
       if (this.#length < MAX_READOUT_BYTES) this.#buffer[this.#length++] = found
-      this.#accept(this.#frame(this.#length - 2, 'ok'))
+      this.#accept(this.#frame(this.#length - BLOCK_END_BYTES, 'ok'))
     } else {
       const message = `read-out at byte ${position}: BCC found ${hex(found)}, computed ${hex(computed)}`
       this.#items.push(fault('IEC_BCC_MISMATCH', message, `byte ${position}`))

@@ -11,8 +11,8 @@ import { ReadingRows, type RowTime } from './reading-rows.ts'
 import type { ReadingItem, ReadingMark } from './source.ts'
 
 /**
- * What of a read-out is a measurement: every number with a unit, and plain numbers where a unit belongs or none is needed. Values of
- * earlier billing periods (`*01`, `*02` …) are readings of the time at which their period ended, where the read-out says it.
+ * What of a read-out is a measurement: every number with a unit, and plain numbers where a unit belongs or none is needed. Values
+ * of earlier billing periods (`*01`, `*02` …) are readings of the time at which their period ended, where the read-out says it.
  */
 
 export interface IecContext {

@@ -48,7 +48,7 @@ export const ANSWER_TIMEOUT_MS = 4_000
 /** An identification, its line end, and what an optical head echoes before it. */
 const MAX_ANSWER_BYTES = 256
 /** Behind the maker's three letters the rate's character. */
-const IDENTIFICATION = /\/([A-Za-z]{3})([0-9A-Z])[^\r\n]*\r?\n/
+const IDENTIFICATION = /\/([A-Za-z]{3})([^\r\n])[^\r\n]*\r?\n/
 
 /** Asks once. Returns the read-out, or why there is none; what the line throws passes through. The caller closes the line. */
 export async function readOut(init: SessionInit, signal: AbortSignal): Promise<readonly (IecFrame | FaultItem)[]> {

@@ -2,8 +2,8 @@ import { localMs } from './local-time.ts'
 import type { P1Time, P1Zone } from './p1-time.ts'
 
 /**
- * Times of read-outs: `[S]YYMMDD`, `[S]hhmmss`, both in one, and the same with separators. S is the season: 0 standard time, 1 summer
- * time, 2 UTC; without it the wall clock is taken.
+ * Times of read-outs: `[S]YYMMDD`, `[S]hhmmss`, both in one, and the same with separators. S is the season: 0 standard time, 1
+ * summer time, 2 UTC; without it the wall clock is taken.
  */
 
 const HOUR_MS = 3_600_000

@@ -40,14 +40,19 @@ const ASKED_MODE = serialMode(300, '7E1')
 const PUSHED_MODE = serialMode(2_400, '7E1')
 const ADDRESS = /^[0-9A-Za-z ]{0,32}$/
 
+/** A file that is no read-out may be full of STX. */
+const MOST_BLOCKS = 8
+
 /** A code without medium, or an energy without unit, or a block: P1 telegrams have none of them. */
-const REDUCED_CODE = /(?:^|[\n)\u0002])(?:\d{1,2}|[CFL])\.(?:\d{1,2}|F)(?:\.\d{1,2})?(?:[*&]\d{1,3})?\([^()\r\n]*\)/
-const BLOCK = /\u0002[^(]{1,32}\([^()\r\n]*\)/
+const REDUCED_CODE = /(?:^|[\n)])(?:\d{1,2}|[CFL])\.(?:\d{1,2}|F)(?:\.\d{1,2})?(?:[*&]\d{1,3})?\([^()\r\n]*\)/
+const DATA_SET = /^[0-9A-Z.:*&-]{1,32}\([^()\r\n]*\)/
+const STX = '\u0002'
 const BARE_ENERGY = /^1-0:[12]\.8\.\d(?:\*255)?\(\d+[.,]\d+\)/m
 
 function recognise(_fileName: string, firstBytes: Uint8Array): boolean {
   const text = Buffer.from(firstBytes.buffer, firstBytes.byteOffset, firstBytes.length).toString('latin1')
-  return REDUCED_CODE.test(text) || BLOCK.test(text) || BARE_ENERGY.test(text)
+  const hasBlock = text.split(STX, MOST_BLOCKS).some((part, index) => index > 0 && DATA_SET.test(part))
+  return REDUCED_CODE.test(text) || BARE_ENERGY.test(text) || hasBlock
 }
 
 function open(spec: SourceSpec, deps: SourceDeps): MeterSource {

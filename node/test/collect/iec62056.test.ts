@@ -50,7 +50,7 @@ describe('IEC 62056-21 framing', () => {
     expect(items.map(({ frame }) => Buffer.from(frame as Uint8Array).toString('latin1'))).to.deep.equal([ONE, TWO])
   })
 
-  it('IEC_BCC_MISMATCH: says where, what was found and what was computed; nothing of the read-out is taken, the next one is', async () => {
+  it('IEC_BCC_MISMATCH: says where, what was found and what was computed; the next read-out is taken', async () => {
     const wrong = ONE.replace('8048', '8049')
     const items = await read(wrong + ONE)
     expect(codesOf(items)).to.deep.equal(['IEC_BCC_MISMATCH'])
