@@ -7,6 +7,7 @@ import { registerConfig } from './config.ts'
 import { Context, type ExitStatus, type Register } from './context.ts'
 import { registerDemo } from './demo.ts'
 import { registerEvidence } from './evidence.ts'
+import { registerExport } from './export.ts'
 import { reportFailure } from './failure.ts'
 import { registerImport } from './import.ts'
 import { type Io, write } from './io.ts'
@@ -34,6 +35,7 @@ const COMMANDS: readonly Register[] = [
   registerObserve,
   registerStatus,
   registerBlocks,
+  registerExport,
   registerVerify,
   registerRepair,
   registerMigrate,

@@ -28,6 +28,13 @@ export {
 export { type ProveOrder, type ProveResult, type ProvingNode, proveBlock } from './proof-desk.ts'
 export { type PrunedLine, type PruneLine, type PruneOrder, type PruneReport, pruneLines } from './prune-desk.ts'
 export { formatQuorum } from './quorum-text.ts'
+export {
+  type ExportedLine,
+  type ReadingLineOrProgress,
+  type ReadingOrder,
+  readingParameters,
+  readReadingLines,
+} from './reading-lines.ts'
 export { type ReplaceOrder, type ReplaceResult, type ReplaceTools, replaceMember } from './replacement-desk.ts'
 export { type ControlInit, ControlServer } from './server.ts'
 export {

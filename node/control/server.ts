@@ -9,6 +9,7 @@ import { readEvidenceLines } from './evidence-lines.ts'
 import { type AdmitOrder, admitMember, changeRoles, revokeMember } from './membership-desk.ts'
 import { type ProveOrder, proveBlock } from './proof-desk.ts'
 import { type PruneOrder, pruneLines } from './prune-desk.ts'
+import { readingOrderOf, readReadingLines } from './reading-lines.ts'
 import { type ReplaceOrder, replaceMember } from './replacement-desk.ts'
 import { placeSocket, type SocketPlace } from './socket-path.ts'
 import { type ControlledNode, describeMembers, describeRunning, describeStatus, type RunningNode } from './status.ts'
@@ -54,6 +55,7 @@ export class ControlServer {
       ['GET /status', () => describeStatus(node, describeRunning(node, init.sources()))],
       ['GET /members', () => describeMembers(node)],
       ['GET /blocks', (url) => readBlockLines(node, blockQueryOf(parametersOf(url)))],
+      ['GET /readings', ({ searchParams }) => readReadingLines(node, readingOrderOf(searchParams))],
       ['GET /evidence', ({ searchParams }) => readEvidenceLines(node, verify, searchParams.get('member') ?? undefined)],
       [
         'GET /verify',

@@ -25,5 +25,6 @@ export {
   type ReadingsLine,
   type ReadingsQuestion,
 } from './readings.ts'
+export { nameOfSeries, seriesOf } from './register-choice.ts'
 export type { ValueStore } from './row-reader.ts'
 export { type TimeZone, timeZone } from './time-zone.ts'
