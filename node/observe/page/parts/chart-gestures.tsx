@@ -28,8 +28,11 @@ export function watchGestures(element: HTMLElement, plot: uPlot, onRange: (range
     if (length >= SHORTEST_S && length <= LONGEST_S) plot.setScale('x', { min, max })
   }
   const tell = (): void => {
-    const { min, max } = scale()
-    onRange({ fromMs: Math.round(min * 1_000), toMs: Math.round(max * 1_000) })
+    // The plot takes a new scale over in a microtask of its own, which stands before this one.
+    queueMicrotask(() => {
+      const { min, max } = scale()
+      onRange({ fromMs: Math.round(min * 1_000), toMs: Math.round(max * 1_000) })
+    })
   }
   /** Around the share `at` of the width, 0 to 1. */
   const zoom = (factor: number, at: number): void => {

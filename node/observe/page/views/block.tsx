@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks'
 import type { BlockAnswer } from '../../schemas/index.ts'
 import { type BlockReport, checkBlock } from '../check/block-check.ts'
 import { useAnswer, useLater, usePage, useStatus } from '../page-context.tsx'
@@ -127,7 +127,8 @@ function Steps({ block }: { readonly block: BlockAnswer }): JSX.Element {
 
 /** The arrow keys walk the chain. */
 function useKeys({ previous, next }: BlockAnswer): void {
-  useEffect(() => {
+  // Before the block is painted: whoever holds a key down is faster than an effect.
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       const isTyping = event.target instanceof HTMLElement && /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)
       if (isTyping || event.altKey || event.ctrlKey || event.metaKey) return
