@@ -33,6 +33,7 @@ export class Meter {
       sources: sources.map((source) => openSource(source, deps)),
       sampling,
       silentAfterMs,
+      ...(deps.memory === undefined ? {} : { memory: deps.memory }),
       take: async (items) => {
         await this.#node.take(items)
         for (const { source, reading } of items) {

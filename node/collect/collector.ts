@@ -1,8 +1,10 @@
 import { type Clock, type Random, sleep, type Timers } from '../platform.ts'
 import { type BackOffPolicy, backOffMs, DEFAULT_BACK_OFF } from './back-off.ts'
 import { FaultGate } from './fault-gate.ts'
-import { DEFAULT_SAMPLING, type SampledItem, Sampler, type SamplingPolicy } from './sampling.ts'
+import { DEFAULT_SAMPLING, type SampledItem, type SamplingPolicy } from './sampling.ts'
 import type { MeterSource } from './source.ts'
+import { SourceLife } from './source-life.ts'
+import type { SourceMemory } from './source-memory.ts'
 import { type SourceCounts, type SourceEvent, type SourceFault, type SourceState, SourceWatch } from './source-watch.ts'
 import { type TakenItem, TakeQueue } from './take-queue.ts'
 
@@ -15,6 +17,8 @@ export interface CollectorInit {
   readonly clock: Clock
   readonly timers: Timers
   readonly random: Random
+  /** Where what is known of meters outlasts a restart. */
+  readonly memory?: SourceMemory
   onFault?(fault: SourceFault): void
   /** What the meter or the collector notices: clock set, source silent, failed, back. */
   onEvent?(event: SourceEvent): void
@@ -38,6 +42,7 @@ export class Collector {
   readonly #batchSize: number
   readonly #backOff: BackOffPolicy
   readonly #stop = new AbortController()
+  readonly #lives: SourceLife[] = []
   readonly #watches = new Map<string, SourceWatch>()
   #running: Promise<void>[] = []
   #taking: Promise<void> | undefined
@@ -82,6 +87,7 @@ export class Collector {
     this.#queue.close()
     await Promise.all(this.#running)
     await this.#taking
+    await Promise.all(this.#lives.map((life) => life.settled()))
     return this.#queue.length
   }
 
@@ -89,17 +95,16 @@ export class Collector {
     const signal = this.#stop.signal
     const watch = new SourceWatch(source, this.#init, this.#init.silentAfterMs ?? DEFAULT_SILENT_MS)
     this.#watches.set(source.spec, watch)
-    const sampler =
-      source.intervalData && this.#init.sampling?.intervalData !== true
-        ? undefined
-        : new Sampler(this.#init.sampling ?? DEFAULT_SAMPLING)
+    const life = new SourceLife(source, { sampling: DEFAULT_SAMPLING, ...this.#init })
+    this.#lives.push(life)
+    await life.restore()
     for (let attempt = 0; !signal.aborted; attempt++) {
-      const failure = await this.#readThrough(source, sampler, watch, () => {
+      const failure = await this.#readThrough(source, life, watch, () => {
         attempt = 0
       })
       if (signal.aborted) break
       if (!source.live) {
-        await this.#keep(source, sampler?.end() ?? [], watch)
+        await this.#keep(source, life.end(), watch)
         watch.ended(failure)
         return
       }
@@ -110,12 +115,7 @@ export class Collector {
   }
 
   /** Reads the source to its end; what broke it, if it broke. */
-  async #readThrough(
-    source: MeterSource,
-    sampler: Sampler | undefined,
-    watch: SourceWatch,
-    alive: () => void,
-  ): Promise<string | undefined> {
+  async #readThrough(source: MeterSource, life: SourceLife, watch: SourceWatch, alive: () => void): Promise<string | undefined> {
     const connection = new AbortController()
     watch.opened(() => connection.abort())
     try {
@@ -124,8 +124,7 @@ export class Collector {
           alive()
           watch.heard()
         }
-        const kept: readonly SampledItem[] = item.type === 'reading' && sampler !== undefined ? sampler.take(item) : [item]
-        if (!(await this.#keep(source, kept, watch))) return undefined
+        if (!(await this.#keep(source, life.take(item), watch))) return undefined
       }
       return connection.signal.aborted ? 'silent for too long' : undefined
     } catch (error) {

@@ -7,12 +7,13 @@ import { iecFormat } from './iec62056.ts'
 import { jsonlFormat } from './jsonl.ts'
 import { mbusFormat } from './mbus.ts'
 import { mqttFormat } from './mqtt.ts'
+import { msconsFormat } from './mscons.ts'
 import { nem12Format } from './nem12.ts'
 import { ocmfFormat } from './ocmf.ts'
 import { p1Format } from './p1.ts'
 import { smlFormat } from './sml.ts'
 import type { MeterSource, SourceDeps, SourceFormat, SourceSpec } from './source.ts'
-import { parseSourceSpec } from './source-spec.ts'
+import { parseSourceSpec, refuseOption } from './source-spec.ts'
 import { sunspecFormat } from './sunspec.ts'
 
 /** Every format, in the order in which a file is shown to them. A new format is one file and one row here. */
@@ -20,6 +21,7 @@ export const FORMATS: readonly SourceFormat[] = [
   ocmfFormat,
   greenButtonFormat,
   nem12Format,
+  msconsFormat,
   iecFormat,
   p1Format,
   smlFormat,
@@ -62,7 +64,26 @@ export function openSource(text: string, deps: SourceDeps): MeterSource {
 
 /** The same of a spec that was taken apart: options may be added to it that are in no text. */
 export function openSpec(spec: SourceSpec, deps: SourceDeps): MeterSource {
-  return formatNamed(spec.kind).open(spec, deps)
+  const maxWatts = maxWattsOf(spec)
+  const source = formatNamed(spec.kind).open(ofFormat(spec), deps)
+  return maxWatts === undefined ? source : { ...source, maxWatts }
+}
+
+/** What every source may say of its meter, and no format needs to know: the power that it can measure at most. */
+const MAX_POWER = 'max'
+const POWER_TEXT = /^(\d{1,6})(W|kW|MW)$/
+const POWER_WATTS: Readonly<Record<string, number>> = { W: 1, kW: 1_000, MW: 1_000_000 }
+
+function maxWattsOf(spec: SourceSpec): number | undefined {
+  const text = spec.options.get(MAX_POWER)
+  if (text === undefined) return undefined
+  const match = POWER_TEXT.exec(text)
+  if (match === null || Number(match[1]) === 0) return refuseOption(spec, MAX_POWER, 'expected a power such as 25kW')
+  return Number(match[1]) * (POWER_WATTS[match[2] as string] as number)
+}
+
+function ofFormat(spec: SourceSpec): SourceSpec {
+  return { ...spec, options: new Map([...spec.options].filter(([name]) => name !== MAX_POWER)) }
 }
 
 /**
@@ -71,8 +92,9 @@ export function openSpec(spec: SourceSpec, deps: SourceDeps): MeterSource {
 export async function checkSource(text: string, deps: SourceDeps): Promise<void> {
   const spec = parseSpec(text)
   const format = formatNamed(spec.kind)
-  format.open(spec, deps)
-  await format.check?.(spec, deps)
+  maxWattsOf(spec)
+  format.open(ofFormat(spec), deps)
+  await format.check?.(ofFormat(spec), deps)
 }
 
 /** The format that recognises a file by its name and its first bytes (decompressed). */

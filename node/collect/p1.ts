@@ -82,9 +82,22 @@ export function frameItems(frame: P1Frame, how: P1Reading, reader = new P1Reader
   const items: SourceItem[] = rows.map(({ reading, exponents }, index) => {
     const item = { type: 'reading' as const, reading, crc: frame.crc, exponents }
     // The frame belongs to the telegram once, not to each of its rows.
-    return index === 0 ? { ...item, frame: frame.bytes } : item
+    return index === 0 ? { ...item, frame: frame.bytes, ...meterOf(frame.bytes) } : item
   })
   for (const { code, message } of faults) items.push(fault(code, message, where))
   if (rows.length === 0) items.push(fault('P1_TELEGRAM_EMPTY', `P1 telegram at ${where} holds no measurement`, where))
   return items
+}
+
+/** The electricity meter's own number, as the telegram has it: hexadecimal digits of its characters. */
+const IDENTITY = Buffer.from('\n0-0:96.1.1(')
+const MOST_IDENTITY_BYTES = 96
+
+function meterOf(bytes: Uint8Array): { readonly meter?: string } {
+  const telegram = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const at = telegram.indexOf(IDENTITY)
+  if (at < 0) return {}
+  const from = at + IDENTITY.length
+  const end = telegram.indexOf(')', from)
+  return end > from && end - from <= MOST_IDENTITY_BYTES ? { meter: telegram.toString('latin1', from, end) } : {}
 }

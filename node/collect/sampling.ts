@@ -1,7 +1,7 @@
 import type { Reading, Register, RegisterValue } from '../../protocol/reading.ts'
 import { registerKey } from '../../protocol/register.ts'
 import { UNIT } from '../../protocol/units.ts'
-import { PowerInterval } from './power-interval.ts'
+import { MAX_MISSING_INTERVALS, PowerInterval } from './power-interval.ts'
 import { type EventItem, type FaultItem, fault, type MarkItem, type ReadingItem } from './source.ts'
 
 /**
@@ -55,7 +55,15 @@ interface Seen {
   interval: number
   /** Its time. */
   time: number
+  readonly register: Register
+  /** Time of the newest one, kept or not. */
+  heard: number
+  /** It comes more often than once an interval: where it does not come, something is missing. */
+  isQuick: boolean
 }
+
+/** What a sampler knows, for a restart: each register with the time of the last one kept. */
+export type SampledRegisters = readonly { readonly register: Register; readonly time: number }[]
 
 /** One source's readings through the policy. Not for several sources: each has boundaries of its own. */
 export class Sampler {
@@ -84,6 +92,7 @@ export class Sampler {
     }
     const power = reading.values.filter((_, index) => kinds[index] === 'power')
     if (power.length > 0) items.push(...this.#power.add(reading.time, power).map(asItem))
+    items.push(...this.#missing(reading, kinds))
     const kept = reading.values.map((value, index) => this.#isDue(value, kinds[index] as Kind, reading.time))
     if (kept.some((due) => due)) items.push(only(item, kept))
     return this.#bounded(items, reading.time)
@@ -94,17 +103,58 @@ export class Sampler {
     return this.#power.close().map(asItem)
   }
 
+  /** Registers that were kept last before a restart, and came more often than once an interval. */
+  get known(): SampledRegisters {
+    return Array.from(this.#seen.values())
+      .filter(({ isQuick }) => isQuick)
+      .map(({ register, time }) => ({ register, time }))
+  }
+
+  restore(known: SampledRegisters): void {
+    for (const { register, time } of known.slice(0, MAX_SAMPLED_REGISTERS)) {
+      const interval = Math.floor(time / this.#policy.intervalMs)
+      this.#seen.set(registerKey(register), { interval, time, register, heard: time, isQuick: true })
+    }
+  }
+
+  /** A row for each boundary at which quick registers of this reading were not read: that is a fact, and stored as one. */
+  #missing({ time, values }: Reading, kinds: readonly Kind[]): ReadingItem[] {
+    const interval = Math.floor(time / this.#policy.intervalMs)
+    const rows = new Map<number, Register[]>()
+    for (const [index, { register }] of values.entries()) {
+      const seen = kinds[index] === 'register' ? this.#seen.get(registerKey(register)) : undefined
+      if (seen === undefined || !seen.isQuick || register.obis.d === MAXIMUM) continue
+      for (let at = Math.max(seen.interval + 1, interval - MAX_MISSING_INTERVALS); at < interval; at++) {
+        const registers = rows.get(at) ?? []
+        rows.set(at, registers)
+        registers.push(register)
+      }
+    }
+    return Array.from(rows, ([at, registers]) =>
+      asItem({
+        time: at * this.#policy.intervalMs,
+        intervalMs: 0,
+        timeSource: 'interval-end',
+        values: registers.map((register) => ({ register, value: null, quality: 'missing' })),
+      }),
+    )
+  }
+
   #isDue({ register }: RegisterValue, kind: Kind, time: number): boolean {
     if (kind === 'power' || (kind === 'other' && this.#policy.others === 'drop')) return false
     const key = registerKey(register)
     const interval = Math.floor(time / this.#policy.intervalMs)
     const seen = this.#seen.get(key)
-    if (seen !== undefined && interval <= seen.interval) return false
+    if (seen !== undefined) {
+      if (time > seen.heard && time - seen.heard < this.#policy.intervalMs) seen.isQuick = true
+      seen.heard = Math.max(seen.heard, time)
+      if (interval <= seen.interval) return false
+    }
     if (seen === undefined && this.#seen.size >= MAX_SAMPLED_REGISTERS) {
       this.#refused = true
       return false
     }
-    this.#seen.set(key, { interval, time })
+    this.#seen.set(key, { interval, time, register, heard: time, isQuick: seen?.isQuick ?? false })
     return true
   }
 

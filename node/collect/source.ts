@@ -78,6 +78,8 @@ export interface MeterSource {
   readonly live: boolean
   /** True where one reading stands for one interval already, so that sampling leaves it as it is. */
   readonly intervalData: boolean
+  /** What the meter can measure at most; DEFAULT_MAX_WATTS unless given. */
+  readonly maxWatts?: number
   /**
    * Opens the input and reads it from its beginning; may be called again after an end. Ends quietly when `signal` is aborted.
    * Throws SOURCE_UNREADABLE where the input cannot be opened or breaks off.
