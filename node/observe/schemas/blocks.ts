@@ -33,6 +33,7 @@ const content = {
   readings: Type.Optional(Type.Array(ReadingLine)),
   events: Type.Optional(Type.Array(EventLine)),
   operations: Type.Optional(Type.Array(OperationLine)),
+  omitted: Type.Optional(Type.Integer({ minimum: 1, description: 'Values left out of `readings`, which has 4,096 at most.' })),
 }
 
 const finalSince = nullable(
