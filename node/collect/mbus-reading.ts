@@ -7,7 +7,7 @@ import type { CosemContext, CosemRows } from './cosem-reading.ts'
 import { shortest32 } from './dlms-data.ts'
 import { type DlmsTime, ofWallClock } from './dlms-time.ts'
 import { localMs } from './local-time.ts'
-import { MbusCodes, type Measured, measuredBy } from './mbus-quantity.ts'
+import { MbusCodes, type Measured } from './mbus-quantity.ts'
 import type { MbusRecord } from './mbus-record.ts'
 import type { MbusTelegram } from './mbus-telegram.ts'
 import type { P1Zone } from './p1-time.ts'
@@ -17,22 +17,18 @@ import type { P1Zone } from './p1-time.ts'
 const DATE_TIME_VIF = 0x6d
 const CENTURY = 2_000
 
-export function readingsOf({ medium, records }: MbusTelegram, context: CosemContext): CosemRows {
+export function readingsOf({ medium, records, measured: found }: MbusTelegram, context: CosemContext): CosemRows {
   const faults: { code: string; message: string }[] = []
   const clock = clockOf(records, context.zone)
   const quality = clock === undefined ? (context.live ? 'good' : 'clock-doubtful') : clock.isDoubtful ? 'clock-doubtful' : 'good'
   const codes = new MbusCodes(medium)
   const values: RegisterValue[] = []
-  for (const record of records) {
-    const measured = measuredBy(record)
-    if (measured === undefined || record.value.type === 'bytes') continue
+  for (const { record, measured } of found) {
     const obis = codes.codeOf(record, measured.quantity)
     try {
-      const found = valueOf(record, measured)
-      const register: Register = { obis, unit: measured.unit, scaler: found.scaler }
-      values.push(
-        found.value === null ? { register, value: null, quality: 'missing' } : { register, value: found.value, quality },
-      )
+      const { value, scaler } = valueOf(record, measured)
+      const register: Register = { obis, unit: measured.unit, scaler }
+      values.push(value === null ? { register, value, quality: 'missing' } : { register, value, quality })
     } catch (error) {
       if (!isWattnessError(error)) throw error
       faults.push({ code: 'MBUS_VALUE_INVALID', message: `${formatObis(obis)}: ${error.message}` })

@@ -125,7 +125,7 @@ class RecordReader {
     const bytes = this.#take(SIZES[type] as number)
     if (bytes.length === 0) return { type: 'bytes', bytes }
     if (type === REAL) return { type: 'real', value: new DataView(bytes.buffer, bytes.byteOffset, 4).getFloat32(0, true) }
-    return type >= FIRST_BCD ? bcd(bytes) : integer(bytes)
+    return type >= FIRST_BCD ? decodeBcd(bytes) : decodeInteger(bytes)
   }
 
   /**
@@ -134,11 +134,11 @@ class RecordReader {
   #variable(): MbusValue {
     const size = this.byte()
     if (size < 0xc0) return { type: 'bytes', bytes: this.#take(size) }
-    if (size < 0xd0) return bcd(this.#take(size - 0xc0))
-    if (size < 0xe0) return negative(bcd(this.#take(size - 0xd0)))
+    if (size < 0xd0) return decodeBcd(this.#take(size - 0xc0))
+    if (size < 0xe0) return negative(decodeBcd(this.#take(size - 0xd0)))
     if (size < 0xf0) {
       const bytes = this.#take(size - 0xe0)
-      return bytes.length === 0 || bytes.length > 8 ? { type: 'bytes', bytes } : integer(bytes)
+      return bytes.length === 0 || bytes.length > 8 ? { type: 'bytes', bytes } : decodeInteger(bytes)
     }
     if (size > 0xf6) return this.#refuse(`a length ${hex(size)} that is reserved`)
     return { type: 'bytes', bytes: this.#take(size <= 0xf4 ? 4 * (size - 0xec) : size === 0xf5 ? 48 : 64) }
@@ -157,7 +157,7 @@ class RecordReader {
 }
 
 /** Two's complement, lowest byte first. */
-function integer(bytes: Uint8Array): MbusValue {
+export function decodeInteger(bytes: Uint8Array): MbusValue {
   let value = 0n
   for (const byte of bytes.toReversed()) value = value * 256n + BigInt(byte)
   const signed = BigInt.asIntN(bytes.length * 8, value)
@@ -165,7 +165,7 @@ function integer(bytes: Uint8Array): MbusValue {
 }
 
 /** Digits, lowest first; F in the highest place is a minus. */
-function bcd(bytes: Uint8Array): MbusValue {
+export function decodeBcd(bytes: Uint8Array): MbusValue {
   let value = 0n
   const digits = Array.from(bytes.toReversed(), (byte) => [byte >> 4, byte & 0x0f]).flat()
   const isNegative = digits[0] === 0x0f

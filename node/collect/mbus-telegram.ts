@@ -1,13 +1,15 @@
 import { WattnessError } from '../../protocol/errors.ts'
+import { decodeFixed, type FixedCounter } from './mbus-fixed.ts'
+import { measuredBy } from './mbus-quantity.ts'
 import { decodeRecords, type MbusRecord } from './mbus-record.ts'
 
 /**
- * An answer of an M-Bus meter (EN 13757-3 section 4): control information 72 with a long header, 7A with a short one, 70 for an
- * error of its application. Multi-byte values come with their lowest byte first.
+ * An answer of an M-Bus meter (EN 13757-3 section 4): control information 72 with a long header, 7A with a short one, 73 for the
+ * fixed structure, 70 for an error of its application. Multi-byte values come with their lowest byte first.
  */
 
 const FIELDS_AT = 4
-const RECORDS = { long: 0x72, short: 0x7a, error: 0x70 }
+const RECORDS = { long: 0x72, fixed: 0x73, short: 0x7a, error: 0x70 }
 /** Behind control, address and control information. */
 const LONG_HEADER_BYTES = 12
 const SHORT_HEADER_BYTES = 4
@@ -35,6 +37,8 @@ const ERRORS: readonly string[] = [
 export interface MbusTelegram {
   readonly medium: number
   readonly records: readonly MbusRecord[]
+  /** Those of them that are measurements, with what they measure. */
+  readonly measured: readonly FixedCounter[]
 }
 
 export function isAnswer(frame: Uint8Array): boolean {
@@ -49,10 +53,14 @@ export function decodeTelegram(frame: Uint8Array): MbusTelegram {
     const code = content[0] ?? 0
     throw new WattnessError('MBUS_APPLICATION_ERROR', `the meter reports error ${code}: ${ERRORS[code] ?? 'reserved'}`, { code })
   }
+  if (information === RECORDS.fixed) {
+    const { medium, counters } = decodeFixed(content)
+    return { medium, records: [], measured: counters }
+  }
   const size = information === RECORDS.long ? LONG_HEADER_BYTES : information === RECORDS.short ? SHORT_HEADER_BYTES : undefined
   if (size === undefined) {
     const found = information.toString(16).padStart(2, '0')
-    throw new WattnessError('MBUS_TELEGRAM_UNKNOWN', `control information ${found}, expected 72, 7a or 70`, { found })
+    throw new WattnessError('MBUS_TELEGRAM_UNKNOWN', `control information ${found}, expected 72, 73, 7a or 70`, { found })
   }
   if (content.length < size)
     throw new WattnessError('MBUS_RECORD_MALFORMED', `a header of ${content.length} bytes, expected ${size}`)
@@ -61,7 +69,12 @@ export function decodeTelegram(frame: Uint8Array): MbusTelegram {
     throw new WattnessError('MBUS_ENCRYPTED', `security mode ${mode}: encrypted M-Bus answers are not read`, { mode })
   }
   const medium = size === LONG_HEADER_BYTES ? (content[MEDIUM_AT] as number) : OTHER_MEDIUM
-  return { medium, records: decodeRecords(content, size) }
+  const records = decodeRecords(content, size)
+  const measured = records.flatMap((record) => {
+    const found = record.value.type === 'bytes' ? undefined : measuredBy(record)
+    return found === undefined ? [] : [{ record, measured: found }]
+  })
+  return { medium, records, measured }
 }
 
 /** Gateways decrypt and leave the mode as it was; then the two fillers stand there that encryption begins with. */

@@ -190,6 +190,22 @@ describe('M-Bus records', () => {
     expect(codesOf(await read(mbusLongFrame(0x08, 0x72, [1, 2, 3])))).to.deep.equal(['MBUS_RECORD_MALFORMED'])
   })
 
+  it('the fixed structure of old meters: two counters, decimal or binary, of now or of the set day', async () => {
+    const fixed = (status: number, units: readonly number[], counters: readonly number[]): Uint8Array =>
+      mbusLongFrame(0x08, 0x73, [0x78, 0x56, 0x34, 0x12, 0x0a, status, ...units, ...counters])
+    const lines = async (frame: Uint8Array): Promise<string[]> => shown(await read(frame)).map((line) => line.slice(T.length + 1))
+    expect(await lines(fixed(0x00, [0xe9, 0x7e], [0x01, 0, 0, 0, 0x35, 0x01, 0, 0]))).to.deep.equal([
+      '8-0:1.0.0 0.001 m3',
+      '8-0:1.0.0*1 0.135 m3',
+    ])
+    expect(await lines(fixed(0x01, [0x05, 0x57], [0x10, 0x27, 0, 0, 0xff, 0xff, 0xff, 0xff]))).to.deep.equal([
+      '6-0:1.0.0 10000000 Wh',
+      '6-0:8.0.0 -1000 W',
+    ])
+    expect(await lines(fixed(0x02, [0x05, 0x40], [1, 0, 0, 0, 2, 0, 0, 0]))).to.deep.equal(['6-0:1.0.0*1 1000 Wh'])
+    expect(codesOf(await read(mbusLongFrame(0x08, 0x73, [1, 2, 3])))).to.deep.equal(['MBUS_RECORD_MALFORMED'])
+  })
+
   it('MBUS_APPLICATION_ERROR, MBUS_TELEGRAM_UNKNOWN, MBUS_ENCRYPTED; a short header', async () => {
     const [fault] = faultsOf(await read(mbusLongFrame(0x08, 0x70, [0x08])))
     expect(fault).to.include({ code: 'MBUS_APPLICATION_ERROR', where: 'byte 0' })
