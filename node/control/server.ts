@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { chmod } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { isAbsolute } from 'node:path'
 import { isWattnessError, type VerifySignature, WattnessError } from '../../protocol/index.ts'
 import type { Platform } from '../platform.ts'
 import { type ArchiveOrder, archiveLines } from './archive-lines.ts'
@@ -194,7 +195,10 @@ function replacementOf(body: Readonly<Record<string, unknown>>): ReplaceOrder {
 }
 
 function archiveOrderOf(body: Readonly<Record<string, unknown>>): ArchiveOrder {
-  return { out: textOf(body, 'out'), withPrivateKey: body['withPrivateKey'] === true }
+  const out = textOf(body, 'out')
+  // The node stands in another directory than whoever asks.
+  if (!isAbsolute(out)) throw new WattnessError('QUERY_INVALID', `out: found ${JSON.stringify(out)}, expected an absolute path`)
+  return { out, withPrivateKey: body['withPrivateKey'] === true }
 }
 
 function pruneOrderOf(body: Readonly<Record<string, unknown>>): PruneOrder {

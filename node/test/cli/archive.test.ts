@@ -6,7 +6,7 @@ import { expect } from 'chai'
 import { toHex } from '../../../protocol/index.ts'
 import { type ArchivePart, ArchiveWriter, readArchive } from '../../archive/archive-format.ts'
 import type { ArchiveReport, RestoreReport } from '../../archive/index.ts'
-import type { Status } from '../../control/index.ts'
+import { askControl, type Status } from '../../control/index.ts'
 import { openNode, openStore } from '../../index.ts'
 import { type Kv, openLevelKv } from '../../store/index.ts'
 import { ledgerDirectory } from '../../store/layout.ts'
@@ -114,6 +114,16 @@ describe('wattness archive', () => {
       const report = await createdAt(dir, out)
       expect(report.blocks).to.equal(BLOCKS + 1)
       expect(refusalOf(await create(dir, out)).code).to.equal('FILE_EXISTS')
+      for (const [path, order] of [
+        ['/archive', { out: 'relative' }],
+        ['/archive', {}],
+        ['/prune', {}],
+      ] as const) {
+        const code = await askControl(join(dir, 'control.sock'), 'POST', path, order).catch(
+          (error: { code: string }) => error.code,
+        )
+        expect(code, path).to.equal('QUERY_INVALID')
+      }
       const { dir: again } = await restored(out)
       expect((await node.verify(again)).status).to.equal(0)
     })

@@ -49,6 +49,19 @@ describe('prune desk', () => {
     const told = [...all.get('meter-2').node.sync.sessions].filter(({ hello }) => hello?.pruned === true)
     expect(told.length).to.equal(1)
     expect(await all.time.wait(refusalCode(prune('meter-1', { withoutWitnesses: true })))).to.equal('PRUNE_REFUSED')
+    // It starts again, seals, attests, and what is new becomes final.
+    await all.restart('meter-1')
+    for (const name of ['registrar', 'meter-2', 'meter-3']) {
+      await all.link(
+        all.nodes.findIndex((each) => each.name === 'meter-1'),
+        all.nodes.findIndex((each) => each.name === name),
+      )
+    }
+    await all.time.advance(30_000)
+    await all.take('meter-1')
+    const { node, store } = all.get('meter-1')
+    await all.time.until(() => store.witness.final(node.key)?.size === 1, 300_000, 'a block of its own is final')
+    expect(store.pruned(key).to).to.equal(line?.pruned)
     expect((await all.time.wait(prune('meter-1', { beforeMs: 0 }))).bodies).to.equal(0)
   })
 

@@ -204,7 +204,7 @@ describe('data files of every released version', () => {
       for (const { member, size, root } of fixture.chains) {
         const head = store.head(fromHex(member))
         expect([head?.size, toHex(head?.root ?? new Uint8Array(0))]).to.deep.equal([size, root])
-        expect((await store.readBlocks(fromHex(member), 0, size)).length).to.equal(size)
+        expect((await store.readHeld(fromHex(member), 0, size)).length).to.equal(size)
       }
       expect((await store.spool.peek(10)).rows.length).to.equal(fixture.waiting)
       expect(store.signedRecord()?.size).to.equal(fixture.signedSize)
@@ -218,6 +218,7 @@ describe('data files of every released version', () => {
       const long = fromHex(fixture.chains[1]?.member ?? '')
       expect(store.witness.signedLeaf(long)?.size).to.equal(witness?.signed)
       expect(store.witness.final(long)?.size).to.equal(witness?.final)
+      expect(store.pruned(long).to).to.equal(fixture.pruned ?? 0)
       expect(store.witness.record.sequence).to.equal(witness?.sequence ?? 0)
       const kept = [...(await store.witness.attestations.list(1)), ...(await store.witness.closings.list(1))]
       expect(kept.map(({ leaves }) => leaves?.length ?? 0)).to.deep.equal(witness === undefined ? [] : [0, 1])
