@@ -60,7 +60,7 @@ export function registerExport(program: Command, context: Context): void {
       'readings as CSV or lines of JSON, of a running node or a stopped store; missing ones are empty, or null',
       [
         'wattness export --dir observer --member "Elm Street 12" --register 1-0:1.8.0 > meter.csv',
-        'wattness export --dir observer --member 3 --from 2026-01 --to 2026-02 --resolution 1d --tz Europe/Moscow --format ndjson --out january.ndjson',
+        'wattness export --dir observer --member 3 --from 2026-01 --to 2026-02 --resolution 1d --tz Europe/Moscow --out days.csv',
       ].join('\n'),
     ),
   )

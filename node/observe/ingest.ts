@@ -57,8 +57,8 @@ export const ingest: Noun = (app, { node, tokens }, done) => {
         id: 'postReadings',
         summary: "Readings for this node's own meter",
         description:
-          'Answered with 202 once they are on the disk. A source, time and register that were taken before are left out, whatever ' +
-          'their value is now: what got no answer may be sent again. All of a post are taken or none.',
+          'Answered with 202 once they are on the disk. A source, time and register that were taken before are left out, ' +
+          'whatever their value is now: what got no answer may be sent again. All of a post are taken or none.',
         body: PostReadings,
         answer: TakenAnswer,
         status: 202,

@@ -53,8 +53,8 @@ export const readings: Noun = (app, { node }, done) => {
         id: 'getReadings',
         summary: "A register's values over time: as sealed, or by quarter hours, hours, days and months of a time zone",
         description:
-          'What is missing is null, never 0, and stands among the gaps. Lines of ndjson end with one that says `end`, or `error` ' +
-          'where there should have been more.',
+          'What is missing is null, never 0, and stands among the gaps. Lines of ndjson end with one that says `end`, or ' +
+          '`error` where there should have been more.',
         params: MemberId,
         query: Query,
         answer: ReadingsAnswer,

@@ -23,7 +23,7 @@ export class StreamGate {
     return this.#open
   }
 
-  /** Sends what `make` makes piece by piece, as fast as it is read. Throws SERVER_BUSY, and what is thrown before the first piece. */
+  /** Sends what `make` makes piece by piece, as it is read. Throws SERVER_BUSY, and what is thrown before the first piece. */
   async send(
     reply: FastifyReply,
     type: string,

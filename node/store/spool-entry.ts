@@ -38,7 +38,7 @@ export const timeOfItem = (item: SpoolItem): number => ('reading' in item ? item
 /** Of a register whatever its value and decimals: see SpoolReading.sameBy. */
 export const registerContent = ({ obis, unit }: Register): Uint8Array => toUtf8(`register ${formatObis(obis)}/${unit}`)
 
-/** What makes two items the same, beside source and time, unless said otherwise. Throws OUT_OF_RANGE or LIMIT_EXCEEDED for what no block holds. */
+/** What makes two items the same, beside source and time, unless said otherwise. Throws OUT_OF_RANGE, LIMIT_EXCEEDED. */
 export function encodeContent(item: SpoolItem): Uint8Array {
   const writer = new Writer(128)
   if ('reading' in item) {

@@ -156,7 +156,7 @@ describe('the balance of a community', () => {
     ])
   })
 
-  it('QUERY_TOO_LARGE, QUERY_INVALID: more intervals, shares or members than may be, a settlement longer than the resolution', async () => {
+  it('QUERY_TOO_LARGE, QUERY_INVALID: too many intervals, shares, members; a settlement longer than the resolution', async () => {
     expect(await codeOf(() => ask({ resolution: '15m', settlement: '1h' }))).to.equal('QUERY_INVALID')
     expect(await codeOf(() => ask({ toMs: 0 }))).to.equal('QUERY_INVALID')
     expect(await codeOf(() => ask({ toMs: 40_000 * HOUR }))).to.equal('QUERY_TOO_LARGE')

@@ -160,7 +160,7 @@ describe('readings asked for', () => {
     expect(told.lines.map(({ missing }) => missing)).to.deep.equal([1, 0, 0])
   })
 
-  it('the register is chosen by its code, with its unit where that is needed, and is that of the import unless named', async () => {
+  it('a register is named by its code, with its unit where that is needed; it is that of the import unless named', async () => {
     const apparent = register('1-0:1.8.0', UNIT.vaHour)
     const voltage = register('1-0:32.7.0', UNIT.volt, -1)
     await street.seal(
