@@ -218,6 +218,7 @@ export function createParts(init: NodeInit, roster: Roster, book: EpochBook, eve
     clock: platform.clock,
     timers: platform.timers,
     attestDelayMs: attestDelayOf(settings),
+    announceDelayMs: announceDelayOf(settings),
     membership,
     held: () => roster.held,
     epochs: () => book.epochs,

@@ -36,13 +36,19 @@ function assertLeaf({ member, size, root }: HeadLeaf): void {
 
 /** Rule H1: key ‖ varint size ‖ root. Throws OUT_OF_RANGE. */
 export function headLeafEntry(leaf: HeadLeaf): Uint8Array {
-  assertLeaf(leaf)
-  const { member, size, root } = leaf
-  return new Writer(KEY_BYTES + 8 + HASH_BYTES).bytes(member).varint(size).bytes(root).finish()
+  return writeEntry(leaf).finish()
 }
 
 export function headLeafHash(leaf: HeadLeaf): Uint8Array {
-  return leafHash(headLeafEntry(leaf))
+  return leafHash(writeEntry(leaf).view())
+}
+
+/** An attestation makes dozens of entries that are hashed and gone. */
+const workbench = new Writer(KEY_BYTES + 8 + HASH_BYTES)
+
+function writeEntry(leaf: HeadLeaf): Writer {
+  assertLeaf(leaf)
+  return workbench.clear().bytes(leaf.member).varint(leaf.size).bytes(leaf.root)
 }
 
 /** Rule H3: the root over the leaves of all members, in member order. Throws LIMIT_EXCEEDED above MAX_MEMBERS. */

@@ -150,11 +150,15 @@ export class Dialer {
     const nowMs = this.#clock.monotonicMs()
     const isShort = linked.size < this.#targetLinks
     const waiting = this.#candidates(linked, isShort)
-    const due = waiting.filter((entry) => this.#dueMs(entry) <= nowMs)
+    const hasRoom = (): boolean => linked.size + this.#dialling.size < this.#targetLinks
+    // A neighbour tells hundreds of addresses, one after another: they are put in order only where one of them is dialled.
+    const wanted = hasRoom() ? waiting : waiting.filter(({ keep }) => keep)
+    const due = wanted.filter((entry) => this.#dueMs(entry) <= nowMs)
+    if (due.length > 0 && this.#dialling.size >= MAX_PARALLEL_DIALS) return
     for (const entry of this.#ordered(due)) {
       if (this.#dialling.size >= MAX_PARALLEL_DIALS) return
       if (this.#isDialled(entry.keyHex)) continue
-      if (entry.keep || linked.size + this.#dialling.size < this.#targetLinks) void this.#dial(entry)
+      if (entry.keep || hasRoom()) void this.#dial(entry)
     }
     let nextMs = Number.POSITIVE_INFINITY
     for (const entry of waiting) {

@@ -35,7 +35,10 @@ export type AttestationOutcome = 'accept' | 'ignore' | 'reject' | 'early'
 /** What A5 finds where less of the registrar's chain is held than the witness held. */
 const EARLY: ReadonlySet<string> = new Set(['NOT_A_WITNESS', 'EPOCH_AHEAD', 'CLOCK_AHEAD'])
 
-/** Blocks behind an attestation come on their own; after so long its leaves are asked for instead (rule A7). */
+/**
+ * Blocks behind an attestation come on their own; so long after neighbours must have told of them its leaves are asked for
+ * instead (rule A7).
+ */
 export const LACKING_MS = 5_000
 
 /** Attestations of one witness and epoch that may wait for blocks: the newest. */
@@ -75,6 +78,8 @@ export interface AttestationDeskInit {
   /** A leaf that is not of the chain held here (rule A8). */
   readonly onDiffering: (index: number, leaf: Leaf, sourceHex: string) => void
   readonly onError: (error: Error) => void
+  /** LACKING_MS, and the rounds in which neighbours tell each other of blocks. */
+  readonly lackingMs: number
 }
 
 /** Which attestation's leaves: a witness may have signed two of one sequence. */
@@ -305,7 +310,7 @@ export class AttestationDesk {
     waiting.push(shown)
     waiting.sort((a, b) => a.attestation.sequence - b.attestation.sequence)
     this.#waiting.set(name, waiting.slice(-MAX_WAITING))
-    this.#askTimer ??= this.#init.timers.set(LACKING_MS, () => this.#askForWaiting())
+    this.#askTimer ??= this.#init.timers.set(this.#init.lackingMs, () => this.#askForWaiting())
   }
 
   /**
@@ -333,7 +338,7 @@ export class AttestationDesk {
       void this.#ask(shown).catch(this.#init.onError)
     }
     if (this.#waiting.size > 0 && !this.#stopped) {
-      this.#askTimer = this.#init.timers.set(LACKING_MS, () => this.#askForWaiting())
+      this.#askTimer = this.#init.timers.set(this.#init.lackingMs, () => this.#askForWaiting())
     }
   }
 

@@ -22,7 +22,7 @@ import {
 import type { Clock, Timers } from '../platform.ts'
 import type { LedgerStore } from '../store/index.ts'
 import type { StoredRun } from '../validate/index.ts'
-import { type AskedLeaves, AttestationDesk, type AttestationOutcome } from './attestation-desk.ts'
+import { type AskedLeaves, AttestationDesk, type AttestationOutcome, LACKING_MS } from './attestation-desk.ts'
 import { Attester } from './attester.ts'
 import { ContestedChains, type ContestedInit } from './contested.ts'
 import { Contradictions } from './contradictions.ts'
@@ -33,6 +33,9 @@ import { OwnChains } from './own-chains.ts'
 import { Prover } from './prover.ts'
 import { SigningTurn } from './signing-turn.ts'
 
+/** A block comes from the witness's side of the neighbourhood by several neighbours, a round each. */
+const ROUNDS_TO_COME = 3
+
 export interface WitnessingInit {
   readonly store: LedgerStore
   readonly genesis: Genesis
@@ -41,6 +44,8 @@ export interface WitnessingInit {
   readonly clock: Clock
   readonly timers: Timers
   readonly attestDelayMs: number
+  /** Rounds in which neighbours tell each other of blocks. */
+  readonly announceDelayMs: number
   /** Members that count, and those that all held blocks of the registrar's chain name. */
   readonly membership: () => Membership
   readonly held: () => Membership
@@ -161,6 +166,7 @@ export class Witnessing {
       onOwnAhead: (attestation) => this.#onOwn(attestation),
       onDiffering: init.onDiffering,
       onError,
+      lackingMs: LACKING_MS + ROUNDS_TO_COME * init.announceDelayMs,
     })
     const turn = new SigningTurn()
     this.#attester = new Attester({
