@@ -132,6 +132,11 @@ describe('wattness archive', () => {
   it('FILE_EXISTS: overwrites neither an archive nor a directory with anything in it', async () => {
     const dir = await node.copy()
     expect(refusalOf(await create(dir, whole)).code).to.equal('FILE_EXISTS')
+    // What a process that is gone has left is taken away; what one that lives is writing is not.
+    const [gone, own] = [2_147_483_646, process.ppid].map((pid) => join(root, `left.archive.${pid}.part`)) as [string, string]
+    for (const path of [gone, own]) await writeFile(path, 'half')
+    await createdAt(dir, join(root, 'left.archive'))
+    expect([existsSync(gone), existsSync(own)]).to.deep.equal([false, true])
     expect(refusalOf(await restore(whole, dir)).code).to.equal('FILE_EXISTS')
     const empty = fresh()
     await mkdir(empty)
