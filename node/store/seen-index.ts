@@ -12,7 +12,9 @@ const CONTENTS_KEPT = 64
 const SOURCES_KEPT = 4_096
 const OPERATIONS_PER_WRITE = 2_048
 
-const HORIZON_KEY = metaKey('seen-from')
+/** Of all sources, as stores of before wrote it: it stands for those that had keys then. */
+const OLD_HORIZON_KEY = metaKey('seen-from')
+const horizonKey = (source: string): Uint8Array => metaKey(`seen-from ${Buffer.from(source, 'latin1').toString('hex')}`)
 const NO_BYTES = new Uint8Array(0)
 
 interface Newest {
@@ -40,17 +42,16 @@ export class SeenIndex {
   readonly #kv: Kv
   readonly #sources = new LruMap<string, Uint8Array>(SOURCES_KEPT)
   #newest = new LruMap<string, Newest>(SOURCES_KEPT)
-  /** Keys of earlier times were pruned: what is older and not newer than its source's newest counts as taken before. */
-  #horizonMs = 0
+  #oldHorizonMs = 0
+  /** Whose keys the old horizon stands for. */
+  readonly #oldSources = new Set<string>()
 
   constructor(kv: Kv) {
     this.#kv = kv
   }
 
   async load(): Promise<void> {
-    const record = await this.#kv.get(HORIZON_KEY)
-    const value = record === undefined ? undefined : checkRecord(HORIZON_KEY, record)
-    this.#horizonMs = value === undefined ? 0 : new Reader(value, 'seen horizon').varint()
+    this.#oldHorizonMs = timeIn(OLD_HORIZON_KEY, await this.#kv.get(OLD_HORIZON_KEY))
     this.#newest = new LruMap(SOURCES_KEPT)
     let { gte, lt } = allOf(SEEN)
     // One step per source, from the last to the first: each begins at the newest key of the next source.
@@ -58,6 +59,7 @@ export class SeenIndex {
       const last = await this.#firstKey(gte, lt)
       if (last === undefined) return
       const source = last.subarray(1, 1 + HASHED_BYTES)
+      if (this.#oldHorizonMs > 0 && this.#oldSources.size < SOURCES_KEPT) this.#oldSources.add(text(source))
       const timeMs = timeOfSeenKey(last)
       const contents = new Set<string>()
       const same = keysUnder(last.subarray(0, 1 + HASHED_BYTES + 6))
@@ -112,11 +114,26 @@ export class SeenIndex {
     }
     if (asked.length > 0) {
       const found = await this.#kv.getMany(asked.map((i) => (sightings[i] as Sighting).key))
+      const horizons = await this.#horizonsOf(asked.map((i) => (sightings[i] as Sighting).source))
       for (const [at, i] of asked.entries()) {
-        fresh[i] = found[at] === undefined && (sightings[i] as Sighting).timeMs >= this.#horizonMs
+        const { source, timeMs } = sightings[i] as Sighting
+        fresh[i] = found[at] === undefined && timeMs >= (horizons.get(source) ?? 0)
       }
     }
     return fresh
+  }
+
+  /** Keys of earlier times were pruned: what is older and not newer than its source's newest counts as taken before. */
+  async #horizonsOf(sources: readonly string[]): Promise<Map<string, number>> {
+    const distinct = [...new Set(sources)]
+    const keys = distinct.map(horizonKey)
+    const records = await this.#kv.getMany(keys)
+    return new Map(
+      distinct.map((source, i) => {
+        const old = this.#oldSources.has(source) ? this.#oldHorizonMs : 0
+        return [source, Math.max(old, timeIn(keys[i] as Uint8Array, records[i]))]
+      }),
+    )
   }
 
   operation(sighting: Sighting): KvOperation {
@@ -131,20 +148,23 @@ export class SeenIndex {
 
   /**
    * Forgets readings before `beforeMs`, each source's newest excepted. From then on what is as old as the newest that was
-   * forgotten, unless newer than all of its source, counts as taken before: better left out than counted twice. Where nothing
-   * was forgotten nothing is left out: an old recording is read like a new one.
+   * forgotten of its source, unless newer than all of it, counts as taken before: better left out than counted twice. Of a source
+   * of which nothing was forgotten nothing is left out: an old recording that is added years later is read in any order.
    */
   async prune(beforeMs: number, write: (operations: KvOperation[]) => Promise<void>): Promise<number> {
     let operations: KvOperation[] = []
-    let horizonMs = this.#horizonMs
     let pruned = 0
+    /** Of the sources that `operations` are of. */
+    let forgotten = new Map<string, number>()
     let previous: Uint8Array | undefined
     const forget = async (): Promise<void> => {
       if (operations.length === 0) return
-      // In one write with the keys it stands for: neither is ever there without the other.
-      await write([put(HORIZON_KEY, sealRecord(HORIZON_KEY, new Writer(8).varint(horizonMs).finish())), ...operations])
-      this.#horizonMs = horizonMs
+      // In one write with the keys they stand for: neither is ever there without the other.
+      const known = await this.#horizonsOf([...forgotten.keys()])
+      const horizons = Array.from(forgotten, ([source, ms]) => horizonOf(source, Math.max(ms, known.get(source) ?? 0)))
+      await write([...horizons, ...operations])
       operations = []
+      forgotten = new Map()
     }
     for await (const entries of this.#kv.iterate(allOf(SEEN))) {
       for (const [key] of entries) {
@@ -157,7 +177,8 @@ export class SeenIndex {
           timeOfSeenKey(previous) < timeOfSeenKey(key)
         ) {
           operations.push(del(previous))
-          horizonMs = Math.max(horizonMs, timeOfSeenKey(previous) + 1)
+          const source = text(previous.subarray(1, 1 + HASHED_BYTES))
+          forgotten.set(source, Math.max(forgotten.get(source) ?? 0, timeOfSeenKey(previous) + 1))
           pruned++
         }
         previous = key
@@ -165,8 +186,28 @@ export class SeenIndex {
       if (operations.length >= OPERATIONS_PER_WRITE) await forget()
     }
     await forget()
+    await this.#spreadOldHorizon(write)
     return pruned
   }
+
+  /** The horizon of all sources becomes one of each that it stands for, so that it stands for no later one. */
+  async #spreadOldHorizon(write: (operations: KvOperation[]) => Promise<void>): Promise<void> {
+    if (this.#oldHorizonMs === 0) return
+    const horizons = await this.#horizonsOf([...this.#oldSources])
+    await write([...Array.from(horizons, ([source, ms]) => horizonOf(source, ms)), del(OLD_HORIZON_KEY)])
+    this.#oldHorizonMs = 0
+    this.#oldSources.clear()
+  }
+}
+
+function horizonOf(source: string, ms: number): KvOperation {
+  const key = horizonKey(source)
+  return put(key, sealRecord(key, new Writer(8).varint(ms).finish()))
+}
+
+function timeIn(key: Uint8Array, record: Uint8Array | undefined): number {
+  const value = record === undefined ? undefined : checkRecord(key, record)
+  return value === undefined ? 0 : new Reader(value, 'seen horizon').varint()
 }
 
 function newestWith(newest: Newest | undefined, timeMs: number, content: string): Newest {

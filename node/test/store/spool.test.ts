@@ -1,8 +1,10 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
+import { Writer } from '../../../protocol/bytes.ts'
 import { QUALITIES, TIME_SOURCES } from '../../../protocol/reading.ts'
 import { type Kv, LedgerStore, openMemoryKv, put, type SpoolItem } from '../../store/index.ts'
-import { frameKey, spoolKey } from '../../store/keys.ts'
+import { frameKey, metaKey, spoolKey } from '../../store/keys.ts'
+import { sealRecord } from '../../store/record.ts'
 import { decodeEntry, encodeContent, encodeEntry } from '../../store/spool-entry.ts'
 import { ChainMaker, NETWORK_ID } from './chain-maker.ts'
 import { START_MS, sampleEvent, sampleItem } from './sample-readings.ts'
@@ -232,6 +234,33 @@ describe('spool', () => {
     // A telegram's row, then its gas value, whose time is up to an hour older.
     expect((await store.spool.append([sampleItem(4), sampleItem(1)])).taken).to.equal(2)
     expect((await store.spool.append([sampleItem(4), sampleItem(1)])).taken).to.equal(0)
+  })
+
+  it('a recording that is added later is taken in any order, whatever was forgotten of others', async () => {
+    await store.spool.append([0, 1, 2, 3].map((number) => sampleItem(number)))
+    expect(await store.spool.pruneSeen(START_MS + 400 * QUARTER_HOUR_MS)).to.equal(3)
+    const recording = [3, 1, 2, 0].map((number) => sampleItem(number, 1, 'recording'))
+    for (const each of [store, await reopen()]) {
+      // One by one, so that each is judged against what was taken before.
+      let taken = 0
+      for (const item of recording) taken += (await each.spool.append([item])).taken
+      expect(taken).to.equal(each === store ? 4 : 0)
+      expect((await each.spool.append([sampleItem(1, 55)])).taken).to.equal(0)
+    }
+  })
+
+  it('what a store of before wrote for all sources holds for those that it had, and for no later one', async () => {
+    await store.spool.append([sampleItem(3), sampleItem(3, 1, 'other')])
+    const key = metaKey('seen-from')
+    await kv.batch([put(key, sealRecord(key, new Writer(8).varint(START_MS + 2 * QUARTER_HOUR_MS).finish()))])
+    const later = await reopen()
+    expect((await later.spool.append([sampleItem(1), sampleItem(1, 1, 'other'), sampleItem(2, 1, 'other')])).taken).to.equal(1)
+    for (const number of [3, 0]) expect((await later.spool.append([sampleItem(number, 1, 'new')])).taken).to.equal(1)
+    expect(await later.spool.pruneSeen(START_MS)).to.equal(0)
+    expect(await kv.get(key)).to.equal(undefined)
+    const again = await reopen()
+    expect((await again.spool.append([sampleItem(1), sampleItem(1, 1, 'other')])).taken).to.equal(0)
+    expect((await again.spool.append([sampleItem(1, 1, 'new')])).taken).to.equal(1)
   })
 
   it('remembers each of more sources than it keeps in memory', async () => {
