@@ -3,7 +3,7 @@ import type { FastifyRequest, onRequestHookHandler } from 'fastify'
 import { WattnessError } from '../../protocol/index.ts'
 
 /** Names that nobody out there can have: without a dot, or under what RFC 6761, 6762, 8375 and 9476 keep for houses. */
-const NAMES_AT_HOME = /^[^.]+$|\.(?:localhost|local|internal|home\.arpa|lan)$/
+const NAMES_AT_HOME = /^[^.]*$|\.(?:localhost|local|internal|home\.arpa|lan)$/
 
 /**
  * Refuses questions that a browser on this machine was led to ask: a page from elsewhere may let its own name point here, and

@@ -22,7 +22,10 @@ export interface HttpLimits {
   readonly idleMs: number
   /** What is under way may end before everything is cut, at the close. */
   readonly closeMs: number
-  /** From one address within `rateMs`; whoever asks from this machine itself is not counted. */
+  /**
+   * From one address within `rateMs`: a screen asks some ten times in that; a stranger who asks for the dearest pages takes half of
+   * a core. Whoever asks from this machine itself is not counted.
+   */
   readonly rate: number
   readonly rateMs: number
   /** The same of what costs much: proofs asked for, files checked. */
@@ -58,7 +61,7 @@ export const HTTP_LIMITS: HttpLimits = {
   silenceMs: 15_000,
   idleMs: 20_000,
   closeMs: 500,
-  rate: 3_000,
+  rate: 600,
   rateMs: 10_000,
   costlyRate: 30,
   rateAddresses: 4_096,
