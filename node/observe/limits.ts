@@ -23,8 +23,8 @@ export interface HttpLimits {
   /** What is under way may end before everything is cut, at the close. */
   readonly closeMs: number
   /**
-   * From one address within `rateMs`: a screen asks some ten times in that; a stranger who asks for the dearest pages takes half of
-   * a core. Whoever asks from this machine itself is not counted.
+   * From one address within `rateMs`: a screen asks some ten times in that; a stranger who asks for the dearest pages takes
+   * half of a core. Whoever asks from this machine itself is not counted.
    */
   readonly rate: number
   readonly rateMs: number

@@ -44,9 +44,6 @@ const REFUSED_BY_STORE: ReadonlySet<string> = new Set([
   'LIMIT_EXCEEDED',
 ])
 
-/** What an adoption waits with: its runs are not its own memory. */
-const NO_BYTES = new Uint8Array(0)
-
 /** A checked and stored run, as everything behind the door sees it. */
 export interface StoredRun {
   readonly member: Bytes
@@ -115,9 +112,7 @@ export class Door {
     try {
       memberHex = toHex(peekRun(bytes).member)
     } catch (error) {
-      const refusal = refusalOf(error)
-      this.tally.note(refusal, 0)
-      return Promise.resolve(refusal)
+      return Promise.resolve(this.tally.note(refusalOf(error), 0))
     }
     return this.#enqueue(memberHex, { bytes, own })
   }
@@ -128,18 +123,16 @@ export class Door {
    */
   adopt(branch: Branch, told: (run: StoredRun) => void): Promise<Outcome> {
     if (this.#stopped) return Promise.resolve(busy('the node is stopping'))
-    return this.#enqueue(toHex(branch.member), { bytes: NO_BYTES, own: undefined, adoption: { branch, told } })
+    return this.#enqueue(toHex(branch.member), { bytes: new Uint8Array(0), own: undefined, adoption: { branch, told } })
   }
 
   #enqueue(memberHex: string, job: Omit<Job, 'resolve'>): Promise<Outcome> {
-    const cameMs = this.#init.clock.monotonicMs()
     return new Promise((answer) => {
-      const resolve = (outcome: Outcome): void => {
-        this.tally.note(outcome, this.#init.clock.monotonicMs() - cameMs)
+      const resolve = this.tally.timing(this.#init.clock, (outcome: Outcome): void => {
         this.#unanswered--
         answer(outcome)
         if (this.#unanswered === 0) for (const told of this.#whenAnswered.splice(0)) told()
-      }
+      })
       if (!this.#lanes.add(memberHex, { ...job, resolve })) {
         answer(busy(`${this.#lanes.bytes} bytes wait to be checked`))
         return
