@@ -13,25 +13,29 @@ import {
   streamControl,
 } from '../control/index.ts'
 import { addCommand, addDir, type Context, FOUND_WRONG, type SharedOptions, usage } from './context.ts'
+import { greenButton } from './export-green-button.ts'
 import { write } from './io.ts'
 import { socketOf, withStore } from './ledger.ts'
 import { ProgressBar } from './progress-bar.ts'
 
-interface ExportFlags extends SharedOptions, Omit<ReadingOrder, 'follow'> {
+export interface ExportFlags extends SharedOptions, Omit<ReadingOrder, 'follow'> {
   readonly follow?: boolean
   readonly format?: string
   readonly out?: string
 }
 
-interface ExportFormat {
+export interface ExportFormat {
   head(resolution: string): string
   line(line: ExportedLine): string
+  /** Behind the last line. */
+  end?(): string
 }
 
 /** A further format is a row. */
-const FORMATS: ReadonlyMap<string, ExportFormat> = new Map([
-  ['csv', { head: (resolution) => `${columnsOf(resolution).join(',')}\n`, line: csvLine }],
-  ['ndjson', { head: () => '', line: (line) => `${JSON.stringify(line)}\n` }],
+const FORMATS = new Map<string, (context: Context, flags: ExportFlags) => ExportFormat>([
+  ['csv', () => ({ head: (resolution) => `${columnsOf(resolution).join(',')}\n`, line: csvLine })],
+  ['ndjson', () => ({ head: () => '', line: (line) => `${JSON.stringify(line)}\n` })],
+  ['green-button', greenButton],
 ])
 
 const RAW_COLUMNS = ['member', 'time', 'register', 'value', 'unit', 'quality', 'timeSource', 'intervalMs'] as const
@@ -57,7 +61,7 @@ export function registerExport(program: Command, context: Context): void {
     addCommand(
       program,
       'export',
-      'readings as CSV or lines of JSON, of a running node or a stopped store; missing ones are empty, or null',
+      'readings as CSV, lines of JSON or Green Button, of a running node or a stopped store; missing ones are empty, or null',
       [
         'wattness export --dir observer --member "Elm Street 12" --register 1-0:1.8.0 > meter.csv',
         'wattness export --dir observer --member 3 --from 2026-01 --to 2026-02 --resolution 1d --tz Europe/Moscow --out days.csv',
@@ -79,8 +83,9 @@ export function registerExport(program: Command, context: Context): void {
 async function exportReadings(context: Context, flags: ExportFlags): Promise<void> {
   const dir = context.dirOf(flags)
   const { member, register, from, to, resolution, tz, follow, format: name = 'csv' } = flags
-  const format = FORMATS.get(name)
-  if (format === undefined) throw usage(`--format ${name}: expected ${[...FORMATS.keys()].join(' or ')}`)
+  const make = FORMATS.get(name)
+  if (make === undefined) throw usage(`--format ${name}: expected ${[...FORMATS.keys()].join(' or ')}`)
+  const format = make(context, flags)
   const order = Object.fromEntries(
     Object.entries({ member, register, from, to, resolution, tz, follow }).filter(([, value]) => value !== undefined),
   ) as ReadingOrder
@@ -118,7 +123,7 @@ async function print(
       piece = ''
     }
     target ??= flags.out === undefined ? io.stdout : await newFile(resolve(flags.out))
-    await write(target, piece)
+    await write(target, piece + (format.end?.() ?? ''))
   } finally {
     await bar.end()
     if (target !== undefined && target !== io.stdout) {

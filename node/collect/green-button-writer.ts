@@ -10,10 +10,8 @@ import { CUMULATIVE, DELTA, ESPI_UNITS, espiRegister, FLOW_FORWARD, FLOW_REVERSE
  */
 
 export interface GreenButtonExport {
-  /** What people read above it: a label, or the member's index. */
+  /** What people read above it. */
   readonly title: string
-  /** Names the usage point in links: letters, digits, `.`, `_` and `-`; others become `_`. */
-  readonly usagePoint: string
   /** UTC milliseconds that the feed says it was made at. */
   readonly updatedMs: number
   /** Told once of each register that ESPI has no words for; its values are not written. */
@@ -27,8 +25,8 @@ const BLOCK_READINGS = 1_000
 export const MAX_EXPORTED_REGISTERS = 256
 
 interface Series {
-  readonly number: number
-  readonly intervalMs: number
+  /** Link of its MeterReading. */
+  readonly self: string
   readings: string[]
   blocks: number
 }
@@ -36,59 +34,106 @@ interface Series {
 /** Pieces of text, in order; the whole is one UTF-8 document. Registers beyond MAX_EXPORTED_REGISTERS are left out. */
 export async function* greenButtonFeed(
   readings: AsyncIterable<Reading> | Iterable<Reading>,
-  init: GreenButtonExport,
+  init: GreenButtonExport & { readonly usagePoint: string },
 ): AsyncGenerator<string> {
-  const point = `UsagePoint/${init.usagePoint.replace(/[^\w.-]/g, '_') || '1'}`
-  const updated = new Date(init.updatedMs).toISOString()
-  const entry = (self: string, up: string, related: readonly string[], title: string, content: string): string =>
-    [
+  const writer = new GreenButtonWriter(init)
+  yield writer.head()
+  yield writer.usagePoint(init.usagePoint, init.title)
+  for await (const reading of readings) {
+    const text = writer.add(init.usagePoint, reading)
+    if (text !== '') yield text
+  }
+  yield writer.end()
+}
+
+/** A feed piece by piece: the head, what each reading completes, the end. */
+export class GreenButtonWriter {
+  readonly #init: GreenButtonExport
+  readonly #updated: string
+  readonly #points = new Map<string, string>()
+  readonly #series = new Map<string, Series | undefined>()
+
+  constructor(init: GreenButtonExport) {
+    this.#init = init
+    this.#updated = new Date(init.updatedMs).toISOString()
+  }
+
+  head(): string {
+    const id = uuid(String(this.#init.updatedMs))
+    const feed = '<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">\n'
+    return `${feed} <id>${id}</id>\n <title>${escaped(this.#init.title)}</title>\n <updated>${this.#updated}</updated>\n`
+  }
+
+  /** A usage point before its first reading; once is enough. `name`: letters, digits, `.`, `_`, `-`; others become `_`. */
+  usagePoint(name: string, title: string): string {
+    if (this.#points.has(name)) return ''
+    const self = `UsagePoint/${name.replace(/[^\w.-]/g, '_') || '1'}`
+    this.#points.set(name, self)
+    const kind = '<UsagePoint xmlns="http://naesb.org/espi"><ServiceCategory><kind>0</kind></ServiceCategory></UsagePoint>'
+    return this.#entry(self, 'UsagePoint', [`${self}/MeterReading`], title, kind)
+  }
+
+  /** What is complete with this reading; the usage point's own entry too, where there was none. */
+  add(usagePoint: string, reading: Reading): string {
+    let text = this.usagePoint(usagePoint, usagePoint)
+    for (const value of reading.values) {
+      const { series, entries } = this.#seriesOf(this.#points.get(usagePoint) as string, value.register, reading.intervalMs)
+      text += entries
+      if (series === undefined) continue
+      series.readings.push(intervalReading(reading, value))
+      if (series.readings.length >= BLOCK_READINGS) text += this.#block(series)
+    }
+    return text
+  }
+
+  end(): string {
+    const open = Array.from(this.#series.values()).filter((series) => series !== undefined)
+    const blocks = open.map((series) => (series.readings.length > 0 ? this.#block(series) : ''))
+    return `${blocks.join('')}</feed>\n`
+  }
+
+  #seriesOf(point: string, register: Register, intervalMs: number): { series: Series | undefined; entries: string } {
+    const key = `${point} ${registerKey(register)}/${intervalMs}`
+    const known = this.#series.get(key)
+    if (known !== undefined || this.#series.has(key)) return { series: known, entries: '' }
+    const isRoom = this.#series.size < MAX_EXPORTED_REGISTERS
+    const type = isRoom ? readingType(register, intervalMs) : undefined
+    if (type === undefined) {
+      if (isRoom) this.#series.set(key, undefined)
+      this.#init.onLeftOut?.(register)
+      return { series: undefined, entries: '' }
+    }
+    const number = this.#series.size + 1
+    const self = `${point}/MeterReading/${number}`
+    const series = { self, readings: [], blocks: 0 }
+    this.#series.set(key, series)
+    const typeLink = `ReadingType/${number}`
+    const typeEntry = this.#entry(typeLink, 'ReadingType', [], formatObis(register.obis), type)
+    const related = [`${self}/IntervalBlock`, typeLink]
+    const meterReading = '<MeterReading xmlns="http://naesb.org/espi"/>'
+    return { series, entries: typeEntry + this.#entry(self, `${point}/MeterReading`, related, '', meterReading) }
+  }
+
+  #block(series: Series): string {
+    const up = `${series.self}/IntervalBlock`
+    const content = `<IntervalBlock xmlns="http://naesb.org/espi">\n${series.readings.join('')}  </IntervalBlock>`
+    series.readings = []
+    return this.#entry(`${up}/${++series.blocks}`, up, [], '', content)
+  }
+
+  #entry(self: string, up: string, related: readonly string[], title: string, content: string): string {
+    return [
       ' <entry>',
-      `  <id>${uuid(`${init.updatedMs}/${self}`)}</id>`,
+      `  <id>${uuid(`${this.#init.updatedMs}/${self}`)}</id>`,
       `  <link rel="self" href="${self}"/>`,
       `  <link rel="up" href="${up}"/>`,
       ...related.map((href) => `  <link rel="related" href="${href}"/>`),
       `  <title>${escaped(title)}</title>`,
       `  <content>${content}</content>`,
-      `  <updated>${updated}</updated>`,
+      `  <updated>${this.#updated}</updated>`,
       ' </entry>\n',
     ].join('\n')
-  const blockOf = (series: Series): string => {
-    const up = `${point}/MeterReading/${series.number}/IntervalBlock`
-    const content = `<IntervalBlock xmlns="http://naesb.org/espi">\n${series.readings.join('')}  </IntervalBlock>`
-    series.readings = []
-    return entry(`${up}/${++series.blocks}`, up, [], '', content)
   }
-  yield '<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">\n'
-  yield ` <id>${uuid(`${init.updatedMs}`)}</id>\n <title>${escaped(init.title)}</title>\n <updated>${updated}</updated>\n`
-  const kind = '<UsagePoint xmlns="http://naesb.org/espi"><ServiceCategory><kind>0</kind></ServiceCategory></UsagePoint>'
-  yield entry(point, 'UsagePoint', [`${point}/MeterReading`], init.title, kind)
-  const known = new Map<string, Series | undefined>()
-  for await (const reading of readings) {
-    for (const value of reading.values) {
-      const key = `${registerKey(value.register)}/${reading.intervalMs}`
-      let series = known.get(key)
-      if (series === undefined && !known.has(key)) {
-        const type = known.size < MAX_EXPORTED_REGISTERS ? readingType(value.register, reading.intervalMs) : undefined
-        if (type === undefined) {
-          if (known.size < MAX_EXPORTED_REGISTERS) known.set(key, undefined)
-          init.onLeftOut?.(value.register)
-          continue
-        }
-        series = { number: known.size + 1, intervalMs: reading.intervalMs, readings: [], blocks: 0 }
-        known.set(key, series)
-        const typeLink = `ReadingType/${series.number}`
-        const meterReading = `${point}/MeterReading/${series.number}`
-        const related = [`${meterReading}/IntervalBlock`, typeLink]
-        yield entry(typeLink, 'ReadingType', [], formatObis(value.register.obis), type)
-        yield entry(meterReading, `${point}/MeterReading`, related, '', '<MeterReading xmlns="http://naesb.org/espi"/>')
-      }
-      if (series === undefined) continue
-      series.readings.push(intervalReading(reading, value))
-      if (series.readings.length >= BLOCK_READINGS) yield blockOf(series)
-    }
-  }
-  for (const series of known.values()) if (series !== undefined && series.readings.length > 0) yield blockOf(series)
-  yield '</feed>\n'
 }
 
 /** Group D of what belongs to an interval, and what ESPI calls it. */

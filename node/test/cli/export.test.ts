@@ -68,6 +68,19 @@ describe('export', () => {
     expect(hours).to.have.length(24)
     expect(JSON.parse(hours[0] as string)).to.deep.include({ value: '0.100', unit: 'kWh', quality: 'good', last: '1.100' })
 
+    const green = at.path('day.xml')
+    expect((await exported('--register', '1-0:1.8.0', '--format', 'green-button', '--out', green)).status).to.equal(0)
+    const back = (await say(['read', green])).out.trimEnd().split('\n')
+    expect(back).to.have.length(97)
+    expect(JSON.parse(back[0] as string)).to.include({
+      time: '2024-01-01T00:00:00Z',
+      register: '1-0:1.8.0',
+      value: '1000',
+      unit: 'Wh',
+    })
+    expect(JSON.parse(back[40] as string)).to.include({ value: null, quality: 'missing' })
+    expect((await exported('--format', 'green-button', '--resolution', '1h', '--from', '2024-01-01')).status).to.equal(2)
+
     const out = at.path('day.csv')
     const written = await say(['export', '--dir', at.path('registrar'), '--register', '1-0:1.8.0', '--out', out, '--json'], {
       isTerminal: true,
