@@ -131,7 +131,7 @@ describe('observe: the way to the observer', () => {
       base: 'http://127.0.0.1:1/below/',
       token: () => token,
       fetch: (input, init) => {
-        requests.push(new Request(input as URL, init))
+        requests.push(new Request(input, init))
         const found = reply()
         return found instanceof Error ? Promise.reject(found) : Promise.resolve(found)
       },

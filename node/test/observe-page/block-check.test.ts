@@ -41,7 +41,7 @@ describe('observe: a block checked in the page', () => {
 
   const check = async (answer: BlockAnswer, context: Partial<BlockContext> = {}): Promise<BlockReport> =>
     checkBlock(answer, { checker, networkId, ...context })
-  const before_ = async (): Promise<string> => {
+  const headerBefore = async (): Promise<string> => {
     const app = street.app()
     return (await app.inject(`/v1/blocks/${block.previous}`)).json<BlockAnswer>().header
   }
@@ -51,7 +51,7 @@ describe('observe: a block checked in the page', () => {
     const report = await check(block, {
       wanted: block.hash,
       memberKey: block.key,
-      before: await before_(),
+      before: await headerBefore(),
       seen: new SeenHeads(),
     })
     expect(report.steps.map(({ step, state }) => `${step} ${state}`)).to.deep.equal(

@@ -55,7 +55,7 @@ export interface Window {
 export async function openWindow(browser: Browser, address: string, options: BrowserContextOptions = {}): Promise<Window> {
   const context = await browser.newContext({ locale: 'en-GB', timezoneId: 'Europe/Berlin', reducedMotion: 'reduce', ...options })
   const page = await context.newPage()
-  page.setDefaultTimeout(8_000)
+  page.setDefaultTimeout(15_000)
   const faults: string[] = []
   const expected: RegExp[] = []
   const note = (text: string): unknown => (expected.some((each) => each.test(text)) ? undefined : faults.push(text))

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { barAt, barsOf, differenceOf, gapsOf } from '../../observe/page/data/bars.ts'
+import { type Bar, barAt, barsOf, differenceOf, gapsOf, sumOf } from '../../observe/page/data/bars.ts'
 import { MOST_MEMBERS, meaningOf } from '../../observe/page/data/search.ts'
 import { formatDay, isSpan, parseDay, rangeOf, resolutionOf, SPANS, widened } from '../../observe/page/data/spans.ts'
 import { MOST_NAMES, MOST_NAMES_NARROW, meshOf } from '../../observe/page/parts/mesh-layout.ts'
@@ -29,7 +29,7 @@ function member(index: number, fields: Partial<Member> = {}): Member {
     lateAfter: null,
     health: 'fine',
     ...fields,
-  } as Member
+  }
 }
 
 describe('observe: the pictures of the page', () => {
@@ -112,6 +112,10 @@ describe('observe: the pictures of the page', () => {
     expect(barsOf(answer('1d', [{ time: day(1) }]))).to.deep.equal([])
     expect(differenceOf('1', '2.5')).to.equal('-1.5')
     expect(differenceOf('3', '1')).to.equal('2')
+    const bars = (...texts: (string | null)[]): Bar[] =>
+      texts.map((text) => ({ fromMs: 0, toMs: 1, value: text === null ? null : Number(text), text, quality: 'good' }))
+    expect(sumOf(bars('0.1', '0.2', null, '9007199254740993'))).to.equal('9007199254740993.3')
+    expect([sumOf(bars('-0.5', '0.25')), sumOf(bars(null)), sumOf([])]).to.deep.equal(['-0.25', null, null])
   })
 
   it('bars: holes between what is known are gaps, side by side they are one', () => {

@@ -44,9 +44,23 @@ function rawBars(values: readonly RawValue[]): Bar[] {
 /** `a` − `b` of decimal texts, exactly. */
 export function differenceOf(a: string, b: string): string {
   const decimals = Math.max(decimalsOf(a), decimalsOf(b))
-  const difference = scaled(a, decimals) - scaled(b, decimals)
-  const digits = String(difference < 0n ? -difference : difference).padStart(decimals + 1, '0')
-  const sign = difference < 0n ? '-' : ''
+  return textOf(scaled(a, decimals) - scaled(b, decimals), decimals)
+}
+
+/** Of all bars that are known, exactly; null where none is. */
+export function sumOf(bars: readonly Bar[]): string | null {
+  const texts = bars.flatMap(({ text }) => (text === null ? [] : [text]))
+  if (texts.length === 0) return null
+  const decimals = Math.max(...texts.map(decimalsOf))
+  return textOf(
+    texts.reduce((sum, text) => sum + scaled(text, decimals), 0n),
+    decimals,
+  )
+}
+
+function textOf(value: bigint, decimals: number): string {
+  const digits = String(value < 0n ? -value : value).padStart(decimals + 1, '0')
+  const sign = value < 0n ? '-' : ''
   return decimals === 0 ? sign + digits : `${sign}${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`
 }
 

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
 import { type Bar, barAt } from '../data/bars.ts'
 import { usePage } from '../page-context.tsx'
 import { QualityChip } from './block-content.tsx'
@@ -14,9 +15,11 @@ interface BarsTableProps {
 /** The chart in numbers, exactly as they were answered. */
 export function BarsTable({ above, below, unit }: BarsTableProps): JSX.Element {
   const { t, formats } = usePage()
-  const rows = above.slice(0, MOST_ROWS)
+  const [isOpen, setOpen] = useState(false)
+  // Hundreds of rows that nobody sees would be made anew with every move of the chart.
+  const rows = isOpen ? above.slice(0, MOST_ROWS) : []
   return (
-    <details>
+    <details onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>{t('asTable')}</summary>
       <div class="scroll">
         <table>

@@ -142,29 +142,29 @@ function axis(colours: AxisColours, more: uPlot.Axis): uPlot.Axis {
   }
 }
 
+/** Making a format takes longer than painting the chart. */
 const labels = new Map<string, Intl.DateTimeFormat>()
+const LABEL_FORMATS = {
+  year: { year: 'numeric' },
+  month: { month: 'short' },
+  day: { day: 'numeric', month: 'short' },
+  time: { hour: '2-digit', minute: '2-digit' },
+} as const satisfies Record<string, Intl.DateTimeFormatOptions>
 
+function formatOf(name: keyof typeof LABEL_FORMATS, locale: string, timeZone: string): Intl.DateTimeFormat {
+  const key = `${name} ${locale} ${timeZone}`
+  const made = labels.get(key) ?? new Intl.DateTimeFormat(locale, { timeZone, ...LABEL_FORMATS[name] })
+  if (labels.size < 64) labels.set(key, made)
+  return made
+}
+
+/** The days between hours are named, and the years between months. */
 function timeLabel(seconds: number, step: number, locale: string, timeZone: string): string {
   const date = new Date(seconds * 1_000)
-  const isDay = step >= DAY_S
-  const name = step >= 300 * DAY_S ? 'year' : step >= 28 * DAY_S ? 'month' : isDay ? 'day' : 'time'
-  const options: Readonly<Record<typeof name, Intl.DateTimeFormatOptions>> = {
-    year: { year: 'numeric' },
-    month: { month: 'short' },
-    day: { day: 'numeric', month: 'short' },
-    time: { hour: '2-digit', minute: '2-digit' },
-  }
-  const format = (which: typeof name): string => {
-    const key = `${locale} ${timeZone} ${which}`
-    const made = labels.get(key) ?? new Intl.DateTimeFormat(locale, { timeZone, ...options[which] })
-    if (labels.size < 64) labels.set(key, made)
-    return made.format(date)
-  }
-  const midnight =
-    name === 'time' && /^(00|24):00/.test(new Intl.DateTimeFormat('en-GB', { timeZone, timeStyle: 'short' }).format(date))
-  if (midnight) return format('day')
-  const isJanuary = name === 'month' && new Intl.DateTimeFormat('en-GB', { timeZone, month: 'numeric' }).format(date) === '1'
-  return isJanuary ? `${format('month')}\n${format('year')}` : format(name)
+  const text = (name: keyof typeof LABEL_FORMATS, by = locale): string => formatOf(name, by, timeZone).format(date)
+  if (step >= 300 * DAY_S) return text('year')
+  if (step >= 28 * DAY_S) return text('month', 'en') === 'Jan' ? text('year') : text('month')
+  return step >= DAY_S || /^(00|24):00/.test(text('time', 'en-GB')) ? text('day') : text('time')
 }
 
 const quantities = new Map<string, Intl.NumberFormat>()

@@ -1,8 +1,8 @@
 import type { JSX } from 'preact'
-import { useMemo, useState } from 'preact/hooks'
+import { useMemo, useRef, useState } from 'preact/hooks'
 import type { MemberAnswer, ReadingsAnswer } from '../../schemas/index.ts'
 import { now } from '../browser.ts'
-import { type Bar, barAt, barsOf, gapsOf } from '../data/bars.ts'
+import { type Bar, barAt, barsOf, gapsOf, sumOf } from '../data/bars.ts'
 import { formatDay, isSpan, parseDay, type Range, rangeOf, resolutionOf, SPANS, type Span, widened } from '../data/spans.ts'
 import { useAnswer, usePage } from '../page-context.tsx'
 import { memberPath } from '../routes.ts'
@@ -130,8 +130,8 @@ interface EnergyChartProps extends Omit<EnergyProps, 'query'> {
 }
 
 function EnergyChart({ member, span, range, taken, given, onRange }: EnergyChartProps): JSX.Element {
-  const { t, formats } = usePage()
-  const [pointed, setPointed] = useState<number | undefined>(undefined)
+  const { t, timeZone } = usePage()
+  const pointer = useRef<PointListener>(() => undefined)
   const stepMs = member.lastReadings.find(({ register }) => register === taken)?.intervalMs ?? 0
   const resolution = resolutionOf(range, stepMs)
   // Loaded by whole spans, so that a chart that is dragged a little asks nothing.
@@ -140,7 +140,6 @@ function EnergyChart({ member, span, range, taken, given, onRange }: EnergyChart
     const to = rangeOf(span, range.toMs - 1)
     return widened(span, { fromMs: from.fromMs, toMs: to.toMs })
   }, [span, rangeOf(span, range.fromMs).fromMs, rangeOf(span, range.toMs - 1).toMs])
-  const { timeZone } = usePage()
   const path = (register: string): string =>
     `v1/members/${member.index}/readings?${new URLSearchParams({
       register,
@@ -151,10 +150,12 @@ function EnergyChart({ member, span, range, taken, given, onRange }: EnergyChart
     })}`
   const takenAnswer = useAnswer<ReadingsAnswer>(path(taken))
   const givenAnswer = useAnswer<ReadingsAnswer>(given === undefined ? undefined : path(given))
-  const above = useMemo(() => (takenAnswer.data === undefined ? [] : barsOf(takenAnswer.data)), [takenAnswer.data])
-  const below = useMemo(() => (givenAnswer.data === undefined ? [] : barsOf(givenAnswer.data)), [givenAnswer.data])
+  const takenShown = useLast(takenAnswer.data)
+  const givenShown = useLast(givenAnswer.data)
+  const above = useMemo(() => (takenShown === undefined ? [] : barsOf(takenShown)), [takenShown])
+  const below = useMemo(() => (givenShown === undefined ? [] : barsOf(givenShown)), [givenShown])
   return (
-    <Loaded answer={takenAnswer} rows={9}>
+    <Loaded answer={{ ...takenAnswer, data: takenShown }} rows={9}>
       {({ unit, quality }) => {
         const inside = (bars: readonly Bar[]): Bar[] =>
           bars.filter(({ fromMs, toMs }) => toMs > range.fromMs && fromMs < range.toMs)
@@ -163,15 +164,16 @@ function EnergyChart({ member, span, range, taken, given, onRange }: EnergyChart
         const holes = gapsOf(seenAbove).length
         return (
           <>
-            <div class="readout" data-figure="energy">
-              <Sum name={registerName(taken, t)} bars={seenAbove} unit={unit} side="import" pointed={pointed} />
-              {given === undefined ? null : (
-                <Sum name={registerName(given, t)} bars={seenBelow} unit={unit} side="export" pointed={pointed} />
-              )}
-              <p class="muted small" aria-hidden="true">
-                {pointed === undefined ? t('chartHint') : pointText(seenAbove, pointed, formats)}
-              </p>
-            </div>
+            <Readout
+              sides={[
+                { name: registerName(taken, t), bars: seenAbove, side: 'import' },
+                ...(given === undefined ? [] : [{ name: registerName(given, t), bars: seenBelow, side: 'export' as const }]),
+              ]}
+              unit={unit}
+              listen={(listener) => {
+                pointer.current = listener
+              }}
+            />
             {seenAbove.some(({ value }) => value !== null) ? null : <p class="muted">{t('nothingInSpan')}</p>}
             <Chart
               above={above}
@@ -180,7 +182,7 @@ function EnergyChart({ member, span, range, taken, given, onRange }: EnergyChart
               unit={unit}
               label={t('chartLabel', { name: registerName(taken, t) })}
               onRange={onRange}
-              onPoint={setPointed}
+              onPoint={(ms) => pointer.current(ms)}
             />
             <div class="legend small">
               <span>
@@ -211,29 +213,51 @@ function EnergyChart({ member, span, range, taken, given, onRange }: EnergyChart
   )
 }
 
-interface SumProps {
+type PointListener = (ms: number | undefined) => void
+
+interface Side {
   readonly name: string
   readonly bars: readonly Bar[]
-  readonly unit: string
   readonly side: 'import' | 'export'
-  readonly pointed: number | undefined
 }
 
-/** Of what is seen; of the bar under the pointer while there is one. */
-function Sum({ name, bars, unit, side, pointed }: SumProps): JSX.Element {
-  const { formats } = usePage()
-  const at = pointed === undefined ? -1 : barAt(bars, pointed)
-  const bar = at < 0 ? undefined : bars[at]
-  const isBar = bar !== undefined && pointed !== undefined && pointed < bar.toMs
-  const value = isBar ? bar.value : bars.reduce((sum, each) => sum + (each.value ?? 0), 0)
+interface ReadoutProps {
+  readonly sides: readonly Side[]
+  readonly unit: string
+  readonly listen: (listener: PointListener) => void
+}
+
+/** Sums of what is seen; of the bar under the pointer while there is one. Apart, so that the pointer moves nothing else. */
+function Readout({ sides, unit, listen }: ReadoutProps): JSX.Element {
+  const { t, formats } = usePage()
+  const [pointed, setPointed] = useState<number | undefined>(undefined)
+  listen(setPointed)
   return (
-    <div class={`sum ${side}`}>
-      <span class="small">{name}</span>
-      <strong>
-        {value === null ? '–' : formats.rounded(value)} <small>{unit}</small>
-      </strong>
+    <div class="readout" data-figure="energy">
+      {sides.map(({ name, bars, side }) => {
+        const bar = pointed === undefined ? undefined : bars[barAt(bars, pointed)]
+        const value = bar !== undefined && pointed !== undefined && pointed < bar.toMs ? bar.text : sumOf(bars)
+        return (
+          <div key={side} class={`sum ${side}`}>
+            <span class="small">{name}</span>
+            <strong>
+              {value === null ? '–' : formats.decimal(value)} <small>{unit}</small>
+            </strong>
+          </div>
+        )
+      })}
+      <p class="muted small" aria-hidden="true">
+        {pointed === undefined ? t('chartHint') : pointText(sides[0]?.bars ?? [], pointed, formats)}
+      </p>
     </div>
   )
+}
+
+/** While the next stretch of time is asked for, the one before stays: a chart that vanishes cannot be dragged. */
+function useLast<T>(value: T | undefined): T | undefined {
+  const last = useRef<T | undefined>(undefined)
+  if (value !== undefined) last.current = value
+  return value ?? last.current
 }
 
 type FormatsOf = ReturnType<typeof usePage>['formats']

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useMemo, useState } from 'preact/hooks'
+import { useMemo, useRef, useState } from 'preact/hooks'
 import type { BalanceAnswer, LedgerAnswer, MembersAnswer } from '../../schemas/index.ts'
 import { now } from '../browser.ts'
 import type { Bar } from '../data/bars.ts'
@@ -127,28 +127,22 @@ function Balance({ query, lastMs, members }: BalanceProps): JSX.Element {
 }
 
 function Shown({ data, range }: { readonly data: BalanceAnswer; readonly range: Range }): JSX.Element {
-  const { t, formats } = usePage()
-  const [pointed, setPointed] = useState<number | undefined>(undefined)
+  const { t } = usePage()
+  const pointer = useRef<(ms: number | undefined) => void>(() => undefined)
   const [seen, setSeen] = useState({ range, now: range })
-  const { total, unit, intervals, members, feeder } = data
+  const { unit, intervals } = data
   const above = useMemo(() => barsOf(intervals, 'import'), [intervals])
   const below = useMemo(() => barsOf(intervals, 'export'), [intervals])
-  const bar = pointed === undefined ? undefined : intervals[barAt(above, pointed)]
-  const shown = bar ?? total
   const missing = new Set(intervals.flatMap((each) => (each.import === null ? [] : each.missing)))
   return (
     <>
-      <div class="readout" data-figure="balance">
-        <Figure name={t('sumImport')} value={shown.import} unit={unit} side="import" />
-        <Figure name={t('sumExport')} value={shown.export} unit={unit} side="export" />
-        <Figure name={t('sumSelf')} value={shown.selfConsumption} unit={unit} side="own" />
-        <Figure name={t('sumNet')} value={shown.net} unit={unit} side="net" />
-        {feeder === null ? null : <Figure name={t('sumFeeder')} value={shown.feeder} unit={unit} side="net" />}
-        {feeder === null ? null : <Figure name={t('sumLoss')} value={shown.loss} unit={unit} side="net" />}
-      </div>
-      <p class="muted small">
-        {bar === undefined ? t('balanceOf', { n: members.length }) : `${formats.moment(bar.from)} – ${formats.moment(bar.to)}`}
-      </p>
+      <Readout
+        data={data}
+        bars={above}
+        listen={(listener) => {
+          pointer.current = listener
+        }}
+      />
       <Chart
         above={above}
         below={below}
@@ -156,7 +150,7 @@ function Shown({ data, range }: { readonly data: BalanceAnswer; readonly range: 
         unit={unit}
         label={t('balanceChart')}
         onRange={(next) => setSeen({ range, now: next })}
-        onPoint={setPointed}
+        onPoint={(ms) => pointer.current(ms)}
       />
       <div class="legend small">
         <span>
@@ -174,10 +168,41 @@ function Shown({ data, range }: { readonly data: BalanceAnswer; readonly range: 
       </div>
       {missing.size === 0 ? null : (
         <Notice tone="warn" title={t('balancePartial')}>
-          {<p>{t('balancePartialWhy')}</p>}
+          <p>{t('balancePartialWhy')}</p>
         </Notice>
       )}
       <Table data={data} />
+    </>
+  )
+}
+
+interface ReadoutProps {
+  readonly data: BalanceAnswer
+  readonly bars: readonly Bar[]
+  readonly listen: (listener: (ms: number | undefined) => void) => void
+}
+
+/** The totals; of the interval under the pointer while there is one. */
+function Readout({ data, bars, listen }: ReadoutProps): JSX.Element {
+  const { t, formats } = usePage()
+  const [pointed, setPointed] = useState<number | undefined>(undefined)
+  listen(setPointed)
+  const { total, unit, intervals, members, feeder } = data
+  const bar = pointed === undefined ? undefined : intervals[barAt(bars, pointed)]
+  const shown = bar ?? total
+  return (
+    <>
+      <div class="readout" data-figure="balance">
+        <Figure name={t('sumImport')} value={shown.import} unit={unit} side="import" />
+        <Figure name={t('sumExport')} value={shown.export} unit={unit} side="export" />
+        <Figure name={t('sumSelf')} value={shown.selfConsumption} unit={unit} side="own" />
+        <Figure name={t('sumNet')} value={shown.net} unit={unit} side="net" />
+        {feeder === null ? null : <Figure name={t('sumFeeder')} value={shown.feeder} unit={unit} side="net" />}
+        {feeder === null ? null : <Figure name={t('sumLoss')} value={shown.loss} unit={unit} side="net" />}
+      </div>
+      <p class="muted small">
+        {bar === undefined ? t('balanceOf', { n: members.length }) : `${formats.moment(bar.from)} – ${formats.moment(bar.to)}`}
+      </p>
     </>
   )
 }
@@ -194,8 +219,8 @@ function Figure({ name, value, unit, side }: FigureProps): JSX.Element {
   return (
     <div class={`sum ${side}`}>
       <span class="small">{name}</span>
-      <strong title={value === null ? undefined : `${formats.decimal(value)} ${unit}`}>
-        {value === null ? '–' : formats.rounded(Number(value))} <small>{unit}</small>
+      <strong>
+        {value === null ? '–' : formats.decimal(value)} <small>{unit}</small>
       </strong>
     </div>
   )
@@ -211,10 +236,11 @@ function barsOf(intervals: BalanceAnswer['intervals'], side: 'import' | 'export'
 
 function Table({ data }: { readonly data: BalanceAnswer }): JSX.Element {
   const { t, formats } = usePage()
+  const [isOpen, setOpen] = useState(false)
   const { intervals, unit, feeder } = data
   const cell = (text: string | null): JSX.Element => <td class="number">{text === null ? '–' : formats.decimal(text)}</td>
   return (
-    <details>
+    <details onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>{t('asTable')}</summary>
       <div class="scroll">
         <table>
@@ -242,7 +268,7 @@ function Table({ data }: { readonly data: BalanceAnswer }): JSX.Element {
             </tr>
           </thead>
           <tbody>
-            {intervals.map((each) => (
+            {(isOpen ? intervals : []).map((each) => (
               <tr key={each.from}>
                 <th scope="row">{formats.moment(each.from)}</th>
                 {cell(each.import)}
