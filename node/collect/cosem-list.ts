@@ -1,3 +1,4 @@
+import { formatObis } from '../../protocol/obis.ts'
 import type { Obis } from '../../protocol/reading.ts'
 import {
   assumedFor,
@@ -29,6 +30,8 @@ export interface CosemList {
   /** The list's own date and time, twelve bytes. */
   readonly clock?: Uint8Array
   readonly maker?: Maker
+  /** The meter's own number, where the list has it. */
+  readonly meter?: string
 }
 
 interface Found {
@@ -48,6 +51,8 @@ const STATE_ATTRIBUTES: ReadonlyMap<number, number> = new Map([
 /** Class, code, attribute, index: a definition of a push object list has at least these. */
 const DEFINITION_ITEMS = 4
 const CLOCK_BYTES = 12
+/** Where the number of the meter stands: Kamstrup; most others; Sagemcom. The first that is there counts. */
+const METER_CODES = ['1-1:0.0.5', '0-0:96.1.0', '0-0:96.1.1']
 const MAX_GROUP_A = 15
 
 /** Undefined where the list is written in no known way. `isShort`: it announces more than it holds. */
@@ -72,13 +77,17 @@ function ofPlaces(items: readonly DlmsData[], places: readonly Place[], declared
     if (isRegister(place)) objects.push({ obis: place.obis, value, ...(declaredFor(place.obis, declared) ?? place) })
     else if (place === 'clock' && value.type === 'bytes') clock = value.bytes
   }
-  return { objects, ...(clock === undefined ? {} : { clock }) }
+  // Lists that begin with texts have the meter's number in the second.
+  const number = places[1] === 'text' ? items[1] : undefined
+  const meter = number?.type === 'bytes' ? textOf(number.bytes) : undefined
+  return { objects, ...(clock === undefined ? {} : { clock }), ...(meter === undefined ? {} : { meter }) }
 }
 
 class Walk {
   readonly #found: Found[] = []
   #clock: Uint8Array | undefined
   readonly #texts: string[] = []
+  readonly #numbers = new Map<string, string>()
   readonly #declared: DeclaredScalers
 
   constructor(declared: DeclaredScalers) {
@@ -93,7 +102,13 @@ class Walk {
       value,
       ...(unit === undefined || scaler === undefined ? assumedFor(obis, maker, this.#declared) : { unit, scaler }),
     }))
-    return { objects, ...(this.#clock === undefined ? {} : { clock: this.#clock }), ...(maker === undefined ? {} : { maker }) }
+    const meter = METER_CODES.map((code) => this.#numbers.get(code)).find((number) => number !== undefined)
+    return {
+      objects,
+      ...(this.#clock === undefined ? {} : { clock: this.#clock }),
+      ...(maker === undefined ? {} : { maker }),
+      ...(meter === undefined ? {} : { meter }),
+    }
   }
 
   list(items: readonly DlmsData[]): void {
@@ -147,13 +162,20 @@ class Walk {
       if (value.type === 'bytes' && value.bytes.length === CLOCK_BYTES) this.#clock = value.bytes
     } else {
       this.#found.push(found)
-      if (value.type === 'bytes') this.#text(value.bytes)
+      if (value.type === 'bytes') {
+        this.#text(value.bytes)
+        this.#numbers.set(formatObis(obis), textOf(value.bytes))
+      }
     }
   }
 
   #text(bytes: Uint8Array): void {
-    this.#texts.push(Buffer.from(bytes).toString('latin1'))
+    this.#texts.push(textOf(bytes))
   }
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1')
 }
 
 function isClockCode({ a, c, d, e }: Obis): boolean {

@@ -23,6 +23,8 @@ export interface CosemContext {
 }
 
 export interface CosemRows {
+  /** Which meter it is, as it says itself. */
+  readonly meter?: string
   readonly readings: readonly Reading[]
   readonly faults: readonly { readonly code: string; readonly message: string }[]
 }
@@ -57,7 +59,8 @@ export function readingsOf(notification: DataNotification, context: CosemContext
     }
   }
   if (values.size === 0) faults.push({ code: 'DLMS_LIST_EMPTY', message: 'the list holds no measurement' })
-  return { readings: split(Array.from(values.values()), stamp), faults }
+  const meter = list.meter === undefined ? {} : { meter: list.meter }
+  return { readings: split(Array.from(values.values()), stamp), faults, ...meter }
 }
 
 interface Stamp {

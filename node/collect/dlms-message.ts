@@ -4,8 +4,8 @@ import { APDU, decodeCiphered, decodeNotification } from './dlms-apdu.ts'
 import type { DlmsMessage } from './dlms-assembler.ts'
 import { decipher } from './dlms-cipher.ts'
 import type { DlmsKeys } from './dlms-keys.ts'
-import { frameItems } from './p1.ts'
 import { P1Framer } from './p1-framer.ts'
+import { frameItems } from './p1-items.ts'
 import { fault, type SourceItem } from './source.ts'
 
 /** A message as readings: opened where it is ciphered, then read as a COSEM list, or as the P1 telegram that it holds. */
@@ -22,6 +22,8 @@ interface Opened {
   readonly isCiphered: boolean
   /** Its tag was there and right. */
   readonly isAuthentic: boolean
+  /** Of a ciphered message: the name by which its meter is known, in all its messages alike. */
+  readonly title?: string
 }
 
 const SLASH = 0x2f
@@ -52,7 +54,7 @@ function openMessage({ apdu, isChecked }: DlmsMessage, keys: DlmsKeys | undefine
   const ciphered = decodeCiphered(apdu, 0)
   if (keys === undefined) return undefined
   const { content, isAuthentic } = decipher(ciphered, keys)
-  return { content, isChecked: isChecked || isAuthentic, isCiphered: true, isAuthentic }
+  return { content, isChecked: isChecked || isAuthentic, isCiphered: true, isAuthentic, title: hexOf(ciphered.systemTitle) }
 }
 
 type Refused = (code: string, why: string) => SourceItem
@@ -81,7 +83,7 @@ function* telegramItems(opened: Opened, message: DlmsMessage, how: DlmsReading, 
 }
 
 function* listItems(
-  { content, isChecked, isCiphered }: Opened,
+  { content, isChecked, isCiphered, title }: Opened,
   message: DlmsMessage,
   how: DlmsReading,
   refused: Refused,
@@ -93,7 +95,9 @@ function* listItems(
     return
   }
   const notification = decodeNotification(content, 0, isChecked)
-  const { readings, faults } = readingsOf(notification, { ...how, nowMs: how.now() })
+  const { readings, faults, meter: number } = readingsOf(notification, { ...how, nowMs: how.now() })
+  // Not every list of a meter has its number, but all its ciphered messages have its title.
+  const meter = title ?? number
   for (const [index, reading] of readings.entries()) {
     yield {
       type: 'reading',
@@ -102,8 +106,12 @@ function* listItems(
       // Meters of this kind count in plain units, whatever the scaler.
       exponents: reading.values.map(() => 0),
       // The frame belongs to the message once, not to each of its rows.
-      ...(index === 0 ? { frame: message.bytes } : {}),
+      ...(index === 0 ? { frame: message.bytes, ...(meter === undefined ? {} : { meter }) } : {}),
     }
   }
   for (const { code, message: why } of faults) yield refused(code, why)
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
 }

@@ -7,8 +7,8 @@ import { DlmsScanner, type ScannerItem } from './dlms-scanner.ts'
 import { FLAG, lookForHdlc } from './hdlc-frame.ts'
 import { HexDump, isHexDump, undumped } from './hex-dump.ts'
 import { lookForMbus } from './mbus-frame.ts'
-import { p1Zone } from './p1.ts'
-import { SERIAL_OPTIONS, serialMode } from './serial-mode.ts'
+import { p1Zone } from './p1-zone.ts'
+import { SERIAL_OPTIONS, type SerialMode, serialMode } from './serial-mode.ts'
 import {
   type MeterSource,
   RECOGNISE_BYTES,
@@ -53,7 +53,7 @@ export const dlmsFormat: SourceFormat = {
     'without the authentication key a message is read unproven: then the frame alone has a check',
   ],
   recognise,
-  open,
+  open: (spec, deps) => openDlms(spec, deps, SERIAL_MODE),
   check: async (spec, deps) => void (await keysOf(spec, deps)),
 }
 
@@ -75,12 +75,13 @@ function skipLineEnds(bytes: Uint8Array): number {
   return at
 }
 
-function open(spec: SourceSpec, deps: SourceDeps): MeterSource {
+/** `mode` is what meters of the kind speak on a serial port: also P1 ports encrypt. */
+export function openDlms(spec: SourceSpec, deps: SourceDeps, mode: SerialMode): MeterSource {
   assertOptionsKnown(spec, ['zone', ...SCALERS, ...KEY_OPTIONS, ...SERIAL_OPTIONS])
   assertKeyOptions(spec)
   const zone = p1Zone(spec)
   const scalers = scalersOf(spec)
-  const { input, live, present, kind } = transportOf(spec, deps, SERIAL_MODE)
+  const { input, live, present, kind } = transportOf(spec, deps, mode)
   const isText = kind === 'file' || kind === 'standard-input'
   return {
     spec: spec.text,

@@ -35,6 +35,8 @@ const ERRORS: readonly string[] = [
 ]
 
 export interface MbusTelegram {
+  /** Maker, number, version and medium, which together name one meter; a short header says nothing of it. */
+  readonly meter?: string
   readonly medium: number
   readonly records: readonly MbusRecord[]
   /** Those of them that are measurements, with what they measure. */
@@ -55,7 +57,7 @@ export function decodeTelegram(frame: Uint8Array): MbusTelegram {
   }
   if (information === RECORDS.fixed) {
     const { medium, counters } = decodeFixed(content)
-    return { medium, records: [], measured: counters }
+    return { medium, records: [], measured: counters, meter: numberOf(content) }
   }
   const size = information === RECORDS.long ? LONG_HEADER_BYTES : information === RECORDS.short ? SHORT_HEADER_BYTES : undefined
   if (size === undefined) {
@@ -74,7 +76,22 @@ export function decodeTelegram(frame: Uint8Array): MbusTelegram {
     const found = record.value.type === 'bytes' ? undefined : measuredBy(record)
     return found === undefined ? [] : [{ record, measured: found }]
   })
-  return { medium, records, measured }
+  return { medium, records, measured, ...(size === LONG_HEADER_BYTES ? { meter: nameOf(content) } : {}) }
+}
+
+const NUMBER_BYTES = 4
+const A = 0x40
+const LETTER = 0x1f
+
+function numberOf(content: Uint8Array): string {
+  return Buffer.from(content.subarray(0, NUMBER_BYTES)).reverse().toString('hex')
+}
+
+/** `KAM-17677731-0102`: three letters of five bits, the number, version and medium. */
+function nameOf(content: Uint8Array): string {
+  const maker = (content[NUMBER_BYTES] as number) | ((content[NUMBER_BYTES + 1] as number) << 8)
+  const letters = [10, 5, 0].map((shift) => String.fromCharCode(A + ((maker >> shift) & LETTER))).join('')
+  return `${letters}-${numberOf(content)}-${Buffer.from(content.subarray(MEDIUM_AT - 1, MEDIUM_AT + 1)).toString('hex')}`
 }
 
 /** Gateways decrypt and leave the mode as it was; then the two fillers stand there that encryption begins with. */

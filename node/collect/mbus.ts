@@ -4,7 +4,7 @@ import { HexDump, isHexDump, undumped } from './hex-dump.ts'
 import { readingsOf } from './mbus-reading.ts'
 import { type MbusAnswer, MbusScanner } from './mbus-scanner.ts'
 import { decodeTelegram, isAnswer } from './mbus-telegram.ts'
-import { p1Zone } from './p1.ts'
+import { p1Zone } from './p1-zone.ts'
 import { SERIAL_OPTIONS, serialMode } from './serial-mode.ts'
 import {
   fault,
@@ -78,14 +78,15 @@ function answerItems({ bytes, position }: MbusAnswer, how: MbusReading): SourceI
   const where = `byte ${position}`
   const refused = (code: string, why: string): SourceItem => fault(code, `M-Bus answer at ${where}: ${why}`, where)
   try {
-    const { readings, faults } = readingsOf(decodeTelegram(bytes), { zone: how.zone, live: how.live, nowMs: how.now() })
+    const telegram = decodeTelegram(bytes)
+    const { readings, faults } = readingsOf(telegram, { zone: how.zone, live: how.live, nowMs: how.now() })
     const items: SourceItem[] = readings.map((reading, index) => ({
       type: 'reading',
       reading,
       crc: 'ok',
       exponents: reading.values.map(() => 0),
       // The frame belongs to the answer once, not to each of its rows.
-      ...(index === 0 ? { frame: bytes } : {}),
+      ...(index === 0 ? { frame: bytes, ...(telegram.meter === undefined ? {} : { meter: telegram.meter }) } : {}),
     }))
     return [...items, ...faults.map(({ code, message }) => refused(code, message))]
   } catch (error) {

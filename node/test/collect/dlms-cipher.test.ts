@@ -103,6 +103,11 @@ describe('DLMS encryption', () => {
     for (const each of wrong) expect(codesOf(await readDlms(hdlc(each), { keys }))).to.deep.equal(['DLMS_MESSAGE_MALFORMED'])
   })
 
+  it('a meter is known by the title of its ciphered messages, whatever its lists say', async () => {
+    const [item] = readingsOf(await readDlms(hdlc(sealed()), { keys }))
+    expect(item?.meter).to.equal(Buffer.from('TSTabcde').toString('hex'))
+  })
+
   it('no fault says a key', async () => {
     const all = [{ encryption: AUTH }, { encryption: AUTH, authentication: AUTH }]
     for (const each of all) {
@@ -126,6 +131,17 @@ describe('encrypted P1', () => {
     expect(shown(items)).to.deep.equal([...lines, ...lines])
     expect(readingsOf(items).map(({ frame }) => frame?.length)).to.deep.equal([sent.length, undefined, sent.length, undefined])
     expect(linesOf(items)[0]?.crc).to.equal('ok')
+  })
+
+  it('a P1 source with a key reads it, and says so in a check', async () => {
+    const hex = Buffer.from(KEY).toString('hex')
+    await withFiles({ a: sealed({ auth: LUXEMBOURG }, telegram()) }, async (dir) => {
+      const items = await itemsOf(`p1:${dir}/a?key=${hex}`)
+      expect(shown(items)).to.have.length(2)
+      expect(openSource(`p1:${dir}/a?key=${hex}`, systemPlatform)).to.include({ kind: 'p1', spec: `p1:${dir}/a?key=…` })
+      expect(await thrownCode(() => checkSource(`p1:${dir}/a?key-file=${dir}/none`, systemPlatform))).to.equal('KEY_FILE_INVALID')
+      await checkSource(`p1:${dir}/a`, systemPlatform)
+    })
   })
 
   it('DLMS_TELEGRAM_CRC: a wrong CRC under a right tag is told, and read; without the tag it is refused', async () => {

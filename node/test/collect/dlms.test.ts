@@ -311,6 +311,19 @@ describe('DLMS lists', () => {
     expect(await list(structure(code('1-0:1.8.0'), nul, code('1-0:2.8.0'), u32(0)))).to.deep.equal([`${T} 1-0:2.8.0 0 Wh`])
   })
 
+  it('the number of the meter goes with its readings, where the list has it', async () => {
+    const meterOf = async (data: Bytes): Promise<string | undefined> =>
+      readingsOf(await readDlms(hdlc(notification(data, TIME))))[0]?.meter
+    const value = [code('1-0:1.8.0'), u32(1)]
+    expect(await meterOf(structure(...value))).to.equal(undefined)
+    expect(await meterOf(structure(code('0-0:96.1.1'), text('T1'), code('0-0:96.1.0'), text('735999'), ...value))).to.equal(
+      '735999',
+    )
+    expect(await meterOf(structure(text('Kamstrup_V0001'), code('1-1:0.0.5'), text('5706567'), ...value))).to.equal('5706567')
+    const kaifa = [octets(Buffer.from('KFM_001')), text('69706314'), text('MA304H3E'), ...[1, 2, 3, 4, 5, 6].map(u32)]
+    expect(await meterOf(structure(...kaifa))).to.equal('69706314')
+  })
+
   it('a row of more registers than a table of a block holds becomes several of one time, the frame with the first', async () => {
     const pairs = Array.from({ length: 70 }, (_, e) => [code(`1-0:1.8.${e}`), u32(e)]).flat()
     const readings = readingsOf(await readDlms(hdlc(notification(structure(...pairs), TIME))))

@@ -206,6 +206,11 @@ describe('M-Bus records', () => {
     expect(codesOf(await read(mbusLongFrame(0x08, 0x73, [1, 2, 3])))).to.deep.equal(['MBUS_RECORD_MALFORMED'])
   })
 
+  it('a meter is known by its maker, number, version and medium', async () => {
+    expect(readingsOf(await read(ANSWER))[0]?.meter).to.equal('PAD-12345678-0104')
+    expect(readingsOf(await read(mbusLongFrame(0x08, 0x7a, [1, 0, 0, 0, 0x01, 0x13, 7])))[0]?.meter).to.equal(undefined)
+  })
+
   it('MBUS_APPLICATION_ERROR, MBUS_TELEGRAM_UNKNOWN, MBUS_ENCRYPTED; a short header', async () => {
     const [fault] = faultsOf(await read(mbusLongFrame(0x08, 0x70, [0x08])))
     expect(fault).to.include({ code: 'MBUS_APPLICATION_ERROR', where: 'byte 0' })

@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { crc16, formatCrc16 } from '../../collect/crc16.ts'
 import { parseZone } from '../../collect/local-time.ts'
-import { p1Items } from '../../collect/p1.ts'
+import { p1Items } from '../../collect/p1-items.ts'
 import type { SourceItem } from '../../collect/source.ts'
 import { all, bytes, codesOf, itemsOf, linesOf, pieces, readingsOf, shown, stream, thrownCode, withFiles } from './inputs.ts'
 
