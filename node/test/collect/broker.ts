@@ -7,6 +7,8 @@ export interface Broker {
   /** Resolves when it has gone out to whoever is there, or is kept for whoever is not. */
   publish(topic: string, payload: string | Uint8Array, more?: { qos?: 0 | 1; retain?: boolean }): Promise<void>
   readonly clients: () => number
+  /** Subscriptions that were granted since the start. */
+  readonly subscriptions: () => number
   /** Messages that a subscriber has not acknowledged are sent again when it comes back. */
   hangUp(): void
   close(): Promise<void>
@@ -17,6 +19,8 @@ export async function startBroker(port = 0, options: AedesOptions = {}): Promise
   const clients = new Set<Client>()
   broker.on('client', (client) => void clients.add(client))
   broker.on('clientDisconnect', (client) => void clients.delete(client))
+  let subscriptions = 0
+  broker.on('subscribe', () => void subscriptions++)
   const server: Server = createServer((socket) => {
     socket.on('error', () => undefined)
     broker.handle(socket)
@@ -30,6 +34,7 @@ export async function startBroker(port = 0, options: AedesOptions = {}): Promise
         broker.publish(packet, (error) => (error ? reject(error) : resolve()))
       }),
     clients: () => clients.size,
+    subscriptions: () => subscriptions,
     hangUp: () => {
       for (const client of clients) client.conn.destroy()
     },
