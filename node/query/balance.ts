@@ -69,13 +69,15 @@ export async function askBalance(
   }
   const bounds = boundsOf(zone, resolution, fromMs, toMs, limits.intervals)
   const [first, last] = [bounds[0] as number, bounds.at(-1) as number]
-  const slots = settlement === resolution ? bounds : boundsOf(zone, settlement, first, last, limits.intervals)
   const meters = await Promise.all(
     [...members, ...(feeder === undefined ? [] : [feeder])].map(async (member) => {
       const chains = countedChains(membership, member, true)
       return { member, chains, series: energySeries(await allSeries(store, chains)) }
     }),
   )
+  // Where nobody gives nothing is shared, within whatever intervals.
+  const isShared = settlement !== resolution && meters.some(({ series }) => series.exported.length > 0)
+  const slots = isShared ? boundsOf(zone, settlement, first, last, limits.intervals) : bounds
   const scaler = Math.min(0, ...meters.flatMap(({ series }) => [...series.imported, ...series.exported].map(scalerOf)))
   const sums = new BalanceSums(bounds, slots, members.length)
   const waiting = [...meters.entries()]

@@ -128,25 +128,25 @@ export class QueryDraft {
     }
     if (content[at] !== 1) return false
     const header = byteAt(content, at + 1)
-    const source = TIME_SOURCES[header >> 2]
+    const source = TIME_SOURCES[(header >> 2) & 7]
     const unitMs = UNIT_MS[header & 3]
-    // Neither with an interval nor with reserved bits.
-    if (source === undefined || unitMs === undefined) return false
+    if (source === undefined || unitMs === undefined || header >= RESERVED_BITS) return false
     cursor = at + 2
+    const intervalMs = (header & INTERVAL_BIT) === 0 ? 0 : readVarint(content) * unitMs
     const time = readVarint(content) * unitMs
-    if (!(time <= MAX_TIME_MS)) return false
+    if (!(time <= MAX_TIME_MS && intervalMs <= MAX_TIME_MS)) return false
     const cells = cursor
-    const day = dayOf(time, 0)
+    const day = dayOf(time, intervalMs)
     for (let i = 0; i < count; i++) {
       const chunk = last[i] as ChunkWriter
       if (content[cursor++] !== GOOD_CELL) return false
-      if (chunk.day !== day || !chunk.canFollow(0, source, readSigned(content))) return false
+      if (chunk.day !== day || !chunk.canFollow(intervalMs, source, readSigned(content))) return false
     }
     if (cursor !== content.length) return false
     cursor = cells
     for (let i = 0; i < count; i++) {
       cursor++
-      ;(last[i] as ChunkWriter).follow(time, 0, source, readSigned(content))
+      ;(last[i] as ChunkWriter).follow(time, intervalMs, source, readSigned(content))
     }
     return true
   }
@@ -216,6 +216,10 @@ export class QueryDraft {
     return chunk
   }
 }
+
+/** Of a table's header of times (rule R14): an interval follows; what no version uses. */
+const INTERVAL_BIT = 0x20
+const RESERVED_BITS = 0x40
 
 /** Chunks up to which a search one by one is faster than names in a map. */
 const SEARCHED = 8

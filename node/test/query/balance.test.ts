@@ -160,6 +160,8 @@ describe('the balance of a community', () => {
     expect(await codeOf(() => ask({ resolution: '15m', settlement: '1h' }))).to.equal('QUERY_INVALID')
     expect(await codeOf(() => ask({ toMs: 0 }))).to.equal('QUERY_INVALID')
     expect(await codeOf(() => ask({ toMs: 40_000 * HOUR }))).to.equal('QUERY_TOO_LARGE')
+    expect((await ask({ toMs: 10_000 * HOUR, resolution: '1mo' })).lines).to.have.length(14)
+    await street.seal(0, quarters(EXPORT, [1]))
     expect(await codeOf(() => ask({ toMs: 10_000 * HOUR, resolution: '1mo' }))).to.equal('QUERY_TOO_LARGE')
     const many = Array.from({ length: QUERY_LIMITS.members + 1 }, () => street.members[0] as Member)
     expect(await codeOf(() => ask({ members: many }))).to.equal('QUERY_TOO_LARGE')
