@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { openSource } from '../../collect/formats.ts'
 import type { SourceItem } from '../../collect/source.ts'
 import { systemPlatform } from '../../platform.ts'
-import { aidonList, hdlc, join, notification, mbus as overMbus } from '../collect/dlms-encoder.ts'
+import { aidonList, blocks, ciphered, hdlc, join, notification, mbus as overMbus } from '../collect/dlms-encoder.ts'
 import { block, pushed } from '../collect/iec62056-encoder.ts'
 import { bytes } from '../collect/inputs.ts'
 import { meterAnswer } from '../collect/mbus-encoder.ts'
@@ -21,6 +21,8 @@ export interface FuzzFormat {
   readonly separator?: string
 }
 
+const DLMS_KEY = '000102030405060708090a0b0c0d0e0f'
+
 export const FUZZ_FORMATS: readonly FuzzFormat[] = [
   { name: 'p1', make: (random) => bytes(p1(random)), parse: through('p1'), separator: '\r\n' },
   {
@@ -30,7 +32,7 @@ export const FUZZ_FORMATS: readonly FuzzFormat[] = [
     separator: '\0',
   },
   { name: 'iec62056', make: (random) => bytes(readOut(random)), parse: through('iec62056'), separator: '\r\n' },
-  { name: 'dlms', make: dlms, parse: through('dlms') },
+  { name: 'dlms', make: dlms, parse: through('dlms', `?key=${DLMS_KEY}`) },
   { name: 'mbus', make: (random) => meterAnswer(join(0x04, 0x03, random.bytes(4))), parse: through('mbus') },
   { name: 'jsonl', make: (random) => bytes(jsonLine(random)), parse: through('jsonl'), separator: '\n' },
   { name: 'nem12', make: (random) => bytes(nem12(random)), parse: through('nem12') },
@@ -39,11 +41,11 @@ export const FUZZ_FORMATS: readonly FuzzFormat[] = [
 ]
 
 /** The way of every source: what a node would read from its standard input. */
-function through(name: string): FuzzFormat['parse'] {
+function through(name: string, options = ''): FuzzFormat['parse'] {
   return (pieces) => {
     const clock = { now: () => 1_750_000_000_000, monotonicMs: () => 0 }
     const deps = { ...systemPlatform, clock, standardInput: () => pieces }
-    return openSource(`${name}:-`, deps).items(new AbortController().signal)
+    return openSource(`${name}:-${options}`, deps).items(new AbortController().signal)
   }
 }
 
@@ -71,8 +73,11 @@ function readOut(random: FuzzRandom): string {
 }
 
 function dlms(random: FuzzRandom): Uint8Array {
-  const apdu = notification(aidonList(random.below(2 ** 32)))
-  return random.below(2) === 0 ? hdlc(apdu) : overMbus(apdu)
+  const plain = notification(aidonList(random.below(2 ** 32)))
+  const key = Uint8Array.from(Buffer.from(DLMS_KEY, 'hex'))
+  const apdu = random.below(2) === 0 ? plain : ciphered(plain, { key, control: random.below(2) === 0 ? 0x30 : 0x20 })
+  const ways = [() => hdlc(apdu), () => hdlc(apdu, 40), () => overMbus(apdu, 60), () => join(...blocks(apdu, 50))]
+  return (ways[random.below(ways.length)] as () => Uint8Array)()
 }
 
 function jsonLine(random: FuzzRandom): string {
