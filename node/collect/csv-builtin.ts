@@ -141,6 +141,35 @@ export const BUILT_IN_MAPPINGS: readonly BuiltInMapping[] = [
       values: [{ register: '1-0:1.29.0', unit: 'kWh', decimals: 3, cumulative: true }],
     },
   },
+  {
+    // Liander's download (Netherlands): a row a day and meter, register states at its beginning; G… are gas meters.
+    name: 'liander',
+    header: [
+      'eancodeasn',
+      'meternummer',
+      'meterreadingdate',
+      'reading1',
+      'usage1',
+      'reading2',
+      'usage2',
+      'reading3',
+      'usage3',
+      'reading4',
+      'usage4',
+    ],
+    mapping: {
+      layout: 'long',
+      home: 'meternummer',
+      time: { column: 'meterreadingdate', format: 'DD-MM-YYYY', zone: 'Europe/Amsterdam', names: 'start' },
+      values: [
+        { column: 'reading1', where: { meternummer: 'E*' }, register: '1-0:1.8.1', unit: 'kWh' },
+        { column: 'reading2', where: { meternummer: 'E*' }, register: '1-0:1.8.2', unit: 'kWh' },
+        { column: 'reading3', where: { meternummer: 'E*' }, register: '1-0:2.8.1', unit: 'kWh' },
+        { column: 'reading4', where: { meternummer: 'E*' }, register: '1-0:2.8.2', unit: 'kWh' },
+        { column: 'reading1', where: { meternummer: 'G*' }, register: '7-0:3.0.0', unit: 'm3' },
+      ],
+    },
+  },
 ]
 
 /** The built-in mapping whose header this is. */

@@ -17,7 +17,7 @@ const ValueSchema = Type.Object(
   {
     /** Column name; not in layouts "wide" and "columns", where the place says it. */
     column: Type.Optional(Type.String({ maxLength: 200 })),
-    /** Only rows whose cells are equal to these count for this value. */
+    /** Only rows whose cells are equal to these count for this value; `G*` is every cell that begins with G. */
     where: Type.Optional(Type.Record(Type.String(), Type.String())),
     /** OBIS code of what is printed. */
     register: Text,
@@ -37,7 +37,10 @@ const TimeSchema = Type.Object(
       Type.String({ maxLength: 200 }),
       Type.Array(Type.String({ maxLength: 200 }), { minItems: 1, maxItems: 4 }),
     ]),
-    /** `YYYY-MM-DD HH:mm`, …; or iso, epoch-s, epoch-ms; or index: a whole number of intervals since `start`. */
+    /**
+     * `YYYY-MM-DD HH:mm`, …, with `*` at its end for whatever follows; or iso, epoch-s, epoch-ms; or index: a whole number of
+     * intervals since `start`.
+     */
     format: Text,
     /** IANA name or offset; not for iso, epoch and index. */
     zone: Type.Optional(Text),
@@ -57,6 +60,8 @@ export const CsvMappingSchema = Type.Object(
     decimal: Type.Optional(Type.Union([Type.Literal('.'), Type.Literal(',')])),
     /** Lines before the header line. */
     skipLines: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000 })),
+    /** Rows stand newest first: they are turned round. */
+    order: Type.Optional(Type.Union([Type.Literal('oldest-first'), Type.Literal('newest-first')])),
     /** Column that names the home, where a file holds several. */
     home: Type.Optional(Text),
     time: TimeSchema,

@@ -48,7 +48,9 @@ function longRows(mapping: CsvMapping, columns: Columns, time: TimeReader, home:
   return (record, timeText) => {
     const where = `line ${record.line}`
     const cells = values.map(({ place, conditions }) => {
-      return conditions.every((condition) => record.cells[condition.place] === condition.wanted) ? record.cells[place] : undefined
+      return conditions.every((condition) => isMeant(record.cells[condition.place] ?? '', condition.wanted))
+        ? record.cells[place]
+        : undefined
     })
     if (cells.every((cell) => cell === undefined)) {
       const short = record.cells.length < columns.count
@@ -62,6 +64,10 @@ function longRows(mapping: CsvMapping, columns: Columns, time: TimeReader, home:
     const quality = qualityOf(record)
     return [{ line: record.line, instants, cells, ...(quality === undefined ? {} : { quality }) }]
   }
+}
+
+function isMeant(cell: string, wanted: string): boolean {
+  return wanted.endsWith('*') ? cell.startsWith(wanted.slice(0, -1)) : cell === wanted
 }
 
 function wideRows(mapping: CsvMapping, columns: Columns, time: TimeReader): Rows {

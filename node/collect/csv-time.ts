@@ -29,17 +29,19 @@ const TOKENS: ReadonlyMap<string, string> = new Map([
 ])
 const TOKEN = /YYYY|YY|MM|DD|HH|mm|ss|M|D/g
 
-/** A pattern of YYYY YY MM M DD D HH mm ss and plain characters, as the wall clock's milliseconds. Throws CSV_MAPPING_INVALID. */
+/** A pattern of YYYY YY MM M DD D HH mm ss and plain characters as the wall clock's milliseconds. Throws CSV_MAPPING_INVALID. */
 export function compilePattern(pattern: string): (text: string) => number | undefined {
   const seen = new Set<string>()
   let source = ''
   let from = 0
-  for (const match of pattern.matchAll(TOKEN)) {
-    source += escape(pattern.slice(from, match.index)) + (TOKENS.get(match[0]) as string)
+  const rest = pattern.endsWith('*') ? '.*' : ''
+  const plain = rest === '' ? pattern : pattern.slice(0, -1)
+  for (const match of plain.matchAll(TOKEN)) {
+    source += escape(plain.slice(from, match.index)) + (TOKENS.get(match[0]) as string)
     from = match.index + match[0].length
     seen.add(match[0].length === 1 ? match[0] + match[0] : match[0])
   }
-  source += escape(pattern.slice(from))
+  source += escape(plain.slice(from)) + rest
   const named = (name: string): boolean => seen.has(name)
   if (!((named('YYYY') || named('YY')) && named('MM') && named('DD'))) {
     throw new WattnessError('CSV_MAPPING_INVALID', `time format ${pattern}: expected at least year, month and day`, {

@@ -76,7 +76,7 @@ function cellText(mapping: CsvMapping, decimals: number | undefined): (cell: str
         { found },
       )
     }
-    const pointed = comma ? cell.replace(',', '.') : cell
+    const pointed = (comma ? cell.replace(',', '.') : cell).replace(/^([+-]?)\./, '$10.')
     return mapping.floats === true && decimals !== undefined ? roundDecimal(pointed, decimals) : pointed
   }
 }

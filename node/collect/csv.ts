@@ -1,12 +1,12 @@
 import { WattnessError } from '../../protocol/errors.ts'
 import { fileBytes, pathOf, standardInputBytes } from './byte-input.ts'
-import { CsvAssembler } from './csv-assembler.ts'
+import { CsvAssembler, type CsvRow } from './csv-assembler.ts'
 import { builtInFor } from './csv-builtin.ts'
 import { type CsvMapping, readMapping } from './csv-mapping.ts'
 import { type CsvRecord, csvRecords } from './csv-records.ts'
 import { csvTable, homeColumns, intervalOf } from './csv-table.ts'
 import { valueReader } from './csv-value.ts'
-import type { MeterSource, OfferedSource, SourceDeps, SourceFormat, SourceItem, SourceSpec } from './source.ts'
+import type { FaultItem, MeterSource, OfferedSource, SourceDeps, SourceFormat, SourceItem, SourceSpec } from './source.ts'
 import { assertOptionsKnown } from './source-spec.ts'
 
 /** Interval and register CSV with a declared column mapping, or with a header that a built-in mapping knows. */
@@ -27,6 +27,12 @@ export const csvFormat: SourceFormat = {
 /** Homes of one file: beyond this it is no file of homes. */
 const MAX_HOMES = 10_000
 
+/** Lines before the header line of a built-in mapping. */
+const MAX_PREFACE_LINES = 30
+
+/** Records of a file that stands newest first: a year of quarter hours is 35,040. */
+export const MAX_TURNED_RECORDS = 200_000
+
 /** Tried in this order to read a header line of unknown form. */
 const DELIMITERS = [',', ';', '\t']
 
@@ -45,19 +51,19 @@ function inputOf(path: string, deps: SourceDeps, signal: AbortSignal): AsyncIter
   return path === '-' ? standardInputBytes(deps, signal) : fileBytes(pathOf(path, deps), signal)
 }
 
-/** The built-in mapping for a file that begins so, judged by its header line. */
+/** The built-in mapping for a file that begins so, judged by its header line, which may stand behind a preface. */
 function mappingByHeader(firstBytes: Uint8Array): CsvMapping | undefined {
   const text = new TextDecoder().decode(firstBytes)
-  const end = text.search(/[\r\n]/)
-  if (end < 0) return undefined
-  for (const delimiter of DELIMITERS) {
-    // Header cells of the built-in mappings are plain or wholly quoted.
-    const cells = text
-      .slice(0, end)
-      .split(delimiter)
-      .map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'))
-    const found = builtInFor(cells)
-    if (found !== undefined && (found.mapping.delimiter ?? ',') === delimiter) return found.mapping
+  // The last piece may be the beginning of a line.
+  const lines = text.split(/\r\n|\n|\r/).slice(0, -1)
+  for (const [skipLines, line] of lines.slice(0, MAX_PREFACE_LINES).entries()) {
+    for (const delimiter of DELIMITERS) {
+      // Header cells of the built-in mappings are plain or wholly quoted.
+      const cells = line.split(delimiter).map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'))
+      const found = builtInFor(cells)
+      if (found === undefined || (found.mapping.delimiter ?? ',') !== delimiter) continue
+      return skipLines === 0 ? found.mapping : { ...found.mapping, skipLines }
+    }
   }
   return undefined
 }
@@ -82,7 +88,7 @@ async function mapped(
   if (given !== undefined) return { mapping: given, bytes: input }
   const iterator = input[Symbol.asyncIterator]()
   let first = new Uint8Array()
-  while (first.length < 65_536 && !/[\r\n]/.test(new TextDecoder().decode(first))) {
+  while (first.length < 65_536 && mappingByHeader(first) === undefined) {
     const next = await iterator.next()
     if (next.done === true) break
     first = Buffer.concat([first, next.value])
@@ -120,6 +126,7 @@ async function* mappedItems(
   const assembler = new CsvAssembler({ readers, intervalMs: intervalOf(mapping), names: mapping.time.names, always })
   if (mapping.layout === 'columns' && spec.home === undefined) refuseHomes(spec, 'its columns')
   let table: ReturnType<typeof csvTable> | undefined
+  const turned: (CsvRow | FaultItem)[][] = []
   let seenHome = spec.home
   let found = false
   for await (const record of csvRecords(bytes, { ...formOf(mapping), ...keepHome(mapping, spec.home) })) {
@@ -136,13 +143,22 @@ async function* mappedItems(
         continue
       }
       found = true
-      for (const row of table.rows(record)) yield* 'type' in row ? [row] : assembler.take(row)
+      const rows = table.rows(record)
+      if (mapping.order !== 'newest-first') yield* rowItems(assembler, rows)
+      else if (turned.push(rows) > MAX_TURNED_RECORDS) {
+        throw new WattnessError('LIMIT_EXCEEDED', `${spec.text}: more than ${MAX_TURNED_RECORDS} records that stand newest first`)
+      }
     }
   }
+  for (const rows of turned.reverse()) yield* rowItems(assembler, rows)
   yield* assembler.end()
   if (!found && spec.home !== undefined && !signal.aborted) {
     throw new WattnessError('SOURCE_UNREADABLE', `${spec.text}: the file has no row of home ${spec.home}`, { home: spec.home })
   }
+}
+
+function* rowItems(assembler: CsvAssembler, rows: readonly (CsvRow | FaultItem)[]): Generator<SourceItem> {
+  for (const row of rows) yield* 'type' in row ? [row] : assembler.take(row)
 }
 
 function refuseHomes(spec: SourceSpec, homes: string): never {
