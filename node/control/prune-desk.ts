@@ -76,26 +76,29 @@ export async function* pruneLines(
   let blocks = 0
   let chunks = 0
   const chains: PrunedLine[] = []
-  for (const task of tasks) {
-    const { key } = task.member
-    let bodies = 0
-    let bytes = 0
-    for (let isDone = task.to === 0; !isDone; ) {
-      const { to } = store.pruned(key)
-      const step = await store.prune(key, task.to, { dropValues, unfinal: withoutWitnesses })
-      isDone = step.isDone
-      bodies += step.bodies
-      bytes += step.bytes
-      chunks += step.chunks
-      blocks += step.pruned.to - to
-      yield { progress: { blocks, ofBlocks } }
-      await platform.turn()
+  try {
+    for (const task of tasks) {
+      const { key } = task.member
+      let bodies = 0
+      let bytes = 0
+      for (let isDone = task.to === 0; !isDone; ) {
+        const { to } = store.pruned(key)
+        const step = await store.prune(key, task.to, { dropValues, unfinal: withoutWitnesses })
+        isDone = step.isDone
+        bodies += step.bodies
+        bytes += step.bytes
+        chunks += step.chunks
+        blocks += step.pruned.to - to
+        yield { progress: { blocks, ofBlocks } }
+        await platform.turn()
+      }
+      chains.push(lineOf(view, task, bodies, bytes))
     }
-    chains.push(lineOf(view, task, bodies, bytes))
+  } finally {
+    // Broken off too: neighbours are told by the greeting that this node does not hold everything any more.
+    if (!wasPruned && store.isPruned) view.sync?.greetAgain?.()
   }
   if (chains.some((line) => line.bodies > 0) || chunks > 0) await store.compact()
-  // Neighbours are told by the greeting that this node does not hold everything any more.
-  if (!wasPruned && store.isPruned) view.sync?.greetAgain?.()
   const bodies = chains.reduce((sum, line) => sum + line.bodies, 0)
   const bytes = chains.reduce((sum, line) => sum + line.bytes, 0)
   yield { report: { before: new Date(order.beforeMs).toISOString(), dropValues, chains, bodies, bytes, chunks } }

@@ -294,13 +294,15 @@ export function formatStatus(status: Status): string {
   return lines.join('\n')
 }
 
-function stateText({ self, waiting }: Status, { pid, peers, sources, heldBack, caughtUp, refusedBy }: RunningNode): string {
+function stateText({ self, waiting }: Status, running: RunningNode): string {
+  const { pid, peers, sources, heldBack, caughtUp, lacks, refusedBy } = running
   // That an observer seals nothing is no news.
   const isWriter =
     waiting > 0 || sources.length > 0 || (self.index !== null && self.roles.split(',').some((role) => WRITES.has(role)))
   const held = heldBack === null || !isWriter ? '' : `; seals nothing: ${heldBack}`
   const count = `${peers.length} peer${peers.length === 1 ? '' : 's'}`
-  const state = peers.length === 0 ? 'nobody to compare with' : caughtUp ? 'caught up' : 'catching up'
+  const catching = lacks.length === 0 ? 'catching up' : 'lacks what no neighbour gives'
+  const state = peers.length === 0 ? 'nobody to compare with' : caughtUp ? 'caught up' : catching
   return `running (process ${pid}), ${count}, ${state}${peers.length === 0 ? refusalText(refusedBy) : ''}${held}`
 }
 

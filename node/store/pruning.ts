@@ -48,9 +48,10 @@ export async function nextPruning(
   dropValues: boolean,
 ): Promise<Pruning> {
   const { pruned } = entry
-  const end = Math.max(pruned.to, sureStart(entry.member, Math.min(to, entry.state.size)))
+  // May lie below what was pruned before: then its values are asked for, and no more than its.
+  const end = sureStart(entry.member, Math.min(to, entry.state.size))
   if (pruned.to < end) return bodiesOf(kv, reader, entry, { from: pruned.to, end, dropValues })
-  if (dropValues && pruned.valuesTo < pruned.to) return valuesOf(kv, reader, entry)
+  if (dropValues && pruned.valuesTo < end) return valuesOf(kv, reader, entry, end)
   return { operations: [], pruned, bodies: 0, bytes: 0, chunks: 0, isDone: true }
 }
 
@@ -78,22 +79,22 @@ async function bodiesOf(kv: KvReader, reader: ChainReader, entry: ChainEntry, st
 }
 
 /** Chunks first; with the last of them the blocks that an earlier pruning kept for their values. */
-async function valuesOf(kv: KvReader, reader: ChainReader, entry: ChainEntry): Promise<Pruning> {
+async function valuesOf(kv: KvReader, reader: ChainReader, entry: ChainEntry, end: number): Promise<Pruning> {
   const { id, pruned } = entry
   const found = new Dropped(id)
   const chunks: KvOperation[] = []
   for await (const entries of kv.iterate(queryChunksOf(id))) {
-    for (const [key] of entries) if ((readQueryChunkKey(key)?.start ?? pruned.to) < pruned.to) chunks.push(del(key))
+    for (const [key] of entries) if ((readQueryChunkKey(key)?.start ?? end) < end) chunks.push(del(key))
     if (chunks.length >= DELETED_AT_ONCE) {
       return { operations: chunks, pruned, ...found.counted, chunks: chunks.length, isDone: false }
     }
   }
-  const wholes = await wholesWithin(kv, id, 0, pruned.to)
+  const wholes = await wholesWithin(kv, id, 0, end)
   for (const height of wholes) {
     for (const block of await reader.readHeld(entry, height, 1)) found.drop(block)
   }
   const operations = [...chunks, ...found.operations, ...[...wholes].map((height) => del(queryWholeKey(id, height)))]
-  return { operations, pruned: { ...pruned, valuesTo: pruned.to }, ...found.counted, chunks: chunks.length, isDone: true }
+  return { operations, pruned: { ...pruned, valuesTo: end }, ...found.counted, chunks: chunks.length, isDone: true }
 }
 
 class Dropped {

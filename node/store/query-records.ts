@@ -15,6 +15,10 @@ import { CRC_BYTES, checkRecord, sealInPlace, sealRecord } from './record.ts'
 
 /** The records of the query index: a chain's progress, its chunks, its blocks that no chunk holds. */
 
+/**
+ * Chunks of another format are made anew from the blocks, at a start. Those of blocks that were pruned cannot be: it takes a step
+ * of schema.ts that rewrites them.
+ */
 const FORMAT = 1
 
 /** How far a chain is: the first block that is in no stored chunk, and how many below it are filed whole. */

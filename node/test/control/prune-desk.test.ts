@@ -62,7 +62,20 @@ describe('prune desk', () => {
     const { node, store } = all.get('meter-1')
     await all.time.until(() => store.witness.final(node.key)?.size === 1, 300_000, 'a block of its own is final')
     expect(store.pruned(key).to).to.equal(line?.pruned)
+    expect(await all.time.wait(refusalCode(node.prove(key, 3)))).to.equal('BODY_PRUNED')
+    expect(await all.time.wait(refusalCode(node.prove(key, SIZE - 1)))).to.equal('no error')
     expect((await all.time.wait(prune('meter-1', { beforeMs: 0 }))).bodies).to.equal(0)
+  })
+
+  it('tells neighbours where it is broken off, too', async () => {
+    await neighbourhood(0)
+    const { node } = all.get('meter-1')
+    const order = { beforeMs: all.time.clock.now() + 1, dropValues: false, withoutWitnesses: true }
+    const lines = pruneLines(node, { turn: () => Promise.resolve() }, order)
+    for await (const line of lines) if ('progress' in line && node.store.isPruned) break
+    await all.time.advance(10_000)
+    const told = [...all.get('meter-2').node.sync.sessions].filter(({ hello }) => hello?.pruned === true)
+    expect(told.length).to.equal(1)
   })
 
   it('keeps what is not final, and says so', async () => {

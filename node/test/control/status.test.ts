@@ -52,6 +52,7 @@ describe('the state of a running node', () => {
     const lacks = [{ member: 'meter-3', from: 12, size: 900 }]
     expect(textOf({ lacks })).to.match(/^lacks +blocks 12 to 899 of meter-3: every neighbour .* pruned/m)
     expect(textOf({})).not.to.match(/^lacks/m)
+    expect(stateOf({ lacks, caughtUp: false })).to.equal('running (process 7), 1 peer, lacks what no neighbour gives')
   })
 
   it('is caught up only beside somebody to compare with', () => {

@@ -113,6 +113,20 @@ describe('each chain as a C2SP tiled log', () => {
     expect(entries.map(toHex)).to.deep.equal(log.author.blocks.map(({ headerBytes }) => toHex(headerBytes)))
   })
 
+  it('a pruned chain is served as it was', async () => {
+    const paths = ['checkpoint', 'tile/0/000', 'tile/1/000.p/2', 'tile/entries/000', 'tile/entries/001', 'tile/entries/002.p/188']
+    const pruned = await ServedLog.create()
+    await pruned.hold(100)
+    await pruned.hold(SIZE - 100)
+    while (!(await pruned.store.prune(pruned.author.signer.publicKey, SIZE, { unfinal: true })).isDone);
+    const served = pruned.app()
+    for (const path of paths) {
+      const { statusCode, rawPayload } = await served.inject(`${pruned.prefix}/${path}`)
+      expect([statusCode, rawPayload.equals((await get(path)).rawPayload)], path).to.deep.equal([200, true])
+    }
+    await served.close()
+  })
+
   it('partial tiles of every width from 1 to 255, of what is full by now too', async () => {
     const full = await bytes('tile/0/000')
     const bundle = await bytes('tile/entries/000')

@@ -198,6 +198,18 @@ describe('pruning', () => {
     expect(await faults(other)).to.deep.equal([])
   })
 
+  it('drops values of no more than it is asked for, where more was pruned before', async () => {
+    const { member } = maker
+    const said = await values(store, member)
+    await prune(store, member, PRUNED)
+    const { to } = store.pruned(member)
+    await prune(store, member, 200, { ...FINAL, dropValues: true })
+    const { valuesTo } = store.pruned(member)
+    expect([store.pruned(member).to, valuesTo > 168 && valuesTo <= 200]).to.deep.equal([to, true])
+    expect(await values(store, member)).to.deep.equal(said.slice(valuesTo))
+    expect(await faults(kv)).to.deep.equal([])
+  })
+
   it('keeps the block that goes on with another chain, and blocks whose values stand nowhere else', async () => {
     const contents = [...quarterHours(0, 40), manyDays(), ...quarterHours(41, 100)]
     const other = new ChainMaker(2)
