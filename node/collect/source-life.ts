@@ -16,6 +16,9 @@ const SAVE_EVERY_MS = 10_000
 /** Rows that come quicker may be newer than what was written down: a gap behind them is not told for certain. */
 const CERTAIN_INTERVAL_MS = 60_000
 
+/** Beyond this the node's clock was set back, and is followed. */
+const MOST_AHEAD_MS = 1_000
+
 export interface LifeInit {
   readonly sampling: SamplingPolicy
   readonly clock: Clock
@@ -31,6 +34,8 @@ export class SourceLife {
   /** Only what is read now has a life: a file is read from its beginning again. */
   readonly #memory: SourceMemory | undefined
   #savedMs = Number.NEGATIVE_INFINITY
+  /** Of the last telegram without a time of its own: what the node's clock said, and what it got. */
+  #instant = { saidMs: Number.NEGATIVE_INFINITY, givenMs: Number.NEGATIVE_INFINITY }
   /** Rows were kept since. */
   #isNews = false
   #savedRegisters = 0
@@ -57,8 +62,9 @@ export class SourceLife {
   }
 
   /** What becomes of an item of the source: rows that are kept, events and faults. */
-  take(item: SourceItem): readonly SampledItem[] {
-    if (item.type !== 'reading') return [item]
+  take(found: SourceItem): readonly SampledItem[] {
+    if (found.type !== 'reading') return [found]
+    const item = this.#ownInstant(found)
     const items: SampledItem[] = [
       ...(this.#clockWatch?.take(item) ?? []),
       ...this.#sampled(item).flatMap((each) => this.#watched(each)),
@@ -76,6 +82,22 @@ export class SourceLife {
   /** Resolves when all that was to be remembered is. */
   settled(): Promise<void> {
     return this.#saving
+  }
+
+  /**
+   * Telegrams that were held back come together, and the node's clock has one millisecond for them all: each gets one of its
+   * own, or only one of them would count for that instant.
+   */
+  #ownInstant(item: ReadingItem): ReadingItem {
+    const { reading, frame } = item
+    if (reading.timeSource !== 'node-clock' || reading.intervalMs > 0) return item
+    const { saidMs, givenMs } = this.#instant
+    // Further rows of the telegram before.
+    const isSame = frame === undefined && reading.time === saidMs
+    const isTaken = reading.time <= givenMs && givenMs - reading.time < MOST_AHEAD_MS
+    const time = isSame ? givenMs : isTaken ? givenMs + 1 : reading.time
+    this.#instant = { saidMs: reading.time, givenMs: time }
+    return time === reading.time ? item : { ...item, reading: { ...reading, time } }
   }
 
   #sampled(item: ReadingItem): readonly SampledItem[] {

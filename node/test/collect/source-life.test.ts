@@ -9,6 +9,7 @@ import { openSource } from '../../collect/formats.ts'
 import { RegisterWatch } from '../../collect/register-watch.ts'
 import { DEFAULT_SAMPLING, type SamplingPolicy } from '../../collect/sampling.ts'
 import type { EventItem, MeterSource, ReadingItem, SourceItem } from '../../collect/source.ts'
+import { SourceLife } from '../../collect/source-life.ts'
 import { fileMemory } from '../../collect/source-memory.ts'
 import type { SourceEvent } from '../../collect/source-watch.ts'
 import type { TakenItem } from '../../collect/take-queue.ts'
@@ -303,6 +304,19 @@ describe('a meter over restarts of the node', () => {
         ),
       ).to.deep.equal(['12:00 5000'])
     }))
+
+  it('telegrams that come together have instants of their own by the node’s clock, and rows of one share theirs', () => {
+    const clock: Clock = { now: () => START, monotonicMs: () => 0 }
+    const source = { spec: 'x', kind: 'x', live: true, intervalData: false, items: () => expect.fail('opened') }
+    const life = new SourceLife(source, { sampling: { ...DEFAULT_SAMPLING, mode: 'all' }, clock })
+    const take = (timeMs: number, isFirst = true): number => {
+      const { frame, reading, ...rest } = row(START + timeMs, ['1-0:1.8.0 1 kWh'])
+      const item = { ...rest, reading: { ...reading, timeSource: 'node-clock' as const }, ...(isFirst && frame ? { frame } : {}) }
+      const [taken] = life.take(item)
+      return taken?.type === 'reading' ? taken.reading.time - START : Number.NaN
+    }
+    expect([take(0), take(0), take(0, false), take(1), take(500), take(-5_000)]).to.deep.equal([0, 1, 1, 2, 500, -5_000])
+  })
 
   it('memory that is damaged is none', () =>
     withFiles({}, async (dir) => {
