@@ -1,5 +1,5 @@
 import { parseObis } from '../../protocol/obis.ts'
-import type { Obis } from '../../protocol/reading.ts'
+import type { Obis, Register } from '../../protocol/reading.ts'
 import { UNIT } from '../../protocol/units.ts'
 import { type DlmsData, TAG } from './dlms-data.ts'
 
@@ -229,6 +229,13 @@ export function assumedFor(obis: Obis, maker: Maker | undefined, declared: Decla
   const other = maker === undefined || obis.d !== INSTANTANEOUS ? undefined : MAKERS[maker].others.get(obis.c % PHASE_STEP)
   // Currents and voltages come with -3 to 0 decimals: as plain numbers they are at least not wrong.
   return other ?? { unit: UNIT.count, scaler: 0 }
+}
+
+/** A current or voltage whose unit and scaler nobody has said. */
+export function lacksUnit({ obis, unit }: Register): boolean {
+  const quantity = obis.c % PHASE_STEP
+  const isMissing = unit === UNIT.count && obis.a === 1 && obis.c <= 80 && obis.d === INSTANTANEOUS
+  return isMissing && (quantity === CURRENT || quantity === VOLTAGE)
 }
 
 /** As the operator says; undefined where nothing is said of this code. */

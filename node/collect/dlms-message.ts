@@ -1,5 +1,7 @@
 import { isWattnessError } from '../../protocol/errors.ts'
+import type { Reading } from '../../protocol/reading.ts'
 import { type CosemContext, readingsOf } from './cosem-reading.ts'
+import { lacksUnit } from './cosem-tables.ts'
 import { APDU, decodeCiphered, decodeNotification } from './dlms-apdu.ts'
 import type { DlmsMessage } from './dlms-assembler.ts'
 import { decipher } from './dlms-cipher.ts'
@@ -105,11 +107,18 @@ function* listItems(
       crc: isChecked ? 'ok' : 'none',
       // Meters of this kind count in plain units, whatever the scaler.
       exponents: reading.values.map(() => 0),
+      ...(unitless(reading)
+        ? { marks: reading.values.map(({ register }) => (lacksUnit(register) ? 'unit-missing' : undefined)) }
+        : {}),
       // The frame belongs to the message once, not to each of its rows.
       ...(index === 0 ? { frame: message.bytes, ...(meter === undefined ? {} : { meter }) } : {}),
     }
   }
   for (const { code, message: why } of faults) yield refused(code, why)
+}
+
+function unitless({ values }: Reading): boolean {
+  return values.some(({ register }) => lacksUnit(register))
 }
 
 function hexOf(bytes: Uint8Array): string {

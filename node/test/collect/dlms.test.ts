@@ -27,7 +27,7 @@ import {
   withLlc,
 } from './dlms-encoder.ts'
 import { readDlms } from './dlms-stand.ts'
-import { codesOf, faultsOf, itemsOf, readingsOf, shown, thrownCode, withFiles } from './inputs.ts'
+import { codesOf, faultsOf, itemsOf, linesOf, readingsOf, shown, thrownCode, withFiles } from './inputs.ts'
 
 const TIME = dateTime('2024-01-15T12:00:00')
 const T = '2024-01-15T11:00:00Z'
@@ -97,7 +97,10 @@ describe('DLMS lists', () => {
       ...[code('1-0:1.8.1'), u32(1), code('1-0:5.8.0'), u32(2), code('1-0:9.7.0'), u32(3), code('1-0:31.7.0'), u16(4)],
       ...[code('1-0:32.7.0'), u16(5), code('1-0:14.7.0'), u16(6), code('0-0:96.14.0'), u8(1), code('1-0:1.4.0'), u32(7)],
     ]
-    expect(await list(structure(octets(TIME), ...values), undefined)).to.deep.equal([
+    const items = await readDlms(hdlc(notification(structure(octets(TIME), ...values))))
+    const marked = linesOf(items).filter(({ mark }) => mark === 'unit-missing')
+    expect(marked.map(({ register }) => register)).to.deep.equal(['1-0:31.7.0', '1-0:32.7.0'])
+    expect(shown(items)).to.deep.equal([
       `${T} 1-0:1.8.1 1 Wh`,
       `${T} 1-0:5.8.0 2 varh`,
       `${T} 1-0:9.7.0 3 VA`,
