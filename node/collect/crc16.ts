@@ -3,21 +3,35 @@
  * the bytes from `/` to `!`, both included. CRC-16/X-25: HDLC's FCS (ISO/IEC 13239), which SML uses for files and messages.
  * CRC-16/KERMIT: the same polynomial from 0 and not inverted, which one maker's SML meters use for messages.
  */
-const ARC = table(0xa001)
-const CCITT = table(0x8408)
+const ARC = tables(0xa001)
+const CCITT = tables(0x8408)
 
-function table(reflectedPolynomial: number): Uint16Array {
-  return Uint16Array.from({ length: 256 }, (_, byte) => {
+/** Four tables, for a byte with none to three bytes behind it: four bytes at once then wait for one another only once. */
+type Tables = readonly [Uint16Array, Uint16Array, Uint16Array, Uint16Array]
+
+function tables(reflectedPolynomial: number): Tables {
+  const first = Uint16Array.from({ length: 256 }, (_, byte) => {
     let crc = byte
     for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 1 ? (crc >>> 1) ^ reflectedPolynomial : crc >>> 1
     return crc
   })
+  const behind = (table: Uint16Array): Uint16Array => table.map((crc) => (crc >>> 8) ^ (first[crc & 0xff] as number))
+  const second = behind(first)
+  const third = behind(second)
+  return [first, second, third, behind(third)]
 }
 
-function rest(table: Uint16Array, first: number, bytes: Uint8Array, from: number, to: number): number {
+function rest([t0, t1, t2, t3]: Tables, first: number, bytes: Uint8Array, from: number, to: number): number {
   let crc = first
-  // Not for…of: an iterator over bytes costs three times as much (measured).
-  for (let at = from; at < to; at++) crc = (crc >>> 8) ^ (table[(crc ^ (bytes[at] as number)) & 0xff] as number)
+  let at = from
+  for (; at + 4 <= to; at += 4) {
+    crc =
+      (t3[(crc ^ (bytes[at] as number)) & 0xff] as number) ^
+      (t2[(crc >>> 8) ^ (bytes[at + 1] as number)] as number) ^
+      (t1[bytes[at + 2] as number] as number) ^
+      (t0[bytes[at + 3] as number] as number)
+  }
+  for (; at < to; at++) crc = (crc >>> 8) ^ (t0[(crc ^ (bytes[at] as number)) & 0xff] as number)
   return crc
 }
 

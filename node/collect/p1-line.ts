@@ -1,7 +1,7 @@
 import { parseQuantity } from '../../protocol/decimal.ts'
 import { isWattnessError } from '../../protocol/errors.ts'
 import { parseObis } from '../../protocol/obis.ts'
-import type { Obis, Register, RegisterValue } from '../../protocol/reading.ts'
+import type { Obis, Register } from '../../protocol/reading.ts'
 import { registerKey } from '../../protocol/register.ts'
 import { parseUnit } from '../../protocol/units.ts'
 import { type P1Object, parseObject } from './p1-telegram.ts'
@@ -23,8 +23,7 @@ export interface P1Measured {
   readonly slot: P1Slot
   /** Power of ten of the unit as it was written. */
   readonly exponent: number
-  /** As far as the line itself says: of quality 'good'. */
-  readonly value: RegisterValue
+  readonly value: number
 }
 
 /** `none`: identifiers, texts, histories. `own`: at its own time, undefined where it names none. */
@@ -49,21 +48,35 @@ const CLOCK = '0-0:1.0.0'
 const SERVICE_GROUPS_FROM = 96
 const HISTORIES = new Set([98, 99])
 const QUANTITY = /^([+-]?[0-9.]+)(?:\*(.+))?$/
-const DIGITS = 15
+const DIGITS = 14
+const OPEN = 0x28
+const HASH_FACTOR = 31
+const HASH_MASK = 0x3ff_ffff
 const ZERO = 0x30
 const POINT = 0x2e
 
 interface Code {
   readonly text: string
   readonly obis: Obis
-  /** Of the numbers met; the unit with what stands before and behind it: `*kWh)`. */
-  readonly known: { readonly unit: string; readonly decimals: number; readonly slot: P1Slot; readonly exponent: number }[]
+  readonly known: P1Shape[]
+}
+
+/** A number of this code that was met; the unit with what stands before and behind it: `*kWh)`. */
+export interface P1Shape {
+  readonly unit: string
+  readonly decimals: number
+  readonly slot: P1Slot
+  readonly exponent: number
 }
 
 export class P1Lines {
   readonly #zone: P1Zone
   #lines = new Map<string, P1Line>()
   #codes = new Map<string, Code>()
+  /** The same by a number of their characters, which costs no text to look up. */
+  #hashed = new Map<number, Code>()
+  /** The digits of the line that `plain` found last. */
+  value = 0
   #slots = new Map<string, P1Slot>()
 
   constructor(zone: P1Zone) {
@@ -77,27 +90,35 @@ export class P1Lines {
     // Lines hold slots too.
     this.#lines = new Map()
     this.#codes = new Map()
+    this.#hashed = new Map()
     this.#slots = new Map()
   }
 
   line(text: string): P1Line {
     const known = this.#lines.get(text)
     if (known !== undefined) return known
-    const line = this.#plain(text) ?? this.#line(text)
+    const line = this.#line(text)
     this.#lines.set(text, line)
     return line
   }
 
-  /** `1-0:1.8.1(001234.567*kWh)`, of a code, unit and number of decimals that were met before. */
-  #plain(text: string): P1Line | undefined {
-    const open = text.indexOf('(')
-    const code = this.#codes.get(text.slice(0, open))
-    if (code === undefined) return undefined
-    const end = text.length - 1
+  /**
+   * `1-0:1.8.1(001234.567*kWh)`, of a code, unit and number of decimals that were met before: the number is in `value` then. The
+   * line stands from `from` to `to`.
+   */
+  plain(text: string, from: number, to: number): P1Shape | undefined {
+    let hash = 0
+    let at = from
+    for (let code = text.charCodeAt(at); code !== OPEN; code = text.charCodeAt(++at)) {
+      if (at >= to) return undefined
+      hash = (hash * HASH_FACTOR + code) & HASH_MASK
+    }
+    const code = this.#hashed.get(hash)
+    if (code === undefined || code.text.length !== at - from || !text.startsWith(code.text, from)) return undefined
+    const digits = at + 1
     let value = 0
     let decimals = -1
-    let at = open + 1
-    for (; at < end; at++) {
+    for (at = digits; at < to; at++) {
       const digit = text.charCodeAt(at)
       if (digit === POINT && decimals < 0) decimals = 0
       else if (digit < ZERO || digit > ZERO + 9) break
@@ -106,11 +127,12 @@ export class P1Lines {
         if (decimals >= 0) decimals++
       }
     }
-    if (at - open > DIGITS || text.charCodeAt(open + 1) === POINT) return undefined
-    for (const { unit, decimals: own, slot, exponent } of code.known) {
+    if (at - digits > DIGITS || text.charCodeAt(digits) === POINT) return undefined
+    for (const shape of code.known) {
       // To the end of the line: there is one value, and it is whole.
-      if (own === decimals && unit.length === text.length - at && text.endsWith(unit)) {
-        return { type: 'value', code: code.text, slot, exponent, value: { register: slot.register, value, quality: 'good' } }
+      if (shape.decimals === decimals && shape.unit.length === to - at && text.startsWith(shape.unit, at)) {
+        this.value = value
+        return shape
       }
     }
     return undefined
@@ -164,6 +186,9 @@ export class P1Lines {
     if (known !== undefined) return known
     const code: Code = { text, obis: parseObis(text.replace(/^([^.]*\.\d+\.\d+)[.&]/, '$1*')), known: [] }
     this.#codes.set(text, code)
+    let hash = 0
+    for (let at = 0; at < text.length; at++) hash = (hash * HASH_FACTOR + text.charCodeAt(at)) & HASH_MASK
+    this.#hashed.set(hash, code)
     return code
   }
 
@@ -180,7 +205,7 @@ export class P1Lines {
     const shape = { unit: `*${unitText})`, decimals: point < 0 ? -1 : number.length - point - 1, slot, exponent }
     const isKnown = code.known.some((known) => known.unit === shape.unit && known.decimals === shape.decimals)
     if (unitText !== undefined && !isKnown && code.known.length < MAX_SHAPES) code.known.push(shape)
-    return { slot, exponent, value: { register: slot.register, value, quality: 'good' } }
+    return { slot, exponent, value }
   }
 
   /** Other codes may mean the same register, with and without *255. */

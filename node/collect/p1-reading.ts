@@ -1,6 +1,6 @@
 import { MAX_TABLE_REGISTERS } from '../../protocol/limits.ts'
 import type { Quality, Reading, RegisterValue, TimeSource } from '../../protocol/reading.ts'
-import { P1Lines, type P1Measured } from './p1-line.ts'
+import { P1Lines, type P1Slot } from './p1-line.ts'
 import { telegramLines } from './p1-telegram.ts'
 import type { P1Time, P1Zone } from './p1-time.ts'
 
@@ -32,6 +32,11 @@ export interface P1Fault {
   readonly message: string
 }
 
+const CLOCK = '0-0:1.0.0('
+const CLOCK_LINE = `\n${CLOCK}`
+const CR = 0x0d
+const OPEN = 0x28
+
 interface Stamp {
   readonly time: number
   readonly timeSource: TimeSource
@@ -56,6 +61,51 @@ export class P1Reader {
   /** `frame` from `/` on. Throws nothing. */
   read(frame: Uint8Array, context: P1Context): P1Rows {
     this.#lines.forget()
+    return this.#readClean(frame, context) ?? this.#readAny(frame, context)
+  }
+
+  /** A telegram as nearly all are: undefined where a line of it needs a second look, a fault or the line behind it. */
+  #readClean(frame: Uint8Array, context: P1Context): P1Rows | undefined {
+    const lines = this.#lines
+    const text = Buffer.from(frame.buffer, frame.byteOffset, frame.length).toString('latin1')
+    const end = text.lastIndexOf('!')
+    const clockAt = text.indexOf(CLOCK_LINE)
+    const clock = clockAt < 0 ? undefined : lines.line(text.slice(clockAt + 1, text.indexOf('\r', clockAt)))
+    if (clock === undefined ? text.includes(CLOCK) : clock.type !== 'clock' || clock.time === undefined) return undefined
+    const stamp = telegramStamp(clock?.type === 'clock' ? clock : undefined, context, [])
+    const main: Row = { stamp, values: [], exponents: [] }
+    const rows: Row[] = []
+    let at = text.indexOf('\n') + 1
+    while (at > 0 && at < end) {
+      const line = text.indexOf('\n', at)
+      const to = line < 0 || line > end ? end : line - 1
+      if (to > at) {
+        // Only ends of CR LF, and no line that belongs to the one before it.
+        if (to !== end && text.charCodeAt(to) !== CR) return undefined
+        if (text.charCodeAt(at) === OPEN || !this.#take(text, at, to, main, rows)) return undefined
+      }
+      at = line + 1
+    }
+    return { rows: rows.flatMap(split), faults: [] }
+  }
+
+  /** False where the line is not clean. */
+  #take(text: string, from: number, to: number, main: Row, rows: Row[]): boolean {
+    const lines = this.#lines
+    const shape = lines.plain(text, from, to)
+    if (shape !== undefined) {
+      if (main.values.length === 0) rows.push(main)
+      return add(main, shape.slot, lines.value, shape.exponent, rows)
+    }
+    const line = lines.line(text.slice(from, to))
+    if (line.type === 'none' || line.type === 'clock') return true
+    if (line.type !== 'value' && line.type !== 'own') return false
+    const row = line.type === 'value' ? main : rowOf(line.time, main, rows)
+    if (row.values.length === 0) rows.push(row)
+    return add(row, line.slot, line.value, line.exponent, rows)
+  }
+
+  #readAny(frame: Uint8Array, context: P1Context): P1Rows {
     const lines = Array.from(telegramLines(frame), (line) => this.#lines.line(line))
     const faults: P1Fault[] = []
     const clock = lines.find((line) => line.type === 'clock')
@@ -68,7 +118,7 @@ export class P1Reader {
       if (line.type !== 'value' && line.type !== 'own') continue
       const row = line.type === 'value' ? main : rowOf(line.time, main, rows)
       if (row.values.length === 0) rows.push(row)
-      if (!add(row, line, rows))
+      if (!add(row, line.slot, line.value, line.exponent, rows))
         faults.push({ code: 'P1_OBJECT_REPEATED', message: `P1 object ${line.code} stands twice; the first counts` })
     }
     return { rows: rows.flatMap(split), faults }
@@ -113,13 +163,12 @@ function isOne(x: Stamp, y: Stamp): boolean {
 }
 
 /** False where the row has this register already: the first counts. */
-function add(row: Row, { slot, value, exponent }: P1Measured, rows: readonly unknown[]): boolean {
+function add(row: Row, slot: P1Slot, value: number, exponent: number, rows: readonly unknown[]): boolean {
   // A slot knows the last of its rows: it may have stood in this one before another.
   const wasElsewhere = slot.row !== row && rows.length > 1 && rows.includes(slot.row)
   if (slot.row === row || (wasElsewhere && row.values.some(({ register }) => register === slot.register))) return false
   slot.row = row
-  const { quality } = row.stamp
-  row.values.push(quality === value.quality ? value : { ...value, quality })
+  row.values.push({ register: slot.register, value, quality: row.stamp.quality })
   row.exponents.push(exponent)
   return true
 }
