@@ -1,9 +1,11 @@
 import { expect } from 'chai'
 import { encodeEvidence, orderEvidence } from '../../../protocol/index.ts'
+import { readEvidenceLines } from '../../control/index.ts'
 import { EventRing } from '../../observe/event-ring.ts'
 import { type HttpLimits, type HttpServer, startHttp } from '../../observe/index.ts'
 import { Listener } from '../../observe/listener.ts'
-import { LedgerEvent } from '../../observe/schemas/index.ts'
+import { EvidenceAnswer, LedgerEvent } from '../../observe/schemas/index.ts'
+import { verifySignature } from '../../signature.ts'
 import { LiarPeer } from '../harness/liar-peer.ts'
 import { signerOf } from '../harness/neighbourhood.ts'
 import { seededRandom } from '../harness/seeded-random.ts'
@@ -131,8 +133,15 @@ describe('events', () => {
     expect(told).to.deep.equal([{ type: 'evidence', index: 5, key, label: 'forked', kind: 'author' }])
     expect(ear.heard.some(({ data }) => data?.type === 'peer' && data.name === 'x' && data.change === 'link')).to.equal(true)
     for (const { data } of ear.heard.slice(1)) expect(schemaFaults(LedgerEvent, data)).to.deep.equal([])
-    const evidence = await street.app().inject({ url: '/v1/evidence' })
-    expect(evidence.json<{ evidence: { index: number; kind: string }[] }>().evidence).to.have.length(1)
+    const app = street.app()
+    const answer = (await app.inject({ url: '/v1/evidence' })).json<EvidenceAnswer>()
+    expect(schemaFaults(EvidenceAnswer, answer)).to.deep.equal([])
+    expect(answer.evidence.map(({ index, kind }) => [index, kind])).to.deep.equal([[5, 'author']])
+    for await (const line of readEvidenceLines(street.node().node, verifySignature))
+      expect(answer.evidence[0]).to.deep.equal(line)
+    const member = (await app.inject({ url: '/v1/members/forked' })).json<{ health: string; quarantined: boolean }>()
+    expect(member).to.include({ health: 'quarantined', quarantined: true, lateAfter: null })
+    expect((await app.inject({ url: '/v1/status' })).json<{ evidence: number }>().evidence).to.equal(1)
   })
 
   it('whoever comes back with the last id misses nothing', async () => {
