@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
+import { espiCatalog } from '../../collect/espi-catalog.ts'
 import { openSource } from '../../collect/formats.ts'
+import { greenButtonItems } from '../../collect/green-button.ts'
 import type { SourceItem } from '../../collect/source.ts'
 import { systemPlatform } from '../../platform.ts'
 import { aidonList, blocks, ciphered, hdlc, join, notification, mbus as overMbus } from '../collect/dlms-encoder.ts'
 import { block, pushed } from '../collect/iec62056-encoder.ts'
-import { bytes } from '../collect/inputs.ts'
+import { bytes, stream } from '../collect/inputs.ts'
 import { meterAnswer } from '../collect/mbus-encoder.ts'
 import { telegram } from '../collect/p1-made.ts'
 import { meterFile } from '../collect/sml-encoder.ts'
@@ -35,6 +37,7 @@ export const FUZZ_FORMATS: readonly FuzzFormat[] = [
   { name: 'dlms', make: dlms, parse: through('dlms', `?key=${DLMS_KEY}`) },
   { name: 'mbus', make: (random) => meterAnswer(join(0x04, 0x03, random.bytes(4))), parse: through('mbus') },
   { name: 'jsonl', make: (random) => bytes(jsonLine(random)), parse: through('jsonl'), separator: '\n' },
+  { name: 'green-button', make: (random) => bytes(greenButton(random)), parse: readTwice },
   { name: 'nem12', make: (random) => bytes(nem12(random)), parse: through('nem12') },
   { name: 'ocmf', make: (random) => bytes(ocmf(random)), parse: through('ocmf') },
   { name: 'mscons', make: (random) => bytes(mscons(random)), parse: through('mscons') },
@@ -47,6 +50,21 @@ function through(name: string, options = ''): FuzzFormat['parse'] {
     const deps = { ...systemPlatform, clock, standardInput: () => pieces }
     return openSource(`${name}:-${options}`, deps).items(new AbortController().signal)
   }
+}
+
+/** Green Button is read twice, once for what belongs to what, and so never from standard input. */
+async function* readTwice(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<SourceItem> {
+  const kept: Uint8Array[] = []
+  for await (const piece of pieces) kept.push(piece.slice())
+  const catalog = await espiCatalog(stream(kept))
+  yield* greenButtonItems(stream(kept), catalog)
+}
+
+function greenButton(random: FuzzRandom): string {
+  const type = `<ReadingType><powerOfTenMultiplier>${random.below(4)}</powerOfTenMultiplier><uom>72</uom></ReadingType>`
+  const period = `<timePeriod><duration>900</duration><start>${1_700_000_000 + random.below(10 ** 7)}</start></timePeriod>`
+  const block = `<IntervalBlock><IntervalReading>${period}<value>${random.below(10 ** 6)}</value></IntervalReading></IntervalBlock>`
+  return `<?xml version="1.0"?>\n<entry><content><MeterReading>${type}</MeterReading>${block}</content></entry>\n`
 }
 
 function p1(random: FuzzRandom): string {
