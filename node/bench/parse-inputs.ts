@@ -33,7 +33,7 @@ export function p1Telegram(second: number): string {
     ...[21, 41, 61].map((code, phase) => `1-0:${code}.7.0(${fixed(watts(phase) / 1_000, 3, 6)}*kW)`),
     '0-1:24.1.0(003)',
     '0-1:96.1.0(4730303339303031393336393930363139)',
-    `0-1:24.2.1(260115${String(Math.floor(second / 3_600) % 24).padStart(2, '0')}0000W)(01234.${100 + Math.floor(second / 300)}*m3)`,
+    `0-1:24.2.1(${stamp.slice(0, 8)}0000W)(01234.${100 + Math.floor(second / 300)}*m3)`,
   ]
   const signed = `/ISk5\\2MT382-1000\r\n\r\n${lines.join('\r\n')}\r\n!`
   return `${signed}${formatCrc16(crc16(Buffer.from(signed, 'latin1')))}\r\n`
