@@ -203,7 +203,9 @@ function EnergyChart({ member, span, range, taken, given, onRange }: EnergyChart
                 <i class="key-gap" />
                 {t('gaps', { n: holes })}
               </span>
-              {Object.entries(quality).some(([name, n]) => name !== 'good' && n > 0) ? null : <span>{t('allGood')}</span>}
+              {doubtful + holes > 0 || Object.entries(quality).some(([name, n]) => name !== 'good' && n > 0) ? null : (
+                <span>{t('allGood')}</span>
+              )}
             </div>
             <BarsTable above={seenAbove} below={seenBelow} unit={unit} />
           </>

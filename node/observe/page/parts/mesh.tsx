@@ -69,6 +69,21 @@ export function Mesh(props: MeshProps): JSX.Element {
   )
 }
 
+/** While the members are awaited. */
+export function MeshOutline(): JSX.Element {
+  return (
+    <div class="mesh">
+      <svg viewBox="-310 -222 620 446" aria-hidden="true">
+        <circle class="orbit" r={RADIUS} />
+        <g class="self">
+          <circle r={26} />
+          <path d="M-12 -8l6 16 6-13 6 13 6-16" />
+        </g>
+      </svg>
+    </div>
+  )
+}
+
 function Home({ node, fresh, late }: MeshProps & { readonly node: MeshNode }): JSX.Element {
   const { t } = usePage()
   const { member, x, y, size, share, label, isWitness } = node

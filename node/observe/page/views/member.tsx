@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks'
 import type { BlocksAnswer, EvidenceAnswer, MemberAnswer, StatusAnswer } from '../../schemas/index.ts'
 import { useAnswer, useNow, usePage } from '../page-context.tsx'
 import { FinalChip, Hash, KindText, Name } from '../parts/block-facts.tsx'
+import { ChainVerdict } from '../parts/chain-verdict.tsx'
 import { Consumption } from '../parts/consumption.tsx'
 import { EvidenceNotices } from '../parts/evidence.tsx'
 import { Icon } from '../parts/icon.tsx'
@@ -132,31 +133,34 @@ function Chain({ id, size }: { readonly id: string; readonly size: number }): JS
               <p>{t('noBlocksWhy')}</p>
             </Empty>
           ) : (
-            <ol class="chain" aria-label={t('chain')}>
-              {blocks.map((block) => (
-                <li key={block.hash} data-final={block.final}>
-                  <a href={blockPath(block.hash)} class="bead-link" aria-label={t('blockNumber', { n: block.height })}>
-                    {formats.count(block.height)}
-                  </a>
-                  <div class="link-words">
-                    <span>
-                      <KindText kind={block.kind} />
-                      <span class="muted small"> · {t('bytesCount', { n: block.bytes })}</span>
-                    </span>
-                    <span class="small">
-                      <span class="muted">{t('hash')}</span> <Hash value={block.hash} link />
-                      <span class="muted"> ← {t('previous')}</span> <Hash value={block.previous} link={block.height > 0} />
-                    </span>
-                  </div>
-                  <div class="end">
-                    <time dateTime={block.sealedAt} title={formats.exact(block.sealedAt)} class="small muted">
-                      {formats.moment(block.sealedAt, clock)}
-                    </time>
-                    <FinalChip {...block} />
-                  </div>
-                </li>
-              ))}
-            </ol>
+            <>
+              <ChainVerdict blocks={blocks} size={size} />
+              <ol class="chain" aria-label={t('chain')}>
+                {blocks.map((block) => (
+                  <li key={block.hash} data-final={block.final}>
+                    <a href={blockPath(block.hash)} class="bead-link" aria-label={t('blockNumber', { n: block.height })}>
+                      {formats.count(block.height)}
+                    </a>
+                    <div class="link-words">
+                      <span>
+                        <KindText kind={block.kind} />
+                        <span class="muted small"> · {t('bytesCount', { n: block.bytes })}</span>
+                      </span>
+                      <span class="small">
+                        <span class="muted">{t('hash')}</span> <Hash value={block.hash} link />
+                        <span class="muted"> ← {t('previous')}</span> <Hash value={block.previous} link={block.height > 0} />
+                      </span>
+                    </div>
+                    <div class="end">
+                      <time dateTime={block.sealedAt} title={formats.exact(block.sealedAt)} class="small muted">
+                        {formats.moment(block.sealedAt, clock)}
+                      </time>
+                      <FinalChip {...block} />
+                    </div>
+                  </li>
+                ))}
+              </ol>
+            </>
           )
         }
       </Loaded>

@@ -6,7 +6,7 @@ import { FinalChip, Hash, KindText, Name } from '../parts/block-facts.tsx'
 import { EvidenceNotices } from '../parts/evidence.tsx'
 import { Loaded } from '../parts/loaded.tsx'
 import { MembersTable } from '../parts/members-table.tsx'
-import { Mesh } from '../parts/mesh.tsx'
+import { Mesh, MeshOutline } from '../parts/mesh.tsx'
 import { Empty, Notice } from '../parts/notice.tsx'
 import { memberPath } from '../routes.ts'
 
@@ -36,7 +36,7 @@ export function Neighbourhood(): JSX.Element {
             {(data) => <Summary status={data} meters={list.filter(({ size, index }) => size > 0 && index > 0).length} />}
           </Loaded>
         </div>
-        {members.data === undefined ? <div class="mesh" /> : null}
+        {members.data === undefined ? <MeshOutline /> : null}
         {members.data === undefined ? null : (
           <Mesh members={list} peers={peers.data?.peers ?? []} status={status.data} fresh={fresh} late={late} />
         )}

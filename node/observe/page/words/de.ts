@@ -31,6 +31,12 @@ export const de: Words = {
   bytesCount: { one: '{n} Byte', other: '{n} Bytes' },
   catchingUp: 'Dieser Beobachter holt noch Blöcke, die seine Nachbarn schon haben',
   chain: 'Die Kette',
+  chainChecked: {
+    one: 'Hier geprüft: {n} Glied hängt an einer Unterschrift',
+    other: 'Hier geprüft: Diese {n} Glieder hängen aneinander und das oberste an einer Unterschrift',
+  },
+  chainRefused: 'Zurückgewiesen: Das sind nicht die Glieder der Kette, die unterschrieben wurde',
+  chainUnchecked: 'Die Glieder ließen sich gerade nicht prüfen.',
   chartHint: 'Ziehen verschiebt; Strg und Mausrad, zwei Finger oder + und − vergrößern',
   chartLabel:
     '{name} im Lauf der Zeit. Pfeiltasten verschieben, Plus und Minus vergrößern. Die Zahlen stehen in der Tabelle darunter.',

@@ -31,6 +31,12 @@ export const en = {
   bytesCount: { one: '{n} byte', other: '{n} bytes' },
   catchingUp: 'This observer is still fetching blocks that its neighbours hold',
   chain: 'The chain',
+  chainChecked: {
+    one: 'Checked here: {n} link hangs on a signature',
+    other: 'Checked here: these {n} links hang on each other, and the topmost on a signature',
+  },
+  chainRefused: 'Refused: these are not the links of the chain that was signed',
+  chainUnchecked: 'The links could not be checked just now.',
   chartHint: 'Drag to pan; Ctrl and wheel, two fingers, or + and − to zoom',
   chartLabel: '{name} over time. Arrow keys pan, plus and minus zoom. The numbers stand in the table below.',
   checkTitle: 'Check a proof',
