@@ -120,11 +120,10 @@ async function shown<T>(
   }
 }
 
-function formatCreated({ archive, blocks, records, bytes, sha256, network }: ArchiveReport): string {
+function formatCreated({ archive, blocks, records, bytes, network }: ArchiveReport): string {
   return [
     `${archive}: ${(bytes / 1_000_000).toFixed(1)} MB`,
     `${blocks} blocks and ${records} records of ${network.name}, all of them checked`,
-    `SHA-256 of its content: ${sha256}`,
   ].join('\n')
 }
 
