@@ -60,7 +60,7 @@ export async function* readReadingLines(view: LedgerView, order: ReadingOrder): 
     yield { progress: { done, of: jobs.length, text: `${member.label ?? member.keyHex.slice(0, 12)} ${register}` } }
     const follow = order.follow === true
     const question = { member, register, fromMs, toMs, resolution, zone, follow, isLines: true }
-    const answer = await askReadings(store, heldMembership, question)
+    const answer = await askReadings(store, membership, question)
     const { head } = answer
     for await (const batch of answer.lines()) {
       for (const line of batch) yield { value: { member: member.index, register: head.register, unit: head.unit, ...line } }

@@ -58,7 +58,7 @@ export const balance: Noun = (app, { node }, done) => {
         const feeder = query.feeder === undefined ? undefined : memberNamed(node, query.feeder)
         const members = membersOf(node, query.members, feeder)
         const { resolution, settlement } = query
-        const answer = await askBalance(store, node.heldMembership ?? node.membership, {
+        const answer = await askBalance(store, node.membership, {
           members,
           feeder,
           fromMs: parseInstant('from', query.from, zone),
@@ -76,9 +76,8 @@ export const balance: Noun = (app, { node }, done) => {
 
 /** One that was replaced is counted with the one that goes on in its place. */
 function membersOf(node: ObservedNode, named: string | undefined, feeder: Member | undefined): Member[] {
-  const { membership, heldMembership = membership } = node
   if (named === undefined) {
-    return heldMembership.members.filter(
+    return node.membership.members.filter(
       ({ roles, revoked, index }) => hasRoles(roles, ROLE_METER) && revoked === undefined && index !== feeder?.index,
     )
   }

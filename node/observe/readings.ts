@@ -64,7 +64,7 @@ export const readings: Noun = (app, { node }, done) => {
       gate.send(reply, TEXT_TYPES[query.format], async () => {
         const zone = timeZone(query.tz)
         const member = memberNamed(node, params.id)
-        const answer = await askReadings(store, node.heldMembership ?? node.membership, {
+        const answer = await askReadings(store, node.membership, {
           member,
           register: query.register,
           fromMs: parseInstant('from', query.from, zone),

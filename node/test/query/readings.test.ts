@@ -201,6 +201,11 @@ describe('readings asked for', () => {
       expect((await ask<RawLine>(0, { ...span, resolution: 'raw' })).lines).to.have.length(5)
     })
 
+    it('an end that does not count yet is none', async () => {
+      street.change(0, { revoked: undefined as never })
+      expect((await ask<RawLine>(0, { ...span, resolution: 'raw' })).lines).to.have.length(8)
+    })
+
     it('is followed where that is asked for; nothing is said of how much one counter is more than the other', async () => {
       expect(values(await ask(1, span))).to.deep.equal([null, null, null, null, '0.100', '0.100', '0.100', '0.100'])
       const told = await ask(1, { ...span, follow: true })
