@@ -88,7 +88,7 @@ export async function runNode(
 /** Undefined where nothing is served by HTTP. Throws LISTEN_FAILED, TOKENS_EXPOSED, TOKENS_MALFORMED. */
 async function serveHttp(
   { node, store, genesis, files }: OpenedNode,
-  { http, isHttpReadClosed }: NodeOptions,
+  { http, isHttpReadClosed, httpNames }: NodeOptions,
   { platform }: Io,
   log: PinoLogger,
   isAnyPort: boolean,
@@ -110,6 +110,7 @@ async function serveHttp(
       random: platform.random,
       tokens,
       isReadClosed: isHttpReadClosed,
+      names: httpNames,
       version: programVersion(),
       dataDir: files.ledger,
     },

@@ -15,6 +15,8 @@ export interface NodeOptions {
   readonly http: HttpAddress | undefined
   /** Reading by HTTP needs a token. */
   readonly isHttpReadClosed: boolean
+  /** Names under which a proxy on this machine asks. */
+  readonly httpNames: readonly string[]
   readonly sampling: SamplingPolicy
   readonly sources: readonly string[]
   readonly silentAfterMs: number
@@ -50,6 +52,7 @@ export function nodeOptionsOf(config: Config, networkIdHex: string): NodeOptions
     },
     http: httpOf(config.http),
     isHttpReadClosed: config.httpRead === 'tokens',
+    httpNames: config.httpNames,
     sampling: {
       mode: config.sampling,
       intervalMs: msOf(config.samplingInterval),

@@ -77,6 +77,12 @@ export const SETTINGS = {
     expected: '"open" or "tokens"',
     what: 'Who may read by HTTP: whoever reaches the address, or who has a token of DIR/http-tokens. Writing always needs one.',
   }),
+  httpNames: setting(Type.Array(Type.String({ pattern: '^[A-Za-z0-9.-]{1,253}$' }), { maxItems: 16 }), {
+    preset: [],
+    flag: '--http-name <name>',
+    expected: 'host names, such as observer.example.org',
+    what: 'Names under which a proxy on this machine asks by HTTP, where it passes them on. Others are refused.',
+  }),
   sources: setting(Type.Array(Type.String({ minLength: 1, maxLength: 8_192 }), { maxItems: 256 }), {
     preset: [],
     flag: '--source <spec>',

@@ -31,6 +31,8 @@ export interface ApiInit {
   readonly tokens?: Tokens
   /** Everything but /healthz, /readyz and the page without its data is for who has a token. */
   readonly isReadClosed?: boolean
+  /** Names under which a proxy on this machine asks. */
+  readonly names?: readonly string[]
   /** Of the program. */
   readonly version?: string
   /** Directory of the ledger, whose disk is watched. */
@@ -84,7 +86,7 @@ export const api: FastifyPluginAsync<ApiPluginInit> = async (app, init) => {
   })
   const context: ApiContext = { ...rest, changes, finalTimes }
   await documented(app, context)
-  app.addHook('onRequest', refuseForeignNames)
+  app.addHook('onRequest', refuseForeignNames(init.names))
   void app.register(health, context)
   // The page holds no data: it asks for a token where one is needed.
   void app.register(page, context)

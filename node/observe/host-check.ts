@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import type { FastifyRequest, onRequestHookHandler } from 'fastify'
+import type { onRequestHookHandler } from 'fastify'
 import { WattnessError } from '../../protocol/index.ts'
 
 /** Names that nobody out there can have: without a dot, or under what RFC 6761, 6762, 8375 and 9476 keep for houses. */
@@ -7,24 +7,20 @@ const NAMES_AT_HOME = /^[^.]*$|\.(?:localhost|local|internal|home\.arpa|lan)$/
 
 /**
  * Refuses questions that a browser on this machine was led to ask: a page from elsewhere may let its own name point here, and
- * would then be let to read what only this machine may. What comes through a proxy says so, and is the proxy's to refuse.
- * HOST_REFUSED.
+ * would then be let to read what only this machine may. Nothing that such a page sends along can be believed but the name
+ * itself; `names` are those of a proxy that passes on the one it was asked under. HOST_REFUSED.
  */
-export const refuseForeignNames: onRequestHookHandler = (request, _reply, done) => {
-  if (isFromHere(request) && request.headers['x-forwarded-for'] === undefined) {
-    const name = hostName(request.headers.host ?? '')
-    if (isIP(name) === 0 && !NAMES_AT_HOME.test(name)) {
-      const expected = 'expected localhost or an address, or a proxy that says whom it asks for'
-      const text = `asked for under the name ${JSON.stringify(name)}: ${expected}`
-      done(new WattnessError('HOST_REFUSED', text, { host: name }))
+export function refuseForeignNames(names: readonly string[]): onRequestHookHandler {
+  const known = new Set(names.map((name) => name.toLowerCase()))
+  return ({ socket, headers }, _reply, done) => {
+    const name = hostName(headers.host ?? '')
+    if (!isLoopback(socket.remoteAddress ?? '') || isIP(name) !== 0 || NAMES_AT_HOME.test(name) || known.has(name)) {
+      done()
       return
     }
+    const expected = 'expected localhost, an address, or one of httpNames'
+    done(new WattnessError('HOST_REFUSED', `asked for under the name ${JSON.stringify(name)}: ${expected}`, { host: name }))
   }
-  done()
-}
-
-function isFromHere({ socket }: FastifyRequest): boolean {
-  return isLoopback(socket.remoteAddress ?? '')
 }
 
 export function isLoopback(address: string): boolean {

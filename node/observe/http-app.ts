@@ -90,8 +90,20 @@ export function createHttpApp(init: HttpAppInit): FastifyInstance {
   })
   void app.register(witness, { addCheckpoint, cosigned })
   if (init.api !== undefined) {
-    const { version = 'unknown', dataDir = '', pageDir = PAGE_DIR } = init.api
-    void app.register(api, { ...init.api, tokens, isReadClosed, version, dataDir, pageDir, timers, verify, limits, onError })
+    const { version = 'unknown', names = [], dataDir = '', pageDir = PAGE_DIR } = init.api
+    void app.register(api, {
+      ...init.api,
+      tokens,
+      isReadClosed,
+      names,
+      version,
+      dataDir,
+      pageDir,
+      timers,
+      verify,
+      limits,
+      onError,
+    })
   }
   return app
 }

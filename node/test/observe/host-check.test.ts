@@ -7,7 +7,7 @@ describe('names under which this machine is asked', () => {
 
   before(async () => {
     street = await ObservedStreet.create({ meters: 1, witnesses: 0, rounds: 0 })
-    app = street.app()
+    app = street.app(undefined, { names: ['Observer.example.com'] })
   })
   after(() => street.stop())
 
@@ -36,8 +36,10 @@ describe('names under which this machine is asked', () => {
     }
   })
 
-  it('what comes from elsewhere, or through a proxy, may be asked for under any name', async () => {
-    expect(await ask('observer.example.com', '192.0.2.7')).to.equal('fine')
-    expect(await ask('observer.example.com', '127.0.0.1', { 'x-forwarded-for': '192.0.2.7' })).to.equal('fine')
+  it('from elsewhere any name will do, through a proxy on this machine those that are configured', async () => {
+    expect(await ask('other.example.com', '192.0.2.7')).to.equal('fine')
+    expect(await ask('observer.example.com:443')).to.equal('fine')
+    // A page may send such a header itself.
+    expect(await ask('evil.example.com', '127.0.0.1', { 'x-forwarded-for': '192.0.2.7' })).to.equal('403 HOST_REFUSED')
   })
 })
