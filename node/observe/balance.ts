@@ -13,6 +13,9 @@ import { StreamGate } from './streams.ts'
 
 const MAX_NAMED = 256
 
+/** Made at once: a year of a whole neighbourhood is seconds of work. */
+const MAX_BALANCES = 4
+
 const Query = Type.Object({
   members: Type.Optional(
     Type.String({ maxLength: 6_000, description: 'Separated by commas; all meters but the feeder unless given.' }),
@@ -35,14 +38,14 @@ const Query = Type.Object({
 })
 
 /** `/v1/balance`: docs/queries.md defines its quantities. */
-export const balance: Noun = (app, { node }, done) => {
+export const balance: Noun = (app, { node, limits }, done) => {
   const store = new CachedValues(node.store)
-  const gate = new StreamGate()
+  const gate = new StreamGate(MAX_BALANCES)
 
   app.get<{ Querystring: Static<typeof Query> }>(
     '/v1/balance',
     {
-      config: { answer: 'long' },
+      config: { answer: 'long', rateLimit: { max: limits.costlyRate, timeWindow: limits.rateMs } },
       schema: routeSchema({
         noun: 'balance',
         id: 'getBalance',
