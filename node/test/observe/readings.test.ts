@@ -133,6 +133,13 @@ describe('readings and the balance over HTTP', () => {
     }
   })
 
+  it('whoever asks for the head alone holds nothing up', async () => {
+    for (let i = 0; i < 20; i++) {
+      for (const url of [READINGS, `/v1/balance?${DAY}`]) expect((await app.inject({ method: 'HEAD', url })).statusCode).to.equal(200)
+    }
+    await ask(READINGS, ReadingsAnswer)
+  })
+
   it('SERVER_BUSY: more long answers than may be made at once; each that ends makes room', async () => {
     const gate = new StreamGate(2)
     const held = Promise.withResolvers<void>()
