@@ -1,5 +1,17 @@
 import { expect } from 'chai'
-import { fromBase64, fromHex, signCheckpoint, toBase64, toHex } from '../../../protocol/index.ts'
+import {
+  type Block,
+  encodeMembershipBody,
+  formatEventCode,
+  fromBase64,
+  fromHex,
+  KIND_MEMBERSHIP,
+  type MembershipOperation,
+  signCheckpoint,
+  toBase64,
+  toHex,
+} from '../../../protocol/index.ts'
+import { ChainAuthor } from '../../../protocol/test/chain-author.ts'
 import { type BlockContext, type BlockReport, checkBlock } from '../../observe/page/check/block-check.ts'
 import { SeenHeads } from '../../observe/page/check/seen-heads.ts'
 import { nobleChecker } from '../../observe/page/check/signatures.ts'
@@ -175,6 +187,64 @@ describe('observe: a block checked in the page', () => {
     const report = await check({ ...newest, newest: fork, consistency: null }, { seen })
     expect(report.refused.map(({ detail }) => detail).join()).to.include('two signed histories')
     expect(refusedBy(await check({ ...newest, newest: fork, consistency: null }))).to.deep.equal(['head'])
+  })
+
+  it('content: events and changes of the membership are held against the body too', async () => {
+    const registrar = new ChainAuthor(signerOf('registrar'), fromHex(networkId), true)
+    const operations: MembershipOperation[] = [
+      { type: 'admit', key: signerOf('a').publicKey, roles: 2, labelHash: fromHex(zero) },
+      { type: 'change-roles', key: signerOf('a').publicKey, roles: 6 },
+      { type: 'revoke', key: signerOf('a').publicKey, endSize: 3, endRoot: fromHex(zero) },
+      {
+        type: 'replace-key',
+        key: signerOf('b').publicKey,
+        newKey: signerOf('c').publicKey,
+        labelHash: fromHex(zero),
+        endSize: 3,
+        endRoot: fromHex(zero),
+      },
+    ]
+    registrar.append()
+    registrar.append({ kind: KIND_MEMBERSHIP, content: encodeMembershipBody(operations) })
+    registrar.append({ kind: 9, content: Uint8Array.of(1) })
+    const hex = (name: string): string => toHex(signerOf(name).publicKey)
+    const contents: Partial<BlockAnswer>[] = [
+      { kind: 'event', events: [{ time: '2026-01-01T00:00:00.000Z', event: formatEventCode(5), detail: 'block 0' }] },
+      {
+        kind: 'membership',
+        operations: [
+          { operation: 'admit', key: hex('a'), roles: 'meter' },
+          { operation: 'change-roles', key: hex('a'), roles: 'meter,witness' },
+          { operation: 'revoke', key: hex('a'), endSize: 3 },
+          { operation: 'replace-key', key: hex('b'), newKey: hex('c'), endSize: 3 },
+        ],
+      },
+      { kind: 9 },
+    ]
+    for (const [at, content] of contents.entries()) {
+      const { header, headerBytes, body, bytes } = registrar.blocks[at] as Block
+      const answer = {
+        ...first,
+        ...content,
+        readings: undefined,
+        key: toHex(header.member),
+        height: at,
+        hash: toHex(registrar.state(at + 1).lastHash),
+        previous: toHex(header.previous),
+        sealedAt: new Date(header.sealedAt).toISOString(),
+        registrarSize: header.registrarSize,
+        bytes: bytes.length,
+        header: toBase64(headerBytes),
+        body: toBase64(body),
+        checkpoint: null,
+        inclusion: null,
+        newest: null,
+        consistency: null,
+      } as unknown as BlockAnswer
+      expect(refusedBy(await check(answer)), `block ${at}`).to.deep.equal([])
+      const emptied = { ...answer, events: [], operations: [] }
+      expect(refusedBy(await check(emptied)), `block ${at}`).to.deep.equal(at === 2 ? [] : ['content'])
+    }
   })
 
   it('the heads that were seen are as many as a network has members', () => {

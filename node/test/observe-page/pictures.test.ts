@@ -96,19 +96,23 @@ describe('observe: the pictures of the page', () => {
       [1.5, '1.50'],
       [null, null],
     ])
-    const raw = barsOf(
-      answer('raw', [
-        { time: day(1), value: '9007199254740993.1', quality: 'good' },
-        { time: day(2), value: '9007199254740993.35', quality: 'estimated' },
-        { time: day(3), value: null, quality: 'missing' },
-        { time: day(4), value: '0.5', quality: 'good', intervalMs: 60_000 },
-      ]),
-    )
-    expect(raw.map(({ text, quality }) => [text, quality])).to.deep.equal([
+    const values = [
+      { time: day(1), value: '9007199254740993.1', quality: 'good', intervalMs: 60_000 },
+      { time: day(2), value: '9007199254740993.35', quality: 'estimated', intervalMs: 60_000 },
+      { time: day(3), value: null, quality: 'missing' },
+      { time: day(4), value: '7', quality: 'good' },
+      { time: day(5), value: '5.5', quality: 'good' },
+    ]
+    const counter = barsOf({ ...answer('raw', values), kind: 'counter' })
+    expect(counter.map(({ text, quality }) => [text, quality])).to.deep.equal([
       ['0.25', 'estimated'],
       [null, 'missing'],
-      ['0.5', 'good'],
+      [null, 'good'],
+      [null, 'good'],
     ])
+    const total = barsOf({ ...answer('raw', values), kind: 'total' })
+    expect(total.map(({ text }) => text)).to.deep.equal(values.map(({ value }) => value))
+    expect((total[0]?.toMs ?? 0) - (total[0]?.fromMs ?? 0)).to.equal(60_000)
     expect(barsOf(answer('1d', [{ time: day(1) }]))).to.deep.equal([])
     expect(differenceOf('1', '2.5')).to.equal('-1.5')
     expect(differenceOf('3', '1')).to.equal('2')

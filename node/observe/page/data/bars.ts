@@ -16,7 +16,10 @@ interface Bounds {
 
 /** In order of time. Of values as sealed: the interval's own, or how far the register went on since the value before. */
 export function barsOf(answer: ReadingsAnswer): Bar[] {
-  if (answer.resolution === 'raw') return rawBars(answer.values.filter((value): value is RawValue => 'time' in value))
+  if (answer.resolution === 'raw') {
+    const values = answer.values.filter((value): value is RawValue => 'time' in value)
+    return answer.kind === 'counter' ? growthOf(values) : ownIntervals(values)
+  }
   return answer.values.flatMap((value) => {
     if ('time' in value) return []
     const { from, to, value: text, quality } = value
@@ -24,21 +27,21 @@ export function barsOf(answer: ReadingsAnswer): Bar[] {
   })
 }
 
-function rawBars(values: readonly RawValue[]): Bar[] {
-  const bars: Bar[] = []
-  let before: RawValue | undefined
-  for (const value of values) {
-    const toMs = Date.parse(value.time)
-    const { value: text, quality, intervalMs } = value
-    if (intervalMs !== undefined) {
-      bars.push({ fromMs: toMs - intervalMs, toMs, value: text === null ? null : Number(text), text, quality })
-    } else if (before !== undefined) {
-      const moved = text === null || before.value === null ? null : differenceOf(text, before.value)
-      bars.push({ fromMs: Date.parse(before.time), toMs, value: moved === null ? null : Number(moved), text: moved, quality })
-    }
-    before = value
-  }
-  return bars
+/** What a register that runs on grew by from one value to the next; one that went back has grown by nobody knows what. */
+function growthOf(values: readonly RawValue[]): Bar[] {
+  return values.slice(1).map(({ time, value, quality }, at) => {
+    const before = values[at] as RawValue
+    const grown = value === null || before.value === null ? null : differenceOf(value, before.value)
+    const text = grown?.startsWith('-') === true ? null : grown
+    return { fromMs: Date.parse(before.time), toMs: Date.parse(time), value: text === null ? null : Number(text), text, quality }
+  })
+}
+
+function ownIntervals(values: readonly RawValue[]): Bar[] {
+  return values.map(({ time, value: text, quality, intervalMs = 0 }) => {
+    const toMs = Date.parse(time)
+    return { fromMs: toMs - intervalMs, toMs, value: text === null ? null : Number(text), text, quality }
+  })
 }
 
 /** `a` − `b` of decimal texts, exactly. */

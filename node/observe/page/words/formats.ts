@@ -8,22 +8,12 @@ export interface Formats {
   clock(time: string | number): string
   /** With seconds. */
   second(time: string | number): string
-  /** `3 minutes ago`. */
-  ago(ms: number): string
   /** A decimal text, all its digits. */
   decimal(text: string): string
-  /** For charts and sums: as many digits as are read at a glance. */
-  rounded(value: number): string
   count(value: number): string
 }
 
 const MINUTE = 60_000
-const STEPS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
-  ['day', 1_440 * MINUTE],
-  ['hour', 60 * MINUTE],
-  ['minute', MINUTE],
-  ['second', 1_000],
-]
 
 export function formatsOf(locale: string, timeZone: string): Formats {
   const date = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
@@ -34,9 +24,7 @@ export function formatsOf(locale: string, timeZone: string): Formats {
   const moment = date({ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' })
   const dated = date({ day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' })
   const exact = date({ dateStyle: 'medium', timeStyle: 'long' })
-  const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'always', style: 'long' })
   const count = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 })
-  const rounded = new Intl.NumberFormat(locale, { maximumSignificantDigits: 4 })
   const exactly = new Intl.NumberFormat(locale, { maximumFractionDigits: 20 })
   const point = exactly.formatToParts(0.5).find(({ type }) => type === 'decimal')?.value ?? '.'
   return {
@@ -50,10 +38,6 @@ export function formatsOf(locale: string, timeZone: string): Formats {
     day: (time) => day.format(typeof time === 'number' ? time : Date.parse(time)),
     clock: (time) => clock.format(typeof time === 'number' ? time : Date.parse(time)),
     second: (time) => second.format(typeof time === 'number' ? time : Date.parse(time)),
-    ago(ms) {
-      const [unit, length] = STEPS.find(([, each]) => ms >= each) ?? (['second', 1_000] as const)
-      return relative.format(-Math.floor(Math.max(0, ms) / length), unit)
-    },
     decimal(text) {
       const match = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text)
       if (match === null) return text
@@ -62,7 +46,6 @@ export function formatsOf(locale: string, timeZone: string): Formats {
       const grouped = exactly.format(BigInt(whole))
       return `${sign === '' ? '' : '−'}${grouped}${fraction === undefined ? '' : point + fraction}`
     },
-    rounded: (value) => rounded.format(value),
     count: (value) => count.format(value),
   }
 }
