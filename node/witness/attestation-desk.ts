@@ -35,10 +35,7 @@ export type AttestationOutcome = 'accept' | 'ignore' | 'reject' | 'early'
 /** What A5 finds where less of the registrar's chain is held than the witness held. */
 const EARLY: ReadonlySet<string> = new Set(['NOT_A_WITNESS', 'EPOCH_AHEAD', 'CLOCK_AHEAD'])
 
-/**
- * Blocks behind an attestation come on their own; so long after neighbours must have told of them its leaves are asked for
- * instead (rule A7).
- */
+/** So long after neighbours must have told of the blocks behind an attestation its leaves are asked for (rule A7). */
 export const LACKING_MS = 5_000
 
 /** Attestations of one witness and epoch that may wait for blocks: the newest. */
