@@ -5,7 +5,7 @@ import type { VerifyReport } from '../../audit/index.ts'
 import type { BlockLine, PruneReport, Status } from '../../control/index.ts'
 import { openStore } from '../../index.ts'
 import { json, type Said, say } from './command-line.ts'
-import { BLOCKS, DamagedNode } from './damaged-node.ts'
+import { BLOCKS, DamagedNode, flipByte } from './damaged-node.ts'
 
 const ALL = ['--keep', '0d', '--without-witnesses']
 
@@ -110,6 +110,19 @@ describe('wattness prune', () => {
       expect([said.status, (json(said) as { error: { code: string } }).error.code]).to.deep.equal([2, 'USAGE'])
     }
   })
+
+  it('repair mends what is damaged of a pruned store, from a peer that holds all of it', async () => {
+    const dir = await node.copy()
+    await prune(dir, ...ALL)
+    const [table] = (await node.dataFiles(dir)).filter(({ name }) => name.endsWith('.ldb'))
+    if (table === undefined) throw new Error('no table')
+    await flipByte(dir, table.name, table.bytes, Math.floor(table.bytes.length / 2))
+    expect((await node.verify(dir)).status).to.equal(1)
+    const said = await node.repair(dir)
+    expect(said.status, said.out + said.err).to.equal(0)
+    const verified = await node.verify(dir, '--all-signatures')
+    expect(verified.status, verified.out).to.equal(0)
+  }).timeout(30_000)
 
   it('gives the room back', async () => {
     const dir = await node.copy()
