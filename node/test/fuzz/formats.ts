@@ -63,7 +63,8 @@ async function* readTwice(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Sou
 function greenButton(random: FuzzRandom): string {
   const type = `<ReadingType><powerOfTenMultiplier>${random.below(4)}</powerOfTenMultiplier><uom>72</uom></ReadingType>`
   const period = `<timePeriod><duration>900</duration><start>${1_700_000_000 + random.below(10 ** 7)}</start></timePeriod>`
-  const block = `<IntervalBlock><IntervalReading>${period}<value>${random.below(10 ** 6)}</value></IntervalReading></IntervalBlock>`
+  const reading = `<IntervalReading>${period}<value>${random.below(10 ** 6)}</value></IntervalReading>`
+  const block = `<IntervalBlock>${reading}</IntervalBlock>`
   return `<?xml version="1.0"?>\n<entry><content><MeterReading>${type}</MeterReading>${block}</content></entry>\n`
 }
 
