@@ -135,7 +135,8 @@ describe('readings and the balance over HTTP', () => {
 
   it('whoever asks for the head alone holds nothing up', async () => {
     for (let i = 0; i < 20; i++) {
-      for (const url of [READINGS, `/v1/balance?${DAY}`]) expect((await app.inject({ method: 'HEAD', url })).statusCode).to.equal(200)
+      for (const url of [READINGS, `/v1/balance?${DAY}`])
+        expect((await app.inject({ method: 'HEAD', url })).statusCode).to.equal(200)
     }
     await ask(READINGS, ReadingsAnswer)
   })
