@@ -26,6 +26,8 @@ export interface IecContext {
 
 export interface IecRows {
   readonly items: readonly ReadingItem[]
+  /** The meter's own number, where the read-out says it. */
+  readonly meter: string | undefined
   readonly faults: readonly { readonly code: string; readonly message: string }[]
 }
 
@@ -51,7 +53,18 @@ export function iecRows(text: string, context: IecContext): IecRows {
   }
   const reader = new ReadOut(sets, context, faults)
   for (const set of sets) reader.add(set)
-  return { items: reader.rows.items(), faults }
+  return { items: reader.rows.items(), meter: meterOf(sets), faults }
+}
+
+/** Device address or serial number of electricity meters, and of heat meters the last one. */
+const IDENTITIES = [/^(?:1-0:)?0\.0\.0(?:\*255)?$/, /^(?:0-0:)?C\.1\.0(?:\*255)?$/, /^0\.0$/]
+
+function meterOf(sets: readonly IecDataSet[]): string | undefined {
+  for (const identity of IDENTITIES) {
+    const found = sets.find(({ code }) => identity.test(code))?.values[0]?.trim()
+    if (found !== undefined && found !== '') return found
+  }
+  return undefined
 }
 
 class ReadOut {

@@ -142,10 +142,11 @@ async function* askedItems(
 export function iecFrameItems(frame: IecFrame, how: IecReading): SourceItem[] {
   const where = `byte ${frame.position}`
   const { zone, live, energyUnit } = how
-  const { items: readings, faults } = iecRows(frame.text, { zone, live, energyUnit, nowMs: how.now() })
+  const { items: readings, meter, faults } = iecRows(frame.text, { zone, live, energyUnit, nowMs: how.now() })
+  const named = meter === undefined ? {} : { meter }
   const items: SourceItem[] = readings.map((item, index) =>
     // The frame belongs to the read-out once, not to each of its rows.
-    index === 0 ? { ...item, crc: frame.check, frame: frame.bytes } : { ...item, crc: frame.check },
+    index === 0 ? { ...item, crc: frame.check, frame: frame.bytes, ...named } : { ...item, crc: frame.check },
   )
   for (const { code, message } of faults) items.push(fault(code, `read-out at ${where}: ${message}`, where))
   if (readings.length === 0) items.push(fault('IEC_READOUT_EMPTY', `read-out at ${where} holds no measurement`, where))

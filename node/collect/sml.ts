@@ -77,9 +77,11 @@ export function smlFileItems(frame: SmlFrame, how: SmlContextOf): SourceItem[] {
   if (found.length === 0 && items.length === 0) {
     items.push(fault('SML_FILE_EMPTY', `SML file at ${where} holds no measurement`, where))
   }
+  const serverId = lists.find((list) => list.serverId !== undefined && list.serverId.length > 0)?.serverId
+  const meter = serverId === undefined ? {} : { meter: Buffer.from(serverId).toString('hex') }
   const readings = found.map((item, index) =>
     // The frame belongs to the file once, not to each of its rows.
-    index === 0 ? { ...item, crc: 'ok' as const, frame: frame.bytes, octets } : { ...item, crc: 'ok' as const },
+    index === 0 ? { ...item, crc: 'ok' as const, frame: frame.bytes, octets, ...meter } : { ...item, crc: 'ok' as const },
   )
   return [...readings, ...items]
 }

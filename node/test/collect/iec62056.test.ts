@@ -214,6 +214,14 @@ describe('IEC 62056-21 readings', () => {
     expect(await only('1.6.0(02.468*kW)(9999999999)', '1.6.1(1*kW)(x)', '1.6.2(1*kW)(2501100930)(3)')).to.deep.equal([])
   })
 
+  it('says which meter it is by its own number', async () => {
+    const meter = async (...lines: string[]): Promise<string | undefined> =>
+      readingsOf(await read(block([...lines, ENERGY])))[0]?.meter
+    expect(await meter('0.0.0(12345678)', 'C.1.0(9)')).to.equal('12345678')
+    expect(await meter('0.0.0()', '0-0:C.1.0*255(63355730)')).to.equal('63355730')
+    expect(await meter()).to.equal(undefined)
+  })
+
   it('several data sets on a line, line ends within a set, letters in codes', async () => {
     expect(await only('1.8.1(1*kWh)1.8.2(2*kWh) 2.8.0\r\n', '1.6.0(3*kW)\r\n(2501100930)')).to.have.length(3)
     expect(

@@ -150,6 +150,12 @@ describe('SML readings', () => {
     ])
   })
 
+  it('says which meter it is by its server id', async () => {
+    const items = await readList([energy(sml.number(1, 1))], { serverId: [0x0a, 1, 0x54] })
+    expect(readingsOf(items)[0]?.meter).to.equal('0a0154')
+    expect(readingsOf(await readList([energy(sml.number(1, 1))], { serverId: [] }))[0]).to.not.have.property('meter')
+  })
+
   it('values of other kinds are gone over, and the others read', async () => {
     const others = [sml.boolean(true), sml.ABSENT, sml.list(sml.number(1, 1), sml.list())]
     const entries = others.map((value, e) => sml.entry({ name: [1, 0, 0, 0, e, 255], value }))
