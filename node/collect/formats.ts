@@ -1,5 +1,6 @@
 import { WattnessError } from '../../protocol/errors.ts'
 import { csvFormat } from './csv.ts'
+import { directoryFormat } from './directory-source.ts'
 import { dlmsFormat } from './dlms.ts'
 import { greenButtonFormat } from './green-button.ts'
 import { householdFormat } from './household.ts'
@@ -30,6 +31,10 @@ export const FORMATS: readonly SourceFormat[] = [
   csvFormat,
   jsonlFormat,
   mqttFormat,
+  directoryFormat({
+    recognise: (fileName, firstBytes) => recogniseFormat(fileName, firstBytes),
+    named: (name) => FORMATS.find((format) => format.name === name),
+  }),
   sunspecFormat,
   householdFormat,
 ]
