@@ -18,6 +18,9 @@ export interface Segment {
 /** A segment of a market message is below 400 characters. */
 export const MAX_SEGMENT_CHARS = 4_096
 
+/** Looked through together: an open segment is looked at again with each piece, and pieces may be single bytes. */
+const LEAST_CHARS = 1_024
+
 const UNA_CHARS = 9
 const BEGIN = /UNA[^A-Za-z0-9\s]{4}.[^A-Za-z0-9]|UNB[^A-Za-z0-9\s]/
 
@@ -32,6 +35,7 @@ const DEFAULTS: Service = { component: ':', element: '+', release: '?', terminat
 
 export class EdifactReader {
   #text = ''
+  #waiting = ''
   #dropped = 0
   #service: Service | undefined
   /** Where the end of the open segment was looked for already. */
@@ -39,21 +43,29 @@ export class EdifactReader {
 
   /** Characters held until their segment is complete. */
   get held(): number {
-    return this.#text.length
+    return this.#text.length + this.#waiting.length
   }
 
   push(chunk: Uint8Array): (Segment | FaultItem)[] {
     // UNOC and UNOA are one byte a character; UTF-8 stands in texts only, of which nothing is read.
-    this.#text += Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString('latin1')
+    this.#waiting += Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString('latin1')
+    if (this.#waiting.length < LEAST_CHARS) return []
+    this.#takeWaiting()
     return Array.from(this.#scan())
   }
 
   end(): (Segment | FaultItem)[] {
+    this.#takeWaiting()
     const found = Array.from(this.#scan())
     const rest = this.#text.trim()
     if (this.#service !== undefined && rest !== '')
       found.push(this.#fault('MSCONS_TRUNCATED', `ends within a segment: ${JSON.stringify(rest.slice(0, 40))}`))
     return found
+  }
+
+  #takeWaiting(): void {
+    this.#text += this.#waiting
+    this.#waiting = ''
   }
 
   *#scan(): Generator<Segment | FaultItem> {

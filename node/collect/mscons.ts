@@ -77,13 +77,12 @@ function zoneOf(spec: SourceSpec): Zone {
 async function offer(path: string): Promise<readonly OfferedSource[]> {
   const homes = new Set<string>()
   const reader = new EdifactReader()
-  for await (const chunk of fileBytes(path)) {
-    for (const item of reader.push(chunk)) {
-      if (item.type === 'segment' && isPoint(item)) homes.add(homeName(item))
-      if (homes.size > MAX_HOMES)
-        throw new WattnessError('LIMIT_EXCEEDED', `${path} names more than ${MAX_HOMES} metering points`)
-    }
+  const look = (items: ReturnType<EdifactReader['push']>): void => {
+    for (const item of items) if (item.type === 'segment' && isPoint(item)) homes.add(homeName(item))
+    if (homes.size > MAX_HOMES) throw new WattnessError('LIMIT_EXCEEDED', `${path} names more than ${MAX_HOMES} metering points`)
   }
+  for await (const chunk of fileBytes(path)) look(reader.push(chunk))
+  look(reader.end())
   if (homes.size < 2) return [{ spec: `mscons:${path}`, quality: 'good' }]
   return Array.from(homes, (home) => ({ spec: `mscons:${path}#${home}`, quality: 'good' as const }))
 }

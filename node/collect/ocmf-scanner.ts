@@ -12,6 +12,9 @@ export const MAX_RECORD_BYTES = 65_535
 /** The element of such a record in hexadecimal digits. */
 const MAX_ELEMENT_CHARS = 3 * MAX_RECORD_BYTES
 
+/** Looked through together: an open record is looked at again with each piece, and pieces may be single bytes. */
+const LEAST_CHARS = 4_096
+
 /** The longest mark, so that one cut in two by a chunk's end is found. */
 const MARK_CHARS = 16
 
@@ -44,6 +47,7 @@ const MARKS = /<(\/value)\s*>|<(\?xml)\s|<(signedData|encodedData|publicKey)[\s>
 
 export class OcmfScanner {
   #text = ''
+  #waiting = ''
   /** Bytes of the input before `#text`. */
   #dropped = 0
   #number = 0
@@ -56,16 +60,24 @@ export class OcmfScanner {
 
   /** Bytes held until the record they belong to is complete. */
   get held(): number {
-    return this.#text.length
+    return this.#text.length + this.#waiting.length
   }
 
   push(chunk: Uint8Array): Found[] {
-    this.#text += Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString('latin1')
+    this.#waiting += Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString('latin1')
+    if (this.#waiting.length < LEAST_CHARS) return []
+    this.#takeWaiting()
     return Array.from(this.#scan(false))
   }
 
   end(): Found[] {
+    this.#takeWaiting()
     return [...this.#scan(true), ...this.#flush()]
+  }
+
+  #takeWaiting(): void {
+    this.#text += this.#waiting
+    this.#waiting = ''
   }
 
   *#scan(atEnd: boolean): Generator<Found> {
@@ -82,6 +94,15 @@ export class OcmfScanner {
         continue
       }
       const end = this.#endOf(mark, atEnd)
+      // Another of its kind begins before it ends: nothing of it is looked at again.
+      const next = this.#text.indexOf(mark[0], at + mark[0].length)
+      if (next >= 0 && mark[2] === undefined && (end === undefined || end > next)) {
+        yield* this.#flush()
+        yield truncated(this.#dropped + at, 'the next one begins')
+        this.#searched = 0
+        from = next
+        continue
+      }
       if (end === undefined && !atEnd && this.#text.length - at <= MAX_ELEMENT_CHARS) {
         this.#searched = Math.max(0, this.#text.length - at - MARK_CHARS)
         return this.#drop(at)
@@ -110,7 +131,7 @@ export class OcmfScanner {
     this.#cut = atEnd
     yield this.#text.length - at > MAX_ELEMENT_CHARS
       ? fault('OCMF_RECORD_TOO_LONG', `OCMF record at ${where} has no end within ${MAX_ELEMENT_CHARS} bytes`, where)
-      : fault('OCMF_RECORD_TRUNCATED', `OCMF record at ${where} ends with the input, before its own end`, where)
+      : truncated(this.#dropped + at, 'the input ends')
   }
 
   /** Where the mark's element or text ends; undefined while its end is not there. */
@@ -156,6 +177,11 @@ export class OcmfScanner {
     this.#pending = undefined
     yield bytes === undefined ? { type: 'other', ...rest } : { type: 'record', bytes, ...rest }
   }
+}
+
+function truncated(position: number, why: string): FaultItem {
+  const where = `byte ${position}`
+  return fault('OCMF_RECORD_TRUNCATED', `OCMF record at ${where}: ${why} before its own end`, where)
 }
 
 function after(text: string, wanted: string, from: number): number | undefined {
