@@ -1,0 +1,130 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { sleep, systemPlatform } from '../platform.ts'
+import { telegram } from '../test/collect/p1-made.ts'
+import { type PseudoTerminal, plugIn } from '../test/collect/pseudo-terminal.ts'
+import type { BenchResult } from './run.ts'
+import { round } from './statistics.ts'
+
+/**
+ * `npm run bench -- meters [SECONDS]`: a whole node, compiled as it is installed, that reads four P1 meters on serial ports, a
+ * telegram of 25 values a second each. Its share of one core over the time, start left out, and what it holds in memory at the
+ * end.
+ */
+
+const METERS = 4
+const SETTLE_MS = 15_000
+const SECONDS = 60
+const MAX_CPU_PERCENT = 2
+const MAX_RSS_MIB = 90
+/** Linux counts time of processes in hundredths of a second, and memory in pages of this size. */
+const TICK_MS = 10
+const PAGE_BYTES = 4_096
+const MIB = 1_048_576
+
+const root = path.resolve(import.meta.dirname, '../..')
+
+export async function run(args: readonly string[] = []): Promise<BenchResult> {
+  const seconds = Number(args[0] ?? SECONDS)
+
+  const dir = mkdtempSync(path.join(tmpdir(), 'wattness-bench-'))
+  const cables: PseudoTerminal[] = []
+  let node: ChildProcess | undefined
+  try {
+    const program = compile(dir)
+    const at = path.join(dir, 'node')
+    spawnSync(process.execPath, [program, 'network', 'create', '--name', 'bench', '--dir', at], { stdio: 'ignore' })
+    for (let meter = 0; meter < METERS; meter++) {
+      const cable = await plugIn(path.join(dir, `meter-${meter}`))
+      if (cable === undefined) throw new Error('this bench needs socat or python3')
+      cables.push(cable)
+    }
+    const sources = cables.flatMap((cable) => ['--source', `p1:${cable.path}?baud=115200`])
+    const options = ['--listen', '/ip4/127.0.0.1/tcp/0', '--mdns', 'no', '--log-level', 'warn']
+    node = spawn(process.execPath, [program, 'run', '--dir', at, ...options, ...sources], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+    })
+    const pid = node.pid as number
+    await feed(cables, SETTLE_MS / 1_000)
+    const before = usage(pid)
+    const startedMs = systemPlatform.clock.monotonicMs()
+    await feed(cables, seconds)
+    const after = usage(pid)
+    const elapsedMs = systemPlatform.clock.monotonicMs() - startedMs
+    const cpuPercent = round(((after.cpuMs - before.cpuMs) / elapsedMs) * 100)
+    const rssMiB = round(after.rssMiB)
+    return {
+      figures: { cpuPercent, rssMiB, telegramsPerSecond: METERS },
+      yardstick: { settledRssMiB: round(before.rssMiB) },
+      budget: { cpuPercent: `<= ${MAX_CPU_PERCENT}`, rssMiB: `<= ${MAX_RSS_MIB}` },
+      ok: cpuPercent <= MAX_CPU_PERCENT && rssMiB <= MAX_RSS_MIB,
+    }
+  } finally {
+    node?.kill()
+    await Promise.all(cables.map((cable) => cable.unplug()))
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+/** As `npm run build` has it, the page left out. */
+function compile(dir: string): string {
+  const out = path.join(dir, 'dist')
+  const compiler = path.join(root, 'node_modules/.bin/tsc')
+  spawnSync(compiler, ['-p', path.join(root, 'tsconfig.build.json'), '--outDir', out], { stdio: 'inherit' })
+  for (const name of ['node_modules', 'package.json']) symlinkSync(path.join(root, name), path.join(dir, name))
+  const program = path.join(out, 'node/cli/wattness.js')
+  if (!existsSync(program)) throw new Error('nothing was compiled')
+  return program
+}
+
+/** A telegram a second for each meter, the meters spread over the second. */
+async function feed(cables: readonly PseudoTerminal[], seconds: number): Promise<void> {
+  const { clock, timers } = systemPlatform
+  for (let second = 0; second < seconds; second++) {
+    const nextMs = (Math.floor(clock.now() / 1_000) + 1) * 1_000
+    for (const [meter, cable] of cables.entries()) {
+      await sleep(timers, Math.max(0, nextMs + (meter * 1_000) / METERS - clock.now()))
+      cable.write(fullTelegram(nextMs, meter))
+    }
+  }
+}
+
+/** What a three-phase meter of version 5 says each second, gas meter and all. */
+function fullTelegram(timeMs: number, meter: number): string {
+  // A meter in Central European Time, in summer or winter as the letter says: winter's hour all the year.
+  const stamp = new Date(timeMs + 3_600_000).toISOString().replace(/[-:T]/g, '').slice(2, 14)
+  const gasStamp = `${stamp.slice(0, 8)}0000W`
+  const phase = [32, 52, 72].flatMap((c, index) => [
+    `1-0:${c}.32.0(0000${index})`,
+    `1-0:${c}.36.0(00000)`,
+    `1-0:${c}.7.0(23${index}.${meter}*V)`,
+    `1-0:${c - 1}.7.0(00${index}*A)`,
+    `1-0:${c - 11}.7.0(00.${170 + index}*kW)`,
+    `1-0:${c - 10}.7.0(00.000*kW)`,
+  ])
+  return telegram(stamp, 1_000_000 + (Math.floor(timeMs / 7_000) % 1_000_000), 512, [
+    '1-0:1.8.2(001234.567*kWh)',
+    '1-0:2.8.1(000000.000*kWh)',
+    '1-0:2.8.2(000000.000*kWh)',
+    '0-0:96.14.0(0002)',
+    '1-0:2.7.0(00.000*kW)',
+    '0-0:96.7.21(00006)',
+    '0-0:96.7.9(00003)',
+    '1-0:99.97.0()',
+    ...phase,
+    '0-0:96.13.0()',
+    '0-1:24.1.0(003)',
+    '0-1:96.1.0(4730303339303031363533303532343136)',
+    `0-1:24.2.1(${gasStamp})(01234.567*m3)`,
+  ])
+}
+
+function usage(pid: number): { cpuMs: number; rssMiB: number } {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const pages = Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1])
+  // Fields 14 and 15 of the whole line, user and system time, counted behind the name.
+  return { cpuMs: (Number(fields[11]) + Number(fields[12])) * TICK_MS, rssMiB: (pages * PAGE_BYTES) / MIB }
+}
