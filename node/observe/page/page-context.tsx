@@ -1,7 +1,7 @@
 import { createContext } from 'preact'
 import { useContext, useEffect, useReducer, useState } from 'preact/hooks'
 import type { StatusAnswer } from '../schemas/index.ts'
-import { every, now } from './browser.ts'
+import { after, every, now } from './browser.ts'
 import type { SeenHeads } from './check/seen-heads.ts'
 import type { SignatureChecker } from './check/signatures.ts'
 import type { Answer, Answers } from './data/answers.ts'
@@ -48,6 +48,17 @@ export function useNow(everyMs: number): number {
   const [time, setTime] = useState(now)
   useEffect(() => every(everyMs, () => setTime(now())), [everyMs])
   return time
+}
+
+/** True once `isSo` has held for so long: what comes and goes with every block would only flicker. */
+export function useLasting(isSo: boolean, ms: number): boolean {
+  const [isLasting, setLasting] = useState(false)
+  useEffect(() => {
+    if (isSo) return after(ms, () => setLasting(true))
+    setLasting(false)
+    return undefined
+  }, [isSo, ms])
+  return isSo && isLasting
 }
 
 /** What a promise comes to; undefined until then. `work` runs anew when one of `inputs` changes. */

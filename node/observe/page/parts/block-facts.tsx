@@ -36,14 +36,18 @@ export function KindText({ kind }: { readonly kind: BlockHead['kind'] }): JSX.El
   return <>{t('kindOther', { kind: String(kind) })}</>
 }
 
-type Finality = Pick<BlockHead, 'final' | 'finalSince'>
+interface FinalChipProps extends Pick<BlockHead, 'final' | 'finalSince'> {
+  /** Says since when, where that is known. */
+  readonly since?: boolean
+}
 
-export function FinalChip({ final, finalSince }: Finality): JSX.Element {
+export function FinalChip({ final, finalSince, since = false }: FinalChipProps): JSX.Element {
   const { t, formats } = usePage()
   if (!final) return <Chip tone="plain">{t('notFinal')}</Chip>
   return (
     <Chip tone="good" title={finalSince === null ? t('finalSinceUnknown') : formats.exact(finalSince)}>
       {t('final')}
+      {since && finalSince !== null ? ` ${t('since', { time: formats.second(finalSince) })}` : ''}
     </Chip>
   )
 }

@@ -14,10 +14,9 @@ interface MembersTableProps {
   readonly late: ReadonlySet<number>
   readonly fresh: ReadonlySet<number>
   readonly clock: number
-  readonly witnesses: readonly Witness[]
 }
 
-export function MembersTable({ members, late, fresh, clock, witnesses }: MembersTableProps): JSX.Element {
+export function MembersTable({ members, late, fresh, clock }: MembersTableProps): JSX.Element {
   const { t, formats } = usePage()
   return (
     <div class="scroll">
@@ -38,7 +37,6 @@ export function MembersTable({ members, late, fresh, clock, witnesses }: Members
         </thead>
         <tbody>
           {members.map((member) => {
-            const witness = witnesses.find(({ index }) => index === member.index)
             const isBad = member.quarantined || member.contradicted
             return (
               <tr key={member.key} class={`${isBad ? 'bad' : ''}${fresh.has(member.index) ? ' fresh' : ''}`}>
@@ -64,7 +62,7 @@ export function MembersTable({ members, late, fresh, clock, witnesses }: Members
                   )}
                 </td>
                 <td data-label={t('health')}>
-                  <Health member={member} isLate={late.has(member.index)} witness={witness} />
+                  <Health member={member} isLate={late.has(member.index)} witness={undefined} />
                 </td>
               </tr>
             )

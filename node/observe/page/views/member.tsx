@@ -155,7 +155,7 @@ function Chain({ id, size }: { readonly id: string; readonly size: number }): JS
                       <time dateTime={block.sealedAt} title={formats.exact(block.sealedAt)} class="small muted">
                         {formats.moment(block.sealedAt, clock)}
                       </time>
-                      <FinalChip {...block} />
+                      <FinalChip {...block} since />
                     </div>
                   </li>
                 ))}

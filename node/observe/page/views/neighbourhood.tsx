@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import type { BlockHead, EvidenceAnswer, LedgerAnswer, MembersAnswer, PeersAnswer, StatusAnswer } from '../../schemas/index.ts'
-import { useAnswer, useNow, usePage } from '../page-context.tsx'
+import { useAnswer, useLasting, useNow, usePage } from '../page-context.tsx'
 import { FinalChip, Hash, KindText, Name } from '../parts/block-facts.tsx'
 import { EvidenceNotices } from '../parts/evidence.tsx'
 import { Loaded } from '../parts/loaded.tsx'
@@ -11,6 +11,8 @@ import { Empty, Notice } from '../parts/notice.tsx'
 import { memberPath } from '../routes.ts'
 
 const FRESH_MS = 4_000
+/** Between a neighbour's word of a block and the block itself every observer is behind. */
+const BEHIND_MS = 10_000
 const RECENT = 'v1/ledger?limit=8&order=desc'
 
 /** The neighbourhood as it stands, live. */
@@ -50,13 +52,7 @@ export function Neighbourhood(): JSX.Element {
               all.length === 0 ? (
                 <Empty title={t('noMembers')} />
               ) : (
-                <MembersTable
-                  members={all}
-                  late={late}
-                  clock={clock}
-                  fresh={fresh}
-                  witnesses={status.data?.finality.attestations ?? []}
-                />
+                <MembersTable members={all} late={late} clock={clock} fresh={fresh} />
               )
             }
           </Loaded>
@@ -71,6 +67,7 @@ function Summary({ status, meters }: { readonly status: StatusAnswer; readonly m
   const { t, formats } = usePage()
   const { finality, blocks, final, running, damage } = status
   const { witnesses, quorum, tolerated } = finality
+  const isBehind = useLasting(!running.caughtUp, BEHIND_MS)
   return (
     <>
       <dl class="figures">
@@ -116,7 +113,7 @@ function Summary({ status, meters }: { readonly status: StatusAnswer; readonly m
         <Notice tone="warn" title={t('alone')}>
           <p>{t('aloneWhy')}</p>
         </Notice>
-      ) : running.caughtUp ? null : (
+      ) : !isBehind ? null : (
         <Notice tone="plain" title={t('catchingUp')} />
       )}
     </>
