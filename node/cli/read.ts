@@ -1,19 +1,6 @@
 import type { Command } from 'commander'
-import { FORMATS, type SourceFormat, writeReadings } from '../collect/index.ts'
+import { FORMATS, type SourceFormat, TOLD_FAULTS, writeReadings } from '../collect/index.ts'
 import { addCommand, type Context, FOUND_WRONG, type SharedOptions, usage } from './context.ts'
-
-/** Told, though nothing that was whole was refused for it. */
-const NOTHING_REFUSED: ReadonlySet<string> = new Set([
-  'P1_CLOCK_INVALID',
-  'P1_STREAM_MIDWAY',
-  'IEC_CLOCK_INVALID',
-  'IEC_STREAM_MIDWAY',
-  'SML_CLOCK_INVALID',
-  'SML_STREAM_MIDWAY',
-  'DLMS_CLOCK_INVALID',
-  'DLMS_STREAM_MIDWAY',
-  'DLMS_TELEGRAM_CRC',
-])
 
 interface ReadFlags extends SharedOptions {
   readonly format?: string
@@ -22,6 +9,7 @@ interface ReadFlags extends SharedOptions {
   readonly authKey?: string
   readonly keyFile?: string
   readonly list?: boolean
+  readonly frames?: boolean
 }
 
 export function registerRead(program: Command, context: Context): void {
@@ -37,6 +25,7 @@ export function registerRead(program: Command, context: Context): void {
     .option('--key <hex>', 'key of an encrypted meter; --key-file keeps it out of the list of processes')
     .option('--auth-key <hex>', 'authentication key, where the meter has one')
     .option('--key-file <path>', 'file with the key, and the authentication key on a second line; readable by its owner alone')
+    .option('--frames', 'with each reading the bytes it was read from, in base64: a signed record bit for bit')
     .option('--list', 'print every format, how its sources are written and what is peculiar about it')
     .action((file: string | undefined, flags: ReadFlags) => {
       if (flags.list === true) return list(context, flags)
@@ -59,7 +48,7 @@ function paragraph({
   return [`${name}: ${describe}`, ...written.map((spec) => `  ${spec}`), ...quirks.map((quirk) => `  - ${quirk}`)].join('\n')
 }
 
-async function read(context: Context, file: string, { format, map, key, authKey, keyFile }: ReadFlags): Promise<void> {
+async function read(context: Context, file: string, { format, map, key, authKey, keyFile, frames }: ReadFlags): Promise<void> {
   const { stdin, stdout, stderr, platform, stopped } = context.io
   const options = {
     signal: stopped,
@@ -68,6 +57,7 @@ async function read(context: Context, file: string, { format, map, key, authKey,
     ...(key === undefined ? {} : { key }),
     ...(authKey === undefined ? {} : { authKey }),
     ...(keyFile === undefined ? {} : { keyFile }),
+    ...(frames === undefined ? {} : { frames }),
   }
   const { readings, values, faults, faultsByCode } = await writeReadings(
     file,
@@ -80,5 +70,5 @@ async function read(context: Context, file: string, { format, map, key, authKey,
   await context.note(
     `${readings} readings, ${values} values, ${faults} faults${codes.length === 0 ? '' : ` (${codes.join(', ')})`}`,
   )
-  if (Object.keys(faultsByCode).some((code) => !NOTHING_REFUSED.has(code))) context.status = FOUND_WRONG
+  if (Object.keys(faultsByCode).some((code) => !TOLD_FAULTS.has(code))) context.status = FOUND_WRONG
 }

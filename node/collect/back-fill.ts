@@ -4,6 +4,7 @@ import { registerKey } from '../../protocol/register.ts'
 import { type ReadOptions, sourcesOf } from './read.ts'
 import { DEFAULT_SAMPLING, type SampledItem, Sampler } from './sampling.ts'
 import type { FaultItem, MeterSource, ReadingItem, SourceDeps } from './source.ts'
+import { TOLD_FAULTS } from './told-faults.ts'
 
 /**
  * A file into a spool: what a live source would have given, of the time before it was connected. Doing it again takes nothing
@@ -22,7 +23,7 @@ export interface BackFillCounts {
   readonly taken: number
   /** Readings that were taken before. */
   readonly known: number
-  /** Faults of the file. */
+  /** Faults for which something was refused. */
   readonly refused: number
   readonly refusedByCode: Readonly<Record<string, number>>
   /** UTC milliseconds of the first and last reading; null where there is none. */
@@ -112,7 +113,7 @@ class Counts {
   #lastMs: number | null = null
 
   fault({ code }: FaultItem): void {
-    this.#refused++
+    if (!TOLD_FAULTS.has(code)) this.#refused++
     this.#byCode.set(code, (this.#byCode.get(code) ?? 0) + 1)
   }
 

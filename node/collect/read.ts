@@ -26,6 +26,8 @@ export interface ReadLine {
   readonly signature?: 'valid' | 'no-key'
   /** What is to be known of this value, such as that the meter shows no more digits of it. */
   readonly mark?: ReadingMark
+  /** The bytes it was read from, base64; with the first value of a reading, where they were asked for. */
+  readonly frame?: string
   /** The home, where a file holds several. */
   readonly home?: string
 }
@@ -39,6 +41,8 @@ export interface ReadOptions {
   readonly key?: string
   readonly authKey?: string
   readonly keyFile?: string
+  /** With the first value of each reading the bytes it was read from. */
+  readonly frames?: boolean
   readonly signal?: AbortSignal
 }
 
@@ -77,6 +81,7 @@ export async function writeReadings(
       await write(faults, `${item.code}: ${item.message}\n`)
     } else if (item.type === 'reading') {
       const lines = Array.from(readLines(item, home))
+      if (options.frames === true) addFrame(lines, item)
       readings++
       values += lines.length
       await write(out, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
@@ -85,6 +90,11 @@ export async function writeReadings(
   out.off('error', heard)
   const total = Object.values(byCode).reduce((sum, count) => sum + count, 0)
   return { readings, values, faults: total, faultsByCode: byCode }
+}
+
+function addFrame(lines: ReadLine[], { frame }: ReadingItem): void {
+  const [first] = lines
+  if (first !== undefined && frame !== undefined) lines[0] = { ...first, frame: Buffer.from(frame).toString('base64') }
 }
 
 async function* readItems(

@@ -1,10 +1,16 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { ocmfFormat, ocmfItems } from '../../collect/ocmf.ts'
 import { MAX_RECORD_BYTES, OcmfScanner } from '../../collect/ocmf-scanner.ts'
+import { writeReadings } from '../../collect/read.ts'
 import type { SourceItem } from '../../collect/source.ts'
-import { all, bytes, codesOf, faultsOf, linesOf, pieces, readingsOf, shown, stream } from './inputs.ts'
+import { systemPlatform } from '../../platform.ts'
+import { all, bytes, codesOf, faultsOf, itemsOf, linesOf, pieces, readingsOf, shown, stream } from './inputs.ts'
 
 interface Pair {
   readonly publicKey: KeyObject
@@ -271,6 +277,31 @@ describe('OCMF: signed charging records', () => {
     expect(most).to.be.below(5 * MAX_RECORD_BYTES)
     const long = record(PAIR, { section: `"XX":"${'x'.repeat(MAX_RECORD_BYTES)}",` })
     expect(codesOf(await read(container([long, hexKey(PAIR)])))).to.deep.equal(['OCMF_RECORD_TOO_LONG'])
+  })
+
+  it('a file and standard input, with a key of the command line, its frame printed bit for bit', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'ocmf-'))
+    try {
+      const path = join(folder, 'receipt.txt')
+      await writeFile(path, record())
+      const out = new PassThrough()
+      const said: string[] = []
+      out.on('data', (chunk: Buffer) => said.push(chunk.toString()))
+      const options = { key: hexKey(PAIR), frames: true }
+      await writeReadings(path, systemPlatform, options, out, new PassThrough())
+      const lines = said
+        .join('')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { frame?: string; signature: string })
+      expect(lines.map(({ signature }) => signature)).to.deep.equal(['valid', 'valid', 'valid'])
+      expect(Buffer.from(lines[0]?.frame ?? '', 'base64').equals(await readFile(path))).to.equal(true)
+      expect(lines[1]?.frame).to.equal(undefined)
+      const piped = { ...systemPlatform, standardInput: () => stream([bytes(record())]) }
+      expect(shown(await itemsOf('ocmf:-', piped))).to.deep.equal(VALUES)
+    } finally {
+      await rm(folder, { recursive: true })
+    }
   })
 
   it('is recognised by its bytes', () => {
