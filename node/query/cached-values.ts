@@ -13,6 +13,18 @@ export const MAX_CACHED_VALUES = 524_288
 /** Lists of registers in memory. */
 const MAX_CACHED_MEMBERS = 1_024
 
+/** Names of arrays that stay what they are: members' keys, roots, registers. To print one costs more than to find it. */
+const names = new WeakMap<object, string>()
+
+function nameOf<T extends object>(of: T, print: (of: T) => string): string {
+  let name = names.get(of)
+  if (name === undefined) {
+    name = print(of)
+    names.set(of, name)
+  }
+  return name
+}
+
 interface Span {
   readonly columns: Promise<readonly ValueColumns[]>
   /** 0 until they have come. */
@@ -47,7 +59,7 @@ export class CachedValues implements ValueStore {
 
   registersOf(member: Uint8Array, limit?: number): Promise<Register[]> {
     if (limit !== undefined) return this.#store.registersOf(member, limit)
-    const name = toHex(member)
+    const name = nameOf(member, toHex)
     const root = this.#rootOf(member)
     const known = this.#registers.get(name)
     if (known?.root === root) return known.listed
@@ -61,7 +73,7 @@ export class CachedValues implements ValueStore {
 
   #rootOf(member: Uint8Array): string {
     const head = this.head(member)
-    return head === undefined ? '' : toHex(head.root)
+    return head === undefined ? '' : nameOf(head.root, toHex)
   }
 
   async *values(
@@ -77,7 +89,7 @@ export class CachedValues implements ValueStore {
       yield* this.#store.values(member, register, fromMs, toMs, endSize)
       return
     }
-    const name = `${toHex(member)} ${this.#rootOf(member)} ${registerKey(register)} ${endSize ?? ''} `
+    const name = `${nameOf(member, toHex)} ${this.#rootOf(member)} ${nameOf(register, registerKey)} ${endSize ?? ''} `
     for (let span = first; span <= last; span++) {
       for (const columns of await this.#span(name + span, member, register, span, endSize).columns) {
         const found = cut(columns, fromMs, toMs)

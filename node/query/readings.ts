@@ -4,6 +4,8 @@ import {
   type Membership,
   QUALITIES,
   type Quality,
+  type Register,
+  registerKey,
   type TimeSource,
   WattnessError,
 } from '../../protocol/index.ts'
@@ -141,11 +143,19 @@ function tooLong(limitMs: number): never {
   )
 }
 
+/** Of lists of registers that are asked for again and again. */
+const made = new WeakMap<readonly Register[], readonly Series[]>()
+
 /** Of all chains together. */
-export async function allSeries(store: ValueStore, chains: readonly CountedChain[]): Promise<Series[]> {
-  const registers = await Promise.all(chains.map(({ member }) => store.registersOf(member)))
-  const unique = new Map(registers.flat().map((register) => [JSON.stringify(register), register]))
-  return seriesOf([...unique.values()])
+export async function allSeries(store: ValueStore, chains: readonly CountedChain[]): Promise<readonly Series[]> {
+  const lists = await Promise.all(chains.map(({ member }) => store.registersOf(member)))
+  const [first] = lists
+  const known = first === undefined || lists.length > 1 ? undefined : made.get(first)
+  if (known !== undefined) return known
+  const unique = new Map(lists.flat().map((register) => [registerKey(register), register]))
+  const series = seriesOf([...unique.values()])
+  if (first !== undefined && lists.length === 1) made.set(first, series)
+  return series
 }
 
 async function* rawLines(rows: AsyncGenerator<Rows>, text: ValueText): AsyncGenerator<RawLine[], ReadingsEnd> {

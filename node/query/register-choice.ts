@@ -110,9 +110,17 @@ const TOTAL_GROUPS: readonly RegisterKind[] = ['total', 'counter']
 
 /** Active energy on each channel: totals of intervals where there are any, else counters; the sum of all tariffs, else each. */
 export function energySeries(all: readonly Series[]): EnergySeries {
-  const active = all.filter(({ register }) => register.obis.a === 1 && register.unit === UNIT.wattHour)
-  return { imported: chosen(active, IMPORT_GROUP), exported: chosen(active, EXPORT_GROUP) }
+  let energy = energies.get(all)
+  if (energy === undefined) {
+    const active = all.filter(({ register }) => register.obis.a === 1 && register.unit === UNIT.wattHour)
+    energy = { imported: chosen(active, IMPORT_GROUP), exported: chosen(active, EXPORT_GROUP) }
+    energies.set(all, energy)
+  }
+  return energy
 }
+
+/** Of lists that are asked for again and again. */
+const energies = new WeakMap<readonly Series[], EnergySeries>()
 
 function chosen(active: readonly Series[], group: number): Series[] {
   const own = active.filter(({ register }) => register.obis.c === group && register.obis.f === 255)
