@@ -189,4 +189,21 @@ describe('observe: the pictures of the page', () => {
     expect([labels(MOST_NAMES_NARROW, true), labels(MOST_NAMES_NARROW + 1, true)]).to.deep.equal([MOST_NAMES_NARROW, 0])
     expect(labels(200, false)).to.equal(0)
   })
+
+  it('mesh: no two members stand on each other, up to the largest network', () => {
+    for (const count of [1, 24, 25, 60, 96, 97, 200, 256]) {
+      const { nodes } = meshOf(
+        Array.from({ length: count }, (_, index) => member(index)),
+        [],
+        undefined,
+      )
+      expect(nodes).to.have.length(count)
+      for (const [at, { x, y, size }] of nodes.entries()) {
+        expect(Math.hypot(x, y) + size).to.be.below(222)
+        for (const other of nodes.slice(at + 1)) {
+          expect(Math.hypot(x - other.x, y - other.y), `${count} members`).to.be.above(2 * size + 4)
+        }
+      }
+    }
+  })
 })

@@ -3,6 +3,20 @@ import type { Member, PeersAnswer, StatusAnswer } from '../../schemas/index.ts'
 /** Of the ring that members stand on, in the units of the picture. */
 export const RADIUS = 178
 
+/** How members stand where one ring is not enough: rings from the outside inwards. */
+interface Crowd {
+  /** Radius of a member's own ring. */
+  readonly size: number
+  /** Between two members of a ring. */
+  readonly spacing: number
+  readonly rings: readonly number[]
+}
+
+const CROWDS: readonly Crowd[] = [
+  { size: 9, spacing: 32, rings: [204, 164, 124] },
+  { size: 5.5, spacing: 17, rings: [206, 178, 150, 122, 94] },
+]
+
 /** With more, names would overlap: they stand in the table. */
 export const MOST_NAMES = 24
 /** On a phone. */
@@ -51,11 +65,9 @@ export function meshOf(
 ): MeshPicture {
   const shown = members.filter(({ revoked, quarantined }) => revoked === null || quarantined)
   const witnesses = new Set(status?.finality.attestations.map(({ index }) => index))
-  const size = shown.length > 60 ? 6 : shown.length > MOST_NAMES ? 10 : 15
+  const { size, places } = placesOf(shown.length)
   const nodes = shown.map((member, at) => {
-    const angle = (2 * Math.PI * at) / shown.length - Math.PI / 2
-    const x = round(RADIUS * Math.cos(angle))
-    const y = round(RADIUS * Math.sin(angle))
+    const [x, y] = places[at] as Place
     const share = member.size === 0 ? 0 : Math.min(1, member.final / member.size)
     const label = shown.length > (isNarrow ? MOST_NAMES_NARROW : MOST_NAMES) ? undefined : labelOf(x, y, size, isNarrow)
     return { member, x, y, size, share, isWitness: witnesses.has(member.index), label }
@@ -65,6 +77,28 @@ export function meshOf(
     return node === undefined ? [] : [{ key, x: node.x, y: node.y, agreement }]
   })
   return { nodes, links, hasEvidence: shown.some(({ quarantined, contradicted }) => quarantined || contradicted) }
+}
+
+type Place = readonly [x: number, y: number]
+
+function placesOf(count: number): { readonly size: number; readonly places: readonly Place[] } {
+  if (count <= MOST_NAMES) return { size: 15, places: ringOf(RADIUS, count) }
+  const roomOn = (radius: number, { spacing }: Crowd): number => Math.floor((2 * Math.PI * radius) / spacing)
+  const roomIn = (crowd: Crowd): number => crowd.rings.reduce((sum, radius) => sum + roomOn(radius, crowd), 0)
+  const crowd = CROWDS.find((each) => roomIn(each) >= count) ?? (CROWDS.at(-1) as Crowd)
+  const places: Place[] = []
+  for (const radius of crowd.rings) {
+    places.push(...ringOf(radius, Math.min(roomOn(radius, crowd), count - places.length)))
+  }
+  return { size: crowd.size, places }
+}
+
+/** From the top, clockwise. */
+function ringOf(radius: number, count: number): Place[] {
+  return Array.from({ length: count }, (_, at) => {
+    const angle = (2 * Math.PI * at) / count - Math.PI / 2
+    return [round(radius * Math.cos(angle)), round(radius * Math.sin(angle))]
+  })
 }
 
 /** Outwards; on a phone, where the sides have no room, below. */

@@ -3,7 +3,7 @@ import type { Member, PeersAnswer, StatusAnswer } from '../../schemas/index.ts'
 import { useNarrow, usePage } from '../page-context.tsx'
 import { memberPath } from '../routes.ts'
 import { nameText } from './block-facts.tsx'
-import { type MeshNode, meshOf, RADIUS } from './mesh-layout.ts'
+import { type MeshNode, MOST_NAMES, meshOf, RADIUS } from './mesh-layout.ts'
 
 interface MeshProps {
   readonly members: readonly Member[]
@@ -24,7 +24,7 @@ export function Mesh(props: MeshProps): JSX.Element {
   const isNarrow = useNarrow()
   const mesh = meshOf(members, peers, status, isNarrow)
   return (
-    <figure class="mesh">
+    <figure class={mesh.nodes.length > MOST_NAMES ? 'mesh crowd' : 'mesh'}>
       <svg
         viewBox={isNarrow ? '-225 -215 450 460' : '-310 -222 620 446'}
         role="img"
@@ -102,7 +102,7 @@ function Home({ node, fresh, late }: MeshProps & { readonly node: MeshNode }): J
     <g transform={`translate(${x} ${y})`}>
       <a href={memberPath(member.index)} class={classes.join(' ') + away} tabIndex={-1}>
         <title>{`${name}: ${t('finalOf', { final: member.final, n: member.size })}`}</title>
-        {isWitness ? <circle class="witness" r={size + 6} /> : null}
+        {isWitness ? <circle class="witness" r={size * 1.4} /> : null}
         <circle class="track" r={size} />
         {share > 0 ? (
           <circle class="share" r={size} stroke-dasharray={`${share * length} ${length}`} transform="rotate(-90)" />
