@@ -1,6 +1,6 @@
 import type { Logger as PinoLogger } from 'pino'
 import { EVENT_CODES } from '../../protocol/index.ts'
-import { Collector, openSource, type SourceDeps, type SourceState } from '../collect/index.ts'
+import { Collector, openSource, type SourceCounts, type SourceDeps, type SourceState } from '../collect/index.ts'
 import type { NodeOptions } from '../config/index.ts'
 import type { LedgerNode } from '../index.ts'
 import type { Platform, Timer } from '../platform.ts'
@@ -64,6 +64,11 @@ export class Meter {
 
   get sources(): { source: string; state: SourceState }[] {
     return [...(this.#collector?.states ?? [])].map(([source, state]) => ({ source, state }))
+  }
+
+  /** What each source has done since the start, by its spec. */
+  get counts(): ReadonlyMap<string, SourceCounts> {
+    return this.#collector?.counts ?? new Map()
   }
 
   start(): void {

@@ -1,4 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -247,6 +248,38 @@ describe('serial ports', () => {
         await collector.stop()
       }
     })
+  })
+
+  it('the same line behind a network adapter: asked, answered, and SOURCE_UNREADABLE where it is gone', async () => {
+    const server = createServer((socket) => {
+      socket
+        .on('error', () => undefined)
+        .on('data', (asked) => {
+          if (asked.toString('latin1') === '/?!\r\n') socket.write('/XMX5')
+          else socket.destroy()
+        })
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as { port: number }
+    const target = `tcp://127.0.0.1:${port}`
+    const { openLine } = transportOf({ text: target, kind: 'p1', target, options: new Map() }, systemPlatform, MODE)
+    const line = await openLine?.(signal())
+    await line?.setBaudRate(9_600)
+    await line?.write(bytes('/?!\r\n'))
+    const heard: string[] = []
+    for await (const chunk of line?.bytes(signal()) ?? []) {
+      heard.push(Buffer.from(chunk).toString('latin1'))
+      await line?.write(bytes('bye'))
+    }
+    expect(heard.join('')).to.equal('/XMX5')
+    await line?.close()
+    expect(await refusalCode(line?.write(bytes('again')) ?? Promise.resolve())).to.equal('SOURCE_UNREADABLE')
+    await new Promise((resolve) => server.close(resolve))
+    expect(await refusalCode(openLine?.(signal()) ?? Promise.resolve())).to.equal('SOURCE_UNREADABLE')
+    const stopped = new AbortController()
+    const opening = openLine?.(stopped.signal)
+    stopped.abort()
+    expect(await refusalCode(opening ?? Promise.resolve())).to.equal('SOURCE_UNREADABLE')
   })
 
   it('an aborted source opens no port', async () => {
