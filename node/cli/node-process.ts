@@ -65,7 +65,7 @@ export async function runNode(
     await opened.start()
     stops.unshift(() => meter.stop())
     meter.start()
-    const http = await serveHttp(opened, options, io, log, resolved.isHttpPreset === true)
+    const http = await serveHttp(opened, options, io, log, meter, resolved.isHttpPreset === true)
     if (http !== undefined) stops.unshift(() => http.close())
     logStart(opened, options.sources, log, http)
     await untilStopped(io.stopped)
@@ -91,6 +91,7 @@ async function serveHttp(
   { http, isHttpReadClosed, httpNames }: NodeOptions,
   { platform }: Io,
   log: PinoLogger,
+  meter: Meter,
   isAnyPort: boolean,
 ): Promise<HttpServer | undefined> {
   if (http === undefined) return undefined
@@ -113,6 +114,7 @@ async function serveHttp(
       names: httpNames,
       version: programVersion(),
       dataDir: files.ledger,
+      sources: () => meter.sources,
     },
     store,
     genesis,

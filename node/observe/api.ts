@@ -37,6 +37,8 @@ export interface ApiInit {
   readonly version?: string
   /** Directory of the ledger, whose disk is watched. */
   readonly dataDir?: string
+  /** What is read here, and how that goes. */
+  readonly sources?: () => readonly { readonly state: string }[]
   readonly random: Pick<Random, 'bytes'>
   /** Where the built page is; it says so where nothing is there. */
   readonly pageDir?: string

@@ -90,7 +90,7 @@ export function createHttpApp(init: HttpAppInit): FastifyInstance {
   })
   void app.register(witness, { addCheckpoint, cosigned })
   if (init.api !== undefined) {
-    const { version = 'unknown', names = [], dataDir = '', pageDir = PAGE_DIR } = init.api
+    const { version = 'unknown', names = [], dataDir = '', sources = () => [], pageDir = PAGE_DIR } = init.api
     void app.register(api, {
       ...init.api,
       tokens,
@@ -98,6 +98,7 @@ export function createHttpApp(init: HttpAppInit): FastifyInstance {
       names,
       version,
       dataDir,
+      sources,
       pageDir,
       timers,
       verify,
