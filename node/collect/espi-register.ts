@@ -28,7 +28,10 @@ export interface EspiUnit {
   readonly c?: readonly [number, number]
 }
 
-/** Cubic feet and gallons are exact in cubic metres by definition. A therm is not one unit: there is a US and a European one. */
+/**
+ * Cubic feet and gallons are exact in cubic metres by definition. A therm is that of US law, 105,480,400 J exactly (NIST SP 811,
+ * appendix B): ESPI is North American. Of the British thermal unit there are several, and nothing says which.
+ */
 export const ESPI_UNITS: readonly EspiUnit[] = [
   { uom: 72, unit: UNIT.wattHour, factor: 1, exponent: 0, c: [1, 2] },
   { uom: 73, unit: UNIT.varHour, factor: 1, exponent: 0, c: [3, 4] },
@@ -40,6 +43,7 @@ export const ESPI_UNITS: readonly EspiUnit[] = [
   { uom: 29, unit: UNIT.volt, factor: 1, exponent: 0, c: [12, 12] },
   { uom: 33, unit: UNIT.hertz, factor: 1, exponent: 0, c: [14, 14] },
   { uom: 31, unit: UNIT.joule, factor: 1, exponent: 0 },
+  { uom: 169, unit: UNIT.joule, factor: 1_054_804, exponent: 2 },
   { uom: 42, unit: UNIT.m3, factor: 1, exponent: 0 },
   { uom: 134, unit: UNIT.m3, factor: 1, exponent: -3 },
   { uom: 119, unit: UNIT.m3, factor: 28_316_846_592, exponent: -12 },

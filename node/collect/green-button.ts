@@ -32,7 +32,7 @@ export const greenButtonFormat: SourceFormat = {
     'blocks and readings come in any order, newest first too, and are given on as they come',
     'types and links may stand behind the readings they explain: the file is looked through twice',
     'a file whose ReadingType leaves the unit open is refused: what its numbers are is not said',
-    'cubic feet and gallons become cubic metres exactly; a therm has no unit in DLMS and is refused',
+    'cubic feet and gallons become cubic metres exactly, US therms joules; a Btu is refused, since there are several',
   ],
   recognise,
   open,

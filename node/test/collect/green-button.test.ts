@@ -106,6 +106,8 @@ describe('Green Button: reading', () => {
     const blocks = [reading(T0, 3)]
     const gas = feed([{ name: 'a', kind: '1', type: '<uom>119</uom>', blocks }])
     expect(shown(await read(gas))).to.deep.equal(['2024-01-01T00:15:00Z 7-0:3.29.0 0.084950539776 m3'])
+    const therms = feed([{ name: 'a', kind: '1', type: '<uom>169</uom><powerOfTenMultiplier>-3</powerOfTenMultiplier>', blocks }])
+    expect(shown(await read(therms))).to.deep.equal(['2024-01-01T00:15:00Z 7-0:3.29.0 316441.2 J'])
     const water = feed([{ name: 'a', kind: '2', type: '<uom>134</uom>', blocks }])
     expect(shown(await read(water))).to.deep.equal(['2024-01-01T00:15:00Z 8-0:3.29.0 3 mm3'])
   })
@@ -169,7 +171,7 @@ describe('Green Button: reading', () => {
   })
 
   it('GREEN_BUTTON_TYPE_UNKNOWN: once for each kind of readings that nobody explains; the others are read', async () => {
-    for (const type of ['', '<uom>169</uom>', '<uom>42</uom>', '<uom>72</uom><powerOfTenMultiplier>x</powerOfTenMultiplier>']) {
+    for (const type of ['', '<uom>132</uom>', '<uom>42</uom>', '<uom>72</uom><powerOfTenMultiplier>x</powerOfTenMultiplier>']) {
       const items = await read(feed([{ name: 'a', type, blocks: [TWO] }]))
       expect(codesOf(items), type).to.deep.equal(['GREEN_BUTTON_TYPE_UNKNOWN'])
       expect(readingsOf(items)).to.deep.equal([])

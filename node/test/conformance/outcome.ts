@@ -18,11 +18,12 @@ export interface Case {
 
 /** A number in its unit without prefix, as `12345e-2 Wh`: equal texts are equal quantities, whatever their decimals. */
 export function exact(text: string, unitText: string): string {
-  const { unit, exponent } = unitOf(unitText)
+  const isTherm = unitText === 'therm'
+  const { unit, exponent } = isTherm ? { unit: '25', exponent: 2 } : unitOf(unitText)
   const match = /^([+-]?)0*(\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text.trim())
   if (match === null) return `${text} ${unitText}`
   const decimals = match[3] ?? ''
-  const digits = BigInt(`${match[2] ?? ''}${decimals}` || '0')
+  const digits = BigInt(`${match[2] ?? ''}${decimals}` || '0') * (isTherm ? THERM : 1n)
   if (digits === 0n) return `0 ${unit}`
   const short = digits.toString().replace(/0+$/, '')
   const power = exponent + Number(match[4] ?? 0) - decimals.length + digits.toString().length - short.length
@@ -35,6 +36,9 @@ export function digitsOf(text: string): string {
   const digits = `${match?.[2] ?? text}${match?.[3] ?? ''}`.replace(/^0+|0+$/g, '')
   return digits === '' ? '0' : `${match?.[1] === '-' ? '-' : ''}${digits}`
 }
+
+/** The therm of US law, in joules: 105,480,400. */
+const THERM = 1_054_804n
 
 function unitOf(text: string): { unit: string; exponent: number } {
   try {
