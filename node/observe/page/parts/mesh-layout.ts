@@ -12,10 +12,9 @@ interface Crowd {
   readonly rings: readonly number[]
 }
 
-const CROWDS: readonly Crowd[] = [
-  { size: 9, spacing: 32, rings: [204, 164, 124] },
-  { size: 5.5, spacing: 17, rings: [206, 178, 150, 122, 94] },
-]
+const CROWD: Crowd = { size: 9, spacing: 32, rings: [204, 164, 124] }
+/** Room for the largest network, 256. */
+const THRONG: Crowd = { size: 5.5, spacing: 17, rings: [206, 178, 150, 122, 94] }
 
 /** With more, names would overlap: they stand in the table. */
 export const MOST_NAMES = 24
@@ -84,14 +83,20 @@ type Place = readonly [x: number, y: number]
 function placesOf(count: number): { readonly size: number; readonly places: readonly Place[] } {
   if (count <= MOST_NAMES) return { size: 15, places: ringOf(RADIUS, count) }
   const roomOn = (radius: number, { spacing }: Crowd): number => Math.floor((2 * Math.PI * radius) / spacing)
-  const roomIn = (crowd: Crowd): number => crowd.rings.reduce((sum, radius) => sum + roomOn(radius, crowd), 0)
-  const crowd = CROWDS.find((each) => roomIn(each) >= count) ?? (CROWDS.at(-1) as Crowd)
+  const roomIn = (crowd: Crowd): number => sumOf(crowd.rings.map((radius) => roomOn(radius, crowd)))
+  const crowd = roomIn(CROWD) >= count ? CROWD : THRONG
+  // As many rings as are needed, each as full as the others: a last one with three members would look like an oversight.
+  const needed = crowd.rings.findIndex((_, at) => roomIn({ ...crowd, rings: crowd.rings.slice(0, at + 1) }) >= count)
+  const rings = crowd.rings.slice(0, needed === -1 ? undefined : needed + 1)
   const places: Place[] = []
-  for (const radius of crowd.rings) {
-    places.push(...ringOf(radius, Math.min(roomOn(radius, crowd), count - places.length)))
+  for (const [at, radius] of rings.entries()) {
+    const share = (count - places.length) * (radius / sumOf(rings.slice(at)))
+    places.push(...ringOf(radius, at === rings.length - 1 ? count - places.length : Math.round(share)))
   }
   return { size: crowd.size, places }
 }
+
+const sumOf = (numbers: readonly number[]): number => numbers.reduce((sum, number) => sum + number, 0)
 
 /** From the top, clockwise. */
 function ringOf(radius: number, count: number): Place[] {
