@@ -1,6 +1,6 @@
 import type { Logger as PinoLogger } from 'pino'
 import { EVENT_CODES } from '../../protocol/index.ts'
-import { Collector, openSource, type SourceCounts, type SourceDeps, type SourceState } from '../collect/index.ts'
+import { Collector, openSource, type SourceCounts, type SourceDeps, type SourceState, sourceName } from '../collect/index.ts'
 import type { NodeOptions } from '../config/index.ts'
 import type { LedgerNode } from '../index.ts'
 import type { Platform, Timer } from '../platform.ts'
@@ -35,7 +35,7 @@ export class Meter {
       silentAfterMs,
       ...(deps.memory === undefined ? {} : { memory: deps.memory }),
       take: async (items) => {
-        await this.#node.take(items)
+        await this.#node.take(items.map((item) => ({ ...item, source: sourceName(item.source) })))
         for (const { source, reading } of items) {
           this.#newestMs.set(source, Math.max(this.#newestMs.get(source) ?? 0, reading.time))
         }
@@ -54,7 +54,7 @@ export class Meter {
           `${source}: ${event}${detail === '' ? '' : `: ${detail}`}`,
         )
         // Not as one of the source's readings: those may be of years ago, and only what is newer than all is surely new.
-        const name = `events of ${source}`
+        const name = `events of ${sourceName(source)}`
         this.#node.take([{ source: name, event: { time, code: EVENT_CODES[event], detail } }]).catch((error: unknown) => {
           this.#log.error({ event: 'sourceEvent', source, err: error }, 'an event of the meter could not be kept')
         })

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { FORMATS, openSource, parseSpec } from '../../collect/formats.ts'
+import { MAX_SOURCE_NAME_BYTES, sourceName } from '../../collect/source-name.ts'
 import { parseDuration, parseInstant, redactSpec } from '../../collect/source-spec.ts'
 import { systemPlatform } from '../../platform.ts'
 import { thrownCode } from './inputs.ts'
@@ -89,5 +90,17 @@ describe('source specs', () => {
     expect(parseInstant('2025-01-01')).to.equal(Date.UTC(2025, 0, 1))
     expect(parseInstant('2025-01-01T12:00:00.250+01:00')).to.equal(Date.UTC(2025, 0, 1, 11, 0, 0, 250))
     expect(['2025-01-01T12:00', '2025-13-01', 'yesterday', '2025'].map(parseInstant)).to.deep.equal(Array(4).fill(undefined))
+  })
+})
+
+describe('the name of a source in the spool', () => {
+  it('is its spec, and of a long one its beginning and a hash', () => {
+    expect(sourceName('p1:/dev/ttyUSB0')).to.equal('p1:/dev/ttyUSB0')
+    const long = `mqtt:mqtts://broker?topic=${'ä'.repeat(4_000)}`
+    expect(Buffer.byteLength(sourceName(long))).to.be.at.most(MAX_SOURCE_NAME_BYTES)
+    expect(sourceName(long)).to.equal(sourceName(long))
+    expect(sourceName(long)).to.not.equal(sourceName(`${long}b`))
+    expect(sourceName('x'.repeat(MAX_SOURCE_NAME_BYTES))).to.have.length(MAX_SOURCE_NAME_BYTES)
+    expect(sourceName('😀'.repeat(100)).isWellFormed()).to.equal(true)
   })
 })

@@ -15,9 +15,11 @@ import {
   KIND_EVENT,
   KIND_MEMBERSHIP,
   KIND_READINGS,
+  leafHash,
   type MembershipOperation,
   parseGenesis,
   type Reading,
+  rootOf,
   ZERO_HASH,
 } from '../../../protocol/index.ts'
 import { initialMembership } from '../../../protocol/membership.ts'
@@ -193,6 +195,7 @@ describe('the sealer', () => {
     const sealed = await sealer.sealNext()
     const content = bodyContent(decodeBlock(sealed?.block as Uint8Array).body)
     expect((content[0] as number) & 0x80, 'frames root present').to.equal(0x80)
+    expect(decodeReadings(content).framesRoot).to.deep.equal(rootOf([leafHash(withFrame.frame)]))
   })
 
   it('never dates a block before its parent, nor sooner after it than the network allows', async () => {
