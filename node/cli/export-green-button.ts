@@ -1,5 +1,4 @@
-import { parseDecimal, parseObis, parseUnit, type Quality, type TimeSource } from '../../protocol/index.ts'
-import { GreenButtonWriter } from '../collect/index.ts'
+import { type GreenButtonLine, GreenButtonWriter } from '../collect/index.ts'
 import type { ExportedLine } from '../control/index.ts'
 import { type Context, usage } from './context.ts'
 import type { ExportFlags, ExportFormat } from './export.ts'
@@ -18,28 +17,9 @@ export function greenButton(context: Context, { resolution = 'raw' }: ExportFlag
       void context.note(`1 register is left out, since Green Button has no words for it: ${a}-${b}:${c}.${d}.${e}`)
     },
   })
-  // A missing value has no decimals of its own: it belongs to the register as it was written last.
-  const scalers = new Map<string, number>()
   return {
     head: () => writer.head(),
-    line: (line) => writer.add(`member-${line.member}`, readingOf(line, scalers)),
+    line: (line) => writer.addLine(`member-${line.member}`, line as ExportedLine & GreenButtonLine),
     end: () => writer.end(),
   }
-}
-
-function readingOf(line: ExportedLine, scalers: Map<string, number>): Parameters<GreenButtonWriter['add']>[1] {
-  const { time, timeSource, intervalMs, value, quality } = line as ExportedLine & {
-    readonly time: string
-    readonly timeSource: TimeSource
-    readonly intervalMs?: number | null
-    readonly value: string | null
-    readonly quality: Quality
-  }
-  const { unit, exponent } = parseUnit(line.unit)
-  const key = `${line.member} ${line.register}`
-  const number = value === null ? { value: null, scaler: scalers.get(key) ?? 0 } : parseDecimal(value)
-  scalers.set(key, number.scaler)
-  const register = { obis: parseObis(line.register), unit, scaler: number.scaler + exponent }
-  const values = [{ register, value: number.value, quality }]
-  return { time: Date.parse(time), intervalMs: intervalMs ?? 0, timeSource, values }
 }

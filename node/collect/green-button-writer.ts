@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
-import { formatObis } from '../../protocol/obis.ts'
-import type { Quality, Reading, Register, RegisterValue } from '../../protocol/reading.ts'
+import { parseDecimal } from '../../protocol/decimal.ts'
+import { formatObis, parseObis } from '../../protocol/obis.ts'
+import type { Quality, Reading, Register, RegisterValue, TimeSource } from '../../protocol/reading.ts'
 import { registerKey } from '../../protocol/register.ts'
+import { parseUnit } from '../../protocol/units.ts'
 import { CUMULATIVE, DELTA, ESPI_UNITS, espiRegister, FLOW_FORWARD, FLOW_REVERSE } from './espi-register.ts'
 
 /**
@@ -16,6 +18,17 @@ export interface GreenButtonExport {
   readonly updatedMs: number
   /** Told once of each register that ESPI has no words for; its values are not written. */
   onLeftOut?(register: Register): void
+}
+
+export interface GreenButtonLine {
+  readonly register: string
+  readonly unit: string
+  /** ISO 8601 with `Z`. */
+  readonly time: string
+  readonly value: string | null
+  readonly quality: Quality
+  readonly timeSource: TimeSource
+  readonly intervalMs?: number
 }
 
 /** Readings of one block: a day of 15-minute values is 96. */
@@ -51,6 +64,7 @@ export class GreenButtonWriter {
   readonly #init: GreenButtonExport
   readonly #updated: string
   readonly #points = new Map<string, string>()
+  readonly #scalers = new Map<string, number>()
   readonly #series = new Map<string, Series | undefined>()
 
   constructor(init: GreenButtonExport) {
@@ -84,6 +98,19 @@ export class GreenButtonWriter {
       if (series.readings.length >= BLOCK_READINGS) text += this.#block(series)
     }
     return text
+  }
+
+  /** A value as answers of queries print it: decimal text in a unit with its prefix. */
+  addLine(usagePoint: string, { register: code, unit: unitText, value: text, ...line }: GreenButtonLine): string {
+    const { unit, exponent } = parseUnit(unitText)
+    const key = `${usagePoint} ${code}`
+    // A missing value has no decimals of its own: it belongs to the register as it was written last.
+    const number = text === null ? { value: null, scaler: this.#scalers.get(key) ?? 0 } : parseDecimal(text)
+    if (this.#scalers.size < MAX_EXPORTED_REGISTERS || this.#scalers.has(key)) this.#scalers.set(key, number.scaler)
+    const register = { obis: parseObis(code), unit, scaler: number.scaler + exponent }
+    const { time, timeSource, intervalMs = 0, quality } = line
+    const values = [{ register, value: number.value, quality }]
+    return this.add(usagePoint, { time: Date.parse(time), intervalMs, timeSource, values })
   }
 
   end(): string {
