@@ -135,8 +135,8 @@ function notOpened(path: string, error: unknown): WattnessError {
   }
   if (/permission denied|EACCES|EPERM|not permitted/i.test(reason)) {
     const message =
-      `${path}: this user may not open it. Put the user into the group that owns the port (usermod -a -G dialout USER, then log in ` +
-      'again), or install docker/systemd/70-wattness-meters.rules'
+      `${path}: this user may not open it. Put the user into the group that owns the port (usermod -a -G dialout USER, then ` +
+      'log in again), or install docker/systemd/70-wattness-meters.rules'
     return new WattnessError('SERIAL_PORT_REFUSED', message, data, { cause: error })
   }
   if (LOCKED.test(reason)) {
