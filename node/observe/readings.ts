@@ -1,6 +1,8 @@
 import Type, { type Static } from 'typebox'
+import { WattnessError } from '../../protocol/index.ts'
 import { askReadings, CachedValues, parseInstant, type Resolution, readingsText, TEXT_TYPES, timeZone } from '../query/index.ts'
 import type { Noun } from './api.ts'
+import { ATOM, greenButtonText } from './green-button.ts'
 import { memberNamed } from './members.ts'
 import { refOf } from './paging.ts'
 import { MemberId, routeSchema } from './route-schema.ts'
@@ -21,6 +23,11 @@ export const Tz = Type.String({
 })
 export const Format = words(['json', 'csv', 'ndjson'], 'Lines of csv and ndjson may be asked for longer times.')
 
+const ReadingsFormat = words(
+  ['json', 'csv', 'ndjson', 'green-button'],
+  'Lines of csv and ndjson, and Green Button (ESPI XML, of `resolution=raw` only), may be asked for longer times.',
+)
+
 const Query = Type.Object({
   register: Type.Optional(
     Type.String({ maxLength: 48, description: 'OBIS code, such as 1-0:1.8.0; what says most of a home unless given.' }),
@@ -29,7 +36,7 @@ const Query = Type.Object({
   to: To,
   resolution: Type.Unsafe<Resolution>({ ...ResolutionWord, default: '1h' }),
   tz: Tz,
-  format: Type.Unsafe<Static<typeof Format>>({ ...Format, default: 'json' }),
+  format: Type.Unsafe<Static<typeof Format> | 'green-button'>({ ...ReadingsFormat, default: 'json' }),
   follow: Type.Unsafe<'yes' | 'no'>({
     ...words(['yes', 'no'], '`yes`: also what the keys wrote that this one replaced, each up to its end.'),
     default: 'no',
@@ -40,7 +47,7 @@ const Query = Type.Object({
 const CACHED_VALUES = 65_536
 
 /** `/v1/members/:id/readings`: docs/queries.md says what every number means. */
-export const readings: Noun = (app, { node }, done) => {
+export const readings: Noun = (app, { node, clock }, done) => {
   const store = new CachedValues(node.store, CACHED_VALUES)
   const gate = new StreamGate()
 
@@ -61,7 +68,12 @@ export const readings: Noun = (app, { node }, done) => {
       }),
     },
     ({ params, query }, reply) =>
-      gate.send(reply, TEXT_TYPES[query.format], async () => {
+      gate.send(reply, query.format === 'green-button' ? ATOM : TEXT_TYPES[query.format], async () => {
+        if (query.format === 'green-button' && query.resolution !== 'raw') {
+          throw new WattnessError('QUERY_INVALID', 'format: green-button says readings as they were sealed: resolution=raw', {
+            name: 'format',
+          })
+        }
         const zone = timeZone(query.tz)
         const member = memberNamed(node, params.id)
         const answer = await askReadings(store, node.membership, {
@@ -74,6 +86,7 @@ export const readings: Noun = (app, { node }, done) => {
           follow: query.follow === 'yes',
           isLines: query.format !== 'json',
         })
+        if (query.format === 'green-button') return greenButtonText(answer, member, clock.now())
         return readingsText(answer, query.format, { member: refOf(member) })
       }),
   )

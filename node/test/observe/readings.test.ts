@@ -5,7 +5,7 @@ import type { Static, TSchema } from 'typebox'
 import { startHttp } from '../../observe/index.ts'
 import { BalanceAnswer, ReadingsAnswer } from '../../observe/schemas/index.ts'
 import { StreamGate } from '../../observe/streams.ts'
-import type { GroupLine } from '../../query/index.ts'
+import type { GroupLine, RawLine } from '../../query/index.ts'
 import { reading, register } from '../query/made-home.ts'
 import { ObservedStreet, schemaFaults } from './observed-street.ts'
 
@@ -77,6 +77,16 @@ describe('readings and the balance over HTTP', () => {
     expect(raw.body.split('\n')[1]).to.equal('2024-05-01T00:00:00Z,1-0:1.8.0,1.000,kWh,good,meter-clock,')
   })
 
+  it('Green Button says the readings as they were sealed, to whoever reads ESPI', async () => {
+    const feed = await app.inject({ url: `${READINGS}&resolution=raw&format=green-button` })
+    expect(feed.headers['content-type']).to.match(/^application\/atom\+xml/)
+    const raw = await ask(`${READINGS}&resolution=raw`, ReadingsAnswer)
+    const kept = Array.from(feed.body.matchAll(/<value>(-?\d+)<\/value>/g), ([, value]) => Number(value))
+    const said = (raw.values as RawLine[]).flatMap(({ value }) => (value === null ? [] : [Math.round(Number(value) * 1_000)]))
+    expect(kept).to.deep.equal(said)
+    expect(feed.body).to.contain('<title>meter-1</title>').and.contain('<uom>72</uom>')
+  })
+
   it('the balance of all meters, and of one behind another', async () => {
     const answer = await ask(`/v1/balance?${DAY}&resolution=1d`, BalanceAnswer)
     expect(answer.members.map(({ label }) => label)).to.deep.equal(['meter-1', 'meter-2'])
@@ -98,6 +108,7 @@ describe('readings and the balance over HTTP', () => {
       [`${READINGS}&tz=Mars/Olympus`, 400, 'ZONE_UNKNOWN'],
       [`${READINGS}&resolution=5m`, 400, 'QUERY_INVALID'],
       [`${READINGS}&format=xml`, 400, 'QUERY_INVALID'],
+      [`${READINGS}&format=green-button`, 400, 'QUERY_INVALID'],
       [`${READINGS}&fromm=1`, 400, 'QUERY_INVALID'],
       ['/v1/members/meter-1/readings', 400, 'QUERY_INVALID'],
       ['/v1/members/meter-1/readings?from=tomorrow&to=2024-05-02', 400, 'QUERY_INVALID'],
