@@ -36,8 +36,14 @@ export function usePage(): Page {
 export function useAnswer<T>(path: string | undefined): Answer<T> & { readonly again: () => void } {
   const { answers } = usePage()
   const [, changed] = useReducer((count: number) => count + 1, 0)
-  useEffect(() => (path === undefined ? undefined : answers.watch(path, () => changed(undefined))), [answers, path])
   const answer: Answer<T> = path === undefined ? { state: 'loading', data: undefined, error: undefined } : answers.peek<T>(path)
+  useEffect(() => {
+    if (path === undefined) return undefined
+    const end = answers.watch(path, () => changed(undefined))
+    // What came after this was drawn and before anybody watched.
+    if (answers.peek(path) !== answer) changed(undefined)
+    return end
+  }, [answers, path])
   return { ...answer, again: () => void (path === undefined ? undefined : answers.load(path)) }
 }
 
