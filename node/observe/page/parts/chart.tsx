@@ -70,6 +70,8 @@ export function Chart(props: ChartProps): JSX.Element {
           draw: [(self) => paintBars(self, latest.current, colours)],
           setCursor: [
             (self) => {
+              // What moves under the pointer says nothing; writing it would cost the drag its frames.
+              if (element.classList.contains('dragged')) return
               const { left } = self.cursor
               const isInside = left !== undefined && left !== null && left >= 0
               latest.current.onPoint(isInside ? self.posToVal(left, 'x') * 1_000 : undefined)

@@ -234,11 +234,12 @@ function Readout({ sides, unit, listen }: ReadoutProps): JSX.Element {
   const { t, formats } = usePage()
   const [pointed, setPointed] = useState<number | undefined>(undefined)
   listen(setPointed)
+  const sums = useMemo(() => sides.map(({ bars }) => sumOf(bars)), [sides[0]?.bars, sides[1]?.bars])
   return (
     <div class="readout" data-figure="energy">
-      {sides.map(({ name, bars, side }) => {
+      {sides.map(({ name, bars, side }, at) => {
         const bar = pointed === undefined ? undefined : bars[barAt(bars, pointed)]
-        const value = bar !== undefined && pointed !== undefined && pointed < bar.toMs ? bar.text : sumOf(bars)
+        const value = bar !== undefined && pointed !== undefined && pointed < bar.toMs ? bar.text : (sums[at] ?? null)
         return (
           <div key={side} class={`sum ${side}`}>
             <span class="small">{name}</span>
