@@ -5,13 +5,15 @@ import { setTimeout as wait } from 'node:timers/promises'
 const PROGRAM = process.env['WATTNESS_PROGRAM'] ?? '/app/dist/node/cli/wattness.js'
 
 /** Kept of what a command wrote, to tell why it ended. */
-const TAIL_CHARACTERS = 4_096
+const TAIL_CHARACTERS = 65_536
 
 export interface Ended {
   /** 128 and the signal's number where a signal ended it, as shells say it. */
   readonly status: number
   /** The end of what it wrote, both streams. */
   readonly output: string
+  /** The end of its standard output alone. */
+  readonly answer: string
 }
 
 /** Containers are stopped by a signal to the first process: it goes on to the command that runs. */
@@ -27,12 +29,12 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 
 /** Runs a command that ends soon; its standard output, trimmed. Throws with what it wrote where it fails. */
 export async function ask(...words: readonly string[]): Promise<string> {
-  const { status, output } = await follow(
+  const { status, output, answer } = await follow(
     spawn(process.execPath, [PROGRAM, ...words], { stdio: ['ignore', 'pipe', 'pipe'] }),
     false,
   )
   if (status !== 0) throw new Error(`wattness ${words[0]}: ${output}`)
-  return output
+  return answer
 }
 
 /** Runs the node itself until it ends, its output shown. */
@@ -48,12 +50,14 @@ export async function run(...words: readonly string[]): Promise<Ended> {
 
 async function follow(child: ChildProcess, isShown: boolean): Promise<Ended> {
   let output = ''
+  let answer = ''
   for (const [stream, shown] of [
     [child.stdout, process.stdout],
     [child.stderr, process.stderr],
   ] as const) {
     stream?.setEncoding('utf8').on('data', (text: string) => {
       output = (output + text).slice(-TAIL_CHARACTERS)
+      if (stream === child.stdout) answer = (answer + text).slice(-TAIL_CHARACTERS)
       if (isShown) shown.write(text)
     })
   }
@@ -61,7 +65,7 @@ async function follow(child: ChildProcess, isShown: boolean): Promise<Ended> {
     child.on('error', reject)
     child.on('close', (code, signal) => resolve(code ?? (signal === 'SIGTERM' ? 143 : 137)))
   })
-  return { status, output: output.trim() }
+  return { status, output: output.trim(), answer: answer.trim() }
 }
 
 /** Tries until it works, a second apart; says once why it does not. Throws after `limitMs`. */

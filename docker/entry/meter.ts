@@ -1,50 +1,53 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { ask, numberSetting, run, setting, until } from './command.ts'
 
 /**
  * A meter's container. Replicas share one volume, and each takes a directory of its own there: two nodes under one key would
- * tell two stories. What keeps them apart is the lock that the kernel holds on a running node's LevelDB, which a container that
- * was killed no longer has; a directory is made by whoever made its folder.
+ * tell two stories. Whoever runs on a directory says so in it again and again, under its container's name; behind that stands the
+ * lock that the kernel holds on a running node's LevelDB. A new directory belongs to whoever made its folder.
  */
 const HOME = setting('METERS', '/data/meters')
 const TICKETS = setting('TICKETS', '/tickets')
 const INTERVAL = setting('INTERVAL', '15m')
 const MAX_METERS = numberSetting('MAX_METERS', 255, 1)
 const SOURCE = setting('SOURCE', '')
-/** A folder without a node in it belongs to whoever is about to make one, until it is as old as this. */
-const MAKING_MS = 120_000
+/** Names who runs on a directory, or is about to. */
+const HOLDER = 'holder'
+const SAID_AGAIN_MS = 5_000
+/** A container that has been silent for so long is gone, or stands still: then the kernel's lock decides. */
+const SILENT_MS = 60_000
 
+let saying: NodeJS.Timeout | undefined
 await mkdir(HOME, { recursive: true, mode: 0o700 })
 for (let number = 1; number <= MAX_METERS; number++) {
   const dir = path.join(HOME, `meter-${String(number).padStart(3, '0')}`)
   if (!(await take(dir, number))) continue
   const source = SOURCE === '' ? `household:${number}?solar=${number % 2 === 0 ? '4kWp' : '0kWp'}&interval=${INTERVAL}` : SOURCE
   const { status, output } = await run('run', '--dir', dir, '--interval', INTERVAL, '--source', source)
-  if (!output.includes('STORE_LOCKED')) process.exit(status)
+  if (!output.includes('STORE_LOCKED') && !output.includes('is in use by')) process.exit(status)
+  clearInterval(saying)
 }
 console.error(`no directory is left in ${HOME}: all ${MAX_METERS} are in use`)
 process.exit(1)
 
-/** True where a member's directory is ready to be run, by this container unless another one holds it. */
+/** True where a member's directory is ready to be run by this container. */
 async function take(dir: string, number: number): Promise<boolean> {
-  const isOwn = await mkdir(dir, { recursive: false, mode: 0o700 }).then(
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  const holder = path.join(dir, HOLDER)
+  // Of several that reach for a new directory one gets it.
+  const isFirst = await writeFile(holder, hostname(), { flag: 'wx', mode: 0o600 }).then(
     () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EEXIST') return false
-      throw error
-    },
+    () => false,
   )
-  const mark = path.join(dir, 'joining')
-  if (!isOwn && existsSync(path.join(dir, 'genesis.json')) && !existsSync(mark)) return true
-  // What was broken off is gone on with by its own container, or by anybody once that is long ago.
-  const holder = isOwn ? hostname() : await readFile(mark, 'utf8').catch(() => '')
-  if (holder !== hostname() && Date.now() - (await stat(dir)).mtimeMs < MAKING_MS) return false
-  await writeFile(mark, hostname())
-  await join(dir, number)
-  await rm(mark)
+  if (!isFirst && (await readFile(holder, 'utf8').catch(() => '')) !== hostname()) {
+    if (Date.now() - (await stat(holder)).mtimeMs < SILENT_MS) return false
+    await writeFile(holder, hostname(), { mode: 0o600 })
+  }
+  saying = setInterval(() => void utimes(holder, new Date(), new Date()).catch(() => undefined), SAID_AGAIN_MS)
+  if (!existsSync(path.join(dir, 'genesis.json')) || existsSync(path.join(dir, 'ticket'))) await join(dir, number)
   return true
 }
 

@@ -65,7 +65,7 @@ interface Listed {
 /** The first meters that joined sign what they hold of all chains: in one block, one epoch. */
 async function appoint(): Promise<void> {
   if (WITNESSES === 0 || isAppointed) return
-  const { members } = JSON.parse(await ask('member', 'list', '--json', '--dir', DIR)) as { readonly members: readonly Listed[] }
+  const members = JSON.parse(await ask('member', 'list', '--json', '--dir', DIR)) as readonly Listed[]
   isAppointed = members.some(({ roles }) => roles.includes('witness'))
   const meters = members.filter(({ roles, revoked }) => revoked === null && roles.split(',').includes('meter'))
   const ready = meters.filter(({ roles }) => !roles.includes('registrar')).slice(0, WITNESSES)
