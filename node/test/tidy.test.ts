@@ -69,6 +69,17 @@ describe('tidy', () => {
     )
   })
 
+  it('docker/ imports only itself', () => {
+    hold(
+      imports.dockerImports,
+      [
+        at('docker/entry/a.ts', "import { x } from '../../node/index.ts'"),
+        at('docker/test/a.ts', "import '../../protocol/x.ts'"),
+      ],
+      [at('docker/entry/a.ts', "import { x } from './b.ts'\nimport path from 'node:path'")],
+    )
+  })
+
   it('a room is entered by its index.ts only', () => {
     hold(
       imports.roomDoors,

@@ -91,6 +91,13 @@ export const simulationImports: Rule = (files) =>
     },
   )
 
+export const dockerImports: Rule = (files) =>
+  importFaults(
+    files,
+    (file) => isIn('docker', file.path),
+    (_file, { target }) => (target === undefined || isIn('docker', target) ? undefined : 'docker/ uses the command line only'),
+  )
+
 export const roomDoors: Rule = (files) =>
   importFaults(
     files,
