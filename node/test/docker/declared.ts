@@ -35,7 +35,7 @@ export const projectPath = (name: string): string => path.join(PROJECT_ROOT, nam
 
 export const readText = (name: string): string => readFileSync(projectPath(name), 'utf8')
 
-export const readYaml = <T>(name: string): T => parse(readText(name), { merge: true }) as T
+export const readYaml = (name: string): unknown => parse(readText(name), { merge: true })
 
 /** Throws where one of them is no YAML. */
 export function readYamls(name: string): unknown[] {
@@ -49,7 +49,7 @@ export function readYamls(name: string): unknown[] {
 export const ALERTS_FILE = 'docker/prometheus/alerts.yaml'
 
 export function readAlerts(): Alert[] {
-  const { groups } = readYaml<{ readonly groups: readonly { readonly rules: readonly Alert[] }[] }>(ALERTS_FILE)
+  const { groups } = readYaml(ALERTS_FILE) as { readonly groups: readonly { readonly rules: readonly Alert[] }[] }
   return groups.flatMap(({ rules }) => rules)
 }
 

@@ -75,16 +75,16 @@ describe('monitoring: what is declared', () => {
     interface RuleTest {
       readonly promql_expr_test: readonly { readonly exp_samples: readonly { readonly labels: string }[] }[]
     }
-    const { tests } = readYaml<{ readonly tests: readonly RuleTest[] }>('docker/prometheus/alerts.test.yaml')
+    const { tests } = readYaml('docker/prometheus/alerts.test.yaml') as { readonly tests: readonly RuleTest[] }
     const fired = tests.flatMap((test) => test.promql_expr_test.flatMap(({ exp_samples }) => exp_samples))
     const names = fired.map(({ labels }) => /alertname="(\w+)"/.exec(labels)?.[1])
     expect(new Set(names)).to.deep.equal(new Set(alerts.map(({ alert }) => alert)))
   })
 
   it('a dashboard: ids of their own, panels side by side, a data source that is provisioned, and what each says', () => {
-    const { datasources } = readYaml<{ datasources: { uid: string; type: string; url: string }[] }>(
-      'docker/grafana/datasources/prometheus.yaml',
-    )
+    const { datasources } = readYaml('docker/grafana/datasources/prometheus.yaml') as {
+      readonly datasources: readonly { readonly uid: string }[]
+    }
     const known = datasources.map(({ uid }) => uid)
     expect(dashboard.schemaVersion).to.be.at.least(39)
     expect(dashboard.uid).to.match(/^[a-z-]{1,40}$/)
@@ -112,9 +112,10 @@ describe('monitoring: what is declared', () => {
       readonly volumes: readonly string[]
       readonly profiles: readonly string[]
     }
-    const { services, volumes } = readYaml<{ services: Record<string, Service>; volumes: Record<string, unknown> }>(
-      'docker/compose.yaml',
-    )
+    const { services, volumes } = readYaml('docker/compose.yaml') as {
+      readonly services: Readonly<Record<string, Service>>
+      readonly volumes: Readonly<Record<string, unknown>>
+    }
     for (const name of ['prometheus', 'grafana']) {
       const service = services[name] as Service
       expect(service.profiles).to.deep.equal(['monitoring'])
@@ -129,7 +130,7 @@ describe('monitoring: what is declared', () => {
     interface Scraped {
       readonly scrape_configs: readonly { readonly dns_sd_configs: readonly { readonly names: readonly string[] }[] }[]
     }
-    const { scrape_configs } = readYaml<Scraped>('docker/prometheus/prometheus.yaml')
+    const { scrape_configs } = readYaml('docker/prometheus/prometheus.yaml') as Scraped
     const asked = scrape_configs.flatMap(({ dns_sd_configs }) => dns_sd_configs.flatMap(({ names }) => names))
     expect(Object.keys(services)).to.include.members(asked)
   })
