@@ -1,8 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { setTimeout as wait } from 'node:timers/promises'
 
-/** The command line, as anybody uses it: what stands in docker/ knows nothing else of a node. */
-const PROGRAM = process.env['WATTNESS_PROGRAM'] ?? '/app/dist/node/cli/wattness.js'
+/**
+ * The command line, as anybody uses it: what stands in docker/ knows nothing else of a node. The variable has no name of the
+ * program's own, since that refuses those that it does not know.
+ */
+const PROGRAM = process.env['PROGRAM'] ?? '/app/dist/node/cli/wattness.js'
 
 /** Kept of what a command wrote, to tell why it ended. */
 const TAIL_CHARACTERS = 65_536
