@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 
-/** `node scenario.ts [FLAG…]`: the scenario whose number this pod of an indexed job has; its report, as JSON, on standard output. */
+/** `node scenario.ts [FLAG…]`: runs the scenario of this pod's number in its job; the report, as JSON, on standard output. */
 const ROOT = path.resolve(import.meta.dirname, '../../..')
 const index = Number(process.env['JOB_COMPLETION_INDEX'])
 const names = (await readdir(path.join(ROOT, 'simulations/scenarios')))
