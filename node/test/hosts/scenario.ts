@@ -17,7 +17,7 @@ export interface ScenarioInit {
 export type ScenarioResult = Readonly<Record<string, number>>
 
 export const HOSTS = 5
-/** Two of the four witnesses' hosts and the registrar's among three: a quorum of three is on neither side alone but the second. */
+/** The registrar with one witness against the other three witnesses, who are a quorum. */
 const LEFT = [1, 2] as const
 const RIGHT = [3, 4, 5] as const
 const ALL = [...LEFT, ...RIGHT]

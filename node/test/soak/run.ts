@@ -8,11 +8,12 @@ import { LEAST_METERS, Soak, type Watched } from './soak.ts'
 
 /**
  * `npm run soak -- --hours H`: a neighbourhood of processes under load while nodes are killed, restarted and paused and a disk
- * fills up. Prints slopes, the last line as JSON. Status 1 where memory or handles of a node rise that nothing befell, or where the
- * nodes do not agree at the end; 2 for wrong usage.
+ * fills up. Prints slopes, the last line as JSON. Status 1 where memory or handles of a node rise that nothing befell, or where
+ * the nodes do not agree at the end; 2 for wrong usage.
  */
 
-const USAGE = `usage: npm run soak -- [--hours 0.5] [--meters ${LEAST_METERS}] [--interval-ms 500] [--fault-every 30] [--seed 1] [--dir DIR]
+const USAGE = `usage: npm run soak -- [--hours 0.5] [--meters ${LEAST_METERS}] [--interval-ms 500]
+         [--fault-every 30] [--seed 1] [--dir DIR]
   --hours        how long, a fraction too (0.5); its first third is warm-up
   --meters       ${LEAST_METERS} to 40; the first of them and the registrar are those that are watched
   --interval-ms  a block of each meter so often

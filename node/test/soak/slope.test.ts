@@ -43,6 +43,12 @@ describe('slopes of a soak', () => {
     expect(small !== undefined && isRising(small, 60 * MINUTE_MS)).to.equal(false)
   })
 
+  it('a rise below what is told is none', () => {
+    const line = trendOf(series(60, (i) => 10 + i / 10))
+    expect(line !== undefined && isRising(line, 60 * MINUTE_MS, 5)).to.equal(true)
+    expect(line !== undefined && isRising(line, 60 * MINUTE_MS, 7)).to.equal(false)
+  })
+
   it('too few samples tell nothing', () => {
     expect(trendOf(series(MIN_SAMPLES - 1, (i) => i))).to.equal(undefined)
     expect(floors([], 10)).to.deep.equal([])

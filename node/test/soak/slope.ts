@@ -71,7 +71,8 @@ function middle(sorted: readonly number[]): number {
 /** Below such a rise in the stretch that was watched nothing is said: pages come and go. */
 export const LEAST_RISE_SHARE = 0.05
 
-/** A rise that chance does not explain, and that came to something in the time that was watched. */
-export function isRising(trend: Trend, watchedMs: number): boolean {
-  return trend.leastPerHour > 0 && (trend.perHour * watchedMs) / HOUR_MS > trend.level * LEAST_RISE_SHARE
+/** A rise that chance does not explain, and that came to something in the time that was watched: more than `least`, too. */
+export function isRising(trend: Trend, watchedMs: number, least = 0): boolean {
+  const rise = (trend.perHour * watchedMs) / HOUR_MS
+  return trend.leastPerHour > 0 && rise > Math.max(least, trend.level * LEAST_RISE_SHARE)
 }

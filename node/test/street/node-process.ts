@@ -12,6 +12,7 @@ const START_MS = 60_000
 const COMMAND_MS = 60_000
 /** A node promises five seconds. */
 const STOP_MS = 10_000
+const ANSWER_MS = 30_000
 
 /** Lines of a node's log that are kept to be shown where something goes wrong. */
 export const LINES_KEPT = 60
@@ -26,6 +27,8 @@ export interface NodeProcessInit {
   readonly flags: readonly string[]
   /** What stands before the command, such as `ip netns exec NAME`. */
   readonly place?: readonly string[]
+  /** For Node itself. */
+  readonly nodeFlags?: readonly string[]
 }
 
 /** A member as a process of its own, as an operator runs it, started again as often as wanted. */
@@ -33,6 +36,8 @@ export class NodeProcess {
   readonly name: string
   readonly dir: string
   readonly #place: readonly string[]
+  readonly #nodeFlags: readonly string[]
+  readonly #waiting = new Map<string, (line: string) => void>()
   #flags: readonly string[]
   #child: ChildProcess | undefined
   readonly #lines: string[] = []
@@ -43,6 +48,7 @@ export class NodeProcess {
     this.dir = init.dir
     this.#flags = init.flags
     this.#place = init.place ?? []
+    this.#nodeFlags = [...NODE_FLAGS, ...(init.nodeFlags ?? [])]
   }
 
   /** Undefined while it does not run. */
@@ -67,7 +73,17 @@ export class NodeProcess {
   /** Resolves once it listens. Throws with the end of its log where it does not come to that. */
   async start(): Promise<void> {
     if (this.#child !== undefined) throw new Error(`${this.name} runs already`)
-    const words = [...this.#place, process.execPath, ...NODE_FLAGS, COMMAND, 'run', '--dir', this.dir, '--json', ...this.#flags]
+    const words = [
+      ...this.#place,
+      process.execPath,
+      ...this.#nodeFlags,
+      COMMAND,
+      'run',
+      '--dir',
+      this.dir,
+      '--json',
+      ...this.#flags,
+    ]
     const [file, ...args] = words as [string, ...string[]]
     // A group of its own: Ctrl-C reaches whoever runs the scenario, which ends its nodes in order.
     const child = spawn(file, args, { cwd: PROJECT_ROOT, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -97,7 +113,9 @@ export class NodeProcess {
     this.#lines.push(line)
     if (this.#lines.length > LINES_KEPT) this.#lines.shift()
     const event = eventOf(line)
-    if (event !== undefined) this.#counts.set(event, this.count(event) + 1)
+    if (event === undefined) return undefined
+    this.#counts.set(event, this.count(event) + 1)
+    this.#waiting.get(event)?.(line)
     return event
   }
 
@@ -118,6 +136,18 @@ export class NodeProcess {
 
   resume(): void {
     this.#child?.kill('SIGCONT')
+  }
+
+  /** Sends a signal that the process answers with a line of that event; the line. */
+  async ask<T>(signal: NodeJS.Signals, event: string): Promise<T> {
+    const line = new Promise<string>((resolve) => this.#waiting.set(event, resolve))
+    this.#child?.kill(signal)
+    try {
+      const answer = await Promise.race([line, after(ANSWER_MS, `${this.name} does not answer ${signal}`)])
+      return JSON.parse(answer) as T
+    } finally {
+      this.#waiting.delete(event)
+    }
   }
 
   async #end(signal: NodeJS.Signals): Promise<boolean> {

@@ -15,6 +15,8 @@ export interface StreetInit {
   readonly flags: (number: number) => readonly string[]
   /** What stands before that node's commands. */
   readonly place?: (number: number) => readonly string[]
+  /** For Node itself, of all nodes. */
+  readonly nodeFlags?: readonly string[]
   /** Told of each step. */
   readonly note: (text: string) => void
   readonly signal: AbortSignal
@@ -31,16 +33,13 @@ export class Street {
     this.#init = init
     this.nodes = Array.from({ length: init.meters + 1 }, (_, number) => {
       const name = number === 0 ? REGISTRAR : meterName(number)
-      return new NodeProcess({
-        name,
-        dir: path.join(init.dir, name),
-        flags: init.flags(number),
-        place: init.place?.(number) ?? [],
-      })
+      const dir = path.join(init.dir, name)
+      const { nodeFlags = [] } = init
+      return new NodeProcess({ name, dir, flags: init.flags(number), place: init.place?.(number) ?? [], nodeFlags })
     })
   }
 
-  /** Makes the network, lets everybody join and start. `street` is told at once, so that a failure half-way leaves nothing running. */
+  /** Makes the network, lets everybody join and start. `street` is told at once: a failure half-way leaves nothing running. */
   static async open(init: StreetInit, street: (street: Street) => void): Promise<Street> {
     const made = new Street(init)
     street(made)
@@ -117,7 +116,8 @@ export class Street {
 }
 
 const outline = ({ frontier, headsRoot, running, finality }: Status): string =>
-  `frontier ${frontier.join(' ')}, root ${headsRoot.slice(0, 8)}, ${running?.peers.length ?? 0} peers, quorum ${finality.quorum}` +
+  `frontier ${frontier.join(' ')}, root ${headsRoot.slice(0, 8)}, ` +
+  `${running?.peers.length ?? 0} peers, quorum ${finality.quorum}` +
   (typeof running?.heldBack === 'string' ? `, ${running.heldBack}` : '')
 
 /** Every node holds as much of every chain, and the same. Meaningful only where nothing is being sealed. */
