@@ -29,6 +29,23 @@ export class Neighbourhood {
     return (await this.members()).filter(({ roles }) => roles.includes('meter'))
   }
 
+  /** What the ledger holds of one register of a member, in order of time: sums in kWh as text. */
+  async values(member: string, register: string): Promise<readonly string[]> {
+    const query = new URLSearchParams({
+      register,
+      from: '2025-01-01',
+      to: '2025-01-02',
+      resolution: 'raw',
+      format: 'ndjson',
+      tz: 'UTC',
+    })
+    const answer = await fetch(`${this.#address}/v1/members/${member}/readings?${query}`, { signal: AbortSignal.timeout(5_000) })
+    if (!answer.ok) throw new Error(`readings: ${answer.status} ${await answer.text()}`)
+    const lines = (await answer.text()).split('\n').filter(Boolean)
+    // The last line sums up.
+    return lines.flatMap((line) => (JSON.parse(line) as { readonly value?: string }).value ?? [])
+  }
+
   async #get(path: string): Promise<unknown> {
     const answer = await fetch(`${this.#address}${path}`, { signal: AbortSignal.timeout(5_000) })
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)

@@ -70,13 +70,18 @@ async function play(engine: Engine, place: Neighbourhood): Promise<void> {
   const [one = '', two = '', three = '', four = ''] = await engine.containers('meter')
   await assertApart(engine, [one, two, three, four])
 
+  const acknowledged = await importInto(engine, one)
   await engine.docker('kill', one)
   await engine.docker('pause', two)
   await wait(10_000)
   await engine.docker('unpause', two)
   await engine.docker('start', one)
   figures['afterKillAndPauseSeconds'] = await place.goesOn('after a kill -9 and a pause', 180, METERS)
-  console.log('a killed and a paused meter go on')
+  await place.until(`${ACKNOWLEDGED} acknowledged readings are in the ledger`, 120, async () => {
+    const told = await place.values(acknowledged.member, REGISTER)
+    return JSON.stringify(told) === JSON.stringify(acknowledged.values)
+  })
+  console.log('a killed and a paused meter go on, and what was acknowledged just before is in the ledger, once')
 
   const network = `${engine.project}_default`
   await engine.docker('network', 'disconnect', network, three)
@@ -100,6 +105,36 @@ async function play(engine: Engine, place: Neighbourhood): Promise<void> {
   for (const { fault } of chains)
     if (fault !== undefined && fault !== null) throw new Error(`a chain does not verify: ${JSON.stringify(fault)}`)
   console.log(`${chains.length} chains verify from genesis on`)
+}
+
+/** No household says this register. */
+const REGISTER = '1-0:15.8.0'
+const ACKNOWLEDGED = 200
+
+/** Hands a file to the running node, which has it on the disk when the command ends. */
+async function importInto(
+  engine: Engine,
+  container: string,
+): Promise<{ readonly member: string; readonly values: readonly string[] }> {
+  const values = Array.from({ length: ACKNOWLEDGED }, (_, i) => `${1_000 + i}.${i % 10}`)
+  const lines = values.map((value, i) => {
+    return JSON.stringify({ time: Date.UTC(2025, 0, 1) + i * 60_000, values: { [REGISTER]: `${value} kWh` } })
+  })
+  const write = `require('fs').writeFileSync('/tmp/readings.jsonl', ${JSON.stringify(lines.join('\n'))})`
+  await engine.docker('exec', container, 'node', '-e', write)
+  const dir = await directoryOf(engine, container)
+  const words = ['node', '/app/dist/node/cli/wattness.js']
+  await engine.docker('exec', container, ...words, 'import', '--json', '/tmp/readings.jsonl', '--format', 'jsonl', '--dir', dir)
+  const status = await engine.docker('exec', container, ...words, 'status', '--json', '--dir', dir)
+  const { self } = JSON.parse(status) as { readonly self: { readonly key: string } }
+  return { member: self.key, values }
+}
+
+async function directoryOf(engine: Engine, container: string): Promise<string> {
+  const find = `const fs = require('fs'), os = require('os')
+    for (const name of fs.readdirSync('/data/meters'))
+      if (fs.readFileSync('/data/meters/' + name + '/holder', 'utf8') === os.hostname()) process.stdout.write('/data/meters/' + name)`
+  return engine.docker('exec', container, 'node', '-e', find)
 }
 
 interface Verified {
