@@ -14,19 +14,21 @@ const INTERVAL = setting('INTERVAL', '15m')
 const NAME = setting('POD_NAME', hostname())
 const number = Number(/-(\d+)$/.exec(NAME)?.[1] ?? 0) + 1
 const SOURCE = setting('SOURCE', `household:${number}?solar=${number % 2 === 0 ? '4kWp' : '0kWp'}&interval=${INTERVAL}`)
-/** Kept until it has done its work: a join that was broken off goes on with the same one. */
-const KEPT = path.join(DIR, 'ticket')
+/** There from before the first attempt until it has joined: one that was broken off is gone on with. */
+const JOINING = path.join(DIR, 'joining')
 
 await mkdir(DIR, { recursive: true, mode: 0o700 })
-if (!existsSync(path.join(DIR, 'genesis.json')) || existsSync(KEPT)) await join()
+if (!existsSync(path.join(DIR, 'genesis.json')) || existsSync(JOINING)) await join()
 process.exit((await run('run', '--dir', DIR, '--interval', INTERVAL, '--source', SOURCE)).status)
 
 async function join(): Promise<void> {
-  if (!existsSync(KEPT)) {
-    const found = await until('an invitation', () => readFile(path.join(TICKETS, NAME), 'utf8').catch(() => undefined))
-    await writeFile(KEPT, found, { mode: 0o600 })
-  }
-  const ticket = (await readFile(KEPT, 'utf8')).trim()
-  await until('admission', () => ask('join', ticket, '--dir', DIR, '--label', NAME).then(() => true))
-  await rm(KEPT)
+  await writeFile(JOINING, '')
+  await until('an invitation', async () => {
+    // Read anew each time: a ticket that was wrong is put right by another one.
+    const ticket = (await readFile(path.join(TICKETS, NAME), 'utf8').catch(() => '')).trim()
+    if (ticket === '') return undefined
+    await ask('join', ticket, '--dir', DIR, '--label', NAME)
+    return true
+  })
+  await rm(JOINING)
 }

@@ -63,11 +63,12 @@ describe("a meter's pod", () => {
     await at.remove()
   })
 
-  it('waits for the invitation under its name, joins with it, and goes on as the same member without it', async () => {
+  it('waits for an invitation under its name, also where something else lies there, joins with it, and goes on as the same member without it', async () => {
+    await writeFile(at.path('tickets/meter-6'), 'no ticket')
     const first = pod()
     await until(
       () => Promise.resolve(first.output()),
-      (said) => said.includes('waiting for an invitation'),
+      (said) => said.includes('waiting for an invitation: wattness join'),
     )
     const { out } = await say(['ticket', '--invite', '--roles', 'meter', '--dir', at.path('registrar')])
     await writeFile(at.path('tickets/meter-6'), out)
@@ -77,7 +78,7 @@ describe("a meter's pod", () => {
       (said) => said.includes('"event":"sealed"'),
     )
     expect(await stop(first)).to.equal(0)
-    expect(existsSync(at.path('meter/ticket'))).to.equal(false)
+    expect(existsSync(at.path('meter/joining'))).to.equal(false)
     await rm(at.path('tickets'), { recursive: true })
     const second = pod()
     await until(

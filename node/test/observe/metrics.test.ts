@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { encodeRun } from '../../../protocol/index.ts'
+import { encodeEvidence, encodeRun, orderEvidence } from '../../../protocol/index.ts'
 import type { ObservedNode } from '../../observe/observed-node.ts'
 import { LiarPeer } from '../harness/liar-peer.ts'
 import { TestAuthor } from '../harness/test-author.ts'
@@ -147,6 +147,22 @@ describe('metrics', () => {
     const lacking = new Proxy(sync, { get: (target, name) => (name === 'lacks' ? lacks : bound(target, name)) })
     const values = await valuesOf(street.app(OBSERVER, { node: withTroubles(street, OBSERVER, { sync: lacking }) }))
     expect(values.get('wattness_lacking_blocks')).to.equal(5)
+  })
+
+  it('tell of two stories: evidence, the chain that is stopped, and no age of it any more', async () => {
+    const liar = await LiarPeer.start(street.all, 'x')
+    const [a, b] = [TestAuthor.of(street.all, 'x').grow(1), TestAuthor.of(street.all, 'x').diverge(1)].map((author) =>
+      author.checkpoint(),
+    )
+    await liar.dial(OBSERVER)
+    const sides = [a, b].map((checkpoint) => ({ checkpoint, root: checkpoint?.root, proof: [] }))
+    await liar.gossip('evidence', encodeEvidence(orderEvidence(1, sides[0] as never, sides[1] as never)))
+    await street.all.time.advance(100)
+    const values = await valuesOf(street.app())
+    expect(values.get('wattness_evidence')).to.equal(1)
+    expect(values.get('wattness_evidence_against_witnesses')).to.equal(0)
+    expect(values.get('wattness_chains_quarantined')).to.equal(1)
+    expect([...values.keys()].filter((name) => name.includes('age_seconds{member="5"}'))).to.deep.equal([])
   })
 
   it('tell for how long a block is overdue, by the pace of its meter', async () => {
