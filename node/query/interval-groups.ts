@@ -42,6 +42,8 @@ class OpenGroup {
 
 const MISSING = QUALITIES.indexOf('missing')
 const ESTIMATED = QUALITIES.indexOf('estimated')
+/** The first reading behind an overflow, or of another meter at the same place. */
+const OVERFLOW = QUALITIES.indexOf('overflow')
 /** From good to worse. */
 const ORDER: readonly number[] = (['good', 'clock-doubtful', 'estimated', 'overflow', 'missing'] as const).map((each) =>
   QUALITIES.indexOf(each),
@@ -164,8 +166,11 @@ export class IntervalGroups {
     const last = this.#lastTime
     const grown = value - this.#lastValue
     // Another meter's counter, or one that began anew: how much it grew is not known.
-    const isStep = chain === this.#lastChain && grown >= 0 && Number.isSafeInteger(grown)
-    if (isStep && time > last) this.#step(last, time, grown, worse(quality, this.#lastQuality))
+    const isSame = chain === this.#lastChain && quality !== OVERFLOW
+    const isStep = isSame && grown >= 0 && Number.isSafeInteger(grown)
+    // What made that reading doubtful is the step before it, not the one from it on.
+    const before = this.#lastQuality === OVERFLOW ? quality : this.#lastQuality
+    if (isStep && time > last) this.#step(last, time, grown, worse(quality, before))
     this.#mark(time, value)
     this.#lastTime = time
     this.#lastValue = value

@@ -120,6 +120,17 @@ describe('values put into intervals', () => {
       expect(amounts(replaced)).to.deep.equal([10, null])
     })
 
+    it('one that was read behind an overflow, or of another meter, begins anew, be it higher than the last', () => {
+      const found = grouped('counter', every(HOUR, 3), [
+        [0, 700],
+        [HOUR, 710],
+        [2 * HOUR, 9_000, 0, 'overflow'],
+        [3 * HOUR, 9_005],
+      ])
+      expect([amounts(found), gapsOf(found)]).to.deep.equal([[10, null, 5], [[HOUR, 2 * HOUR]]])
+      expect(found.groups[2]?.quality).to.equal('good')
+    })
+
     it('a missing reading takes nothing away: the next one says what came meanwhile', () => {
       const found = grouped(
         'counter',
@@ -142,7 +153,7 @@ describe('values put into intervals', () => {
         [2 * HOUR, 2, 0, 'estimated'],
         [3 * HOUR, 3, 0, 'overflow'],
       ])
-      expect(qualities(found)).to.deep.equal(['clock-doubtful', 'estimated', 'overflow'])
+      expect(qualities(found)).to.deep.equal(['clock-doubtful', 'estimated', 'missing'])
     })
   })
 
