@@ -43,6 +43,8 @@ const RAISED = {
 /** Streams of one connection: a channel, gossip both ways, pings, requests, identify, each with room to be replaced. */
 const MAX_STREAMS = 64
 
+const ANY_RELAY = '/p2p-circuit'
+
 /** Buffered for a paused stream before it is reset: a full window and what may be on its way when it is granted. */
 const MAX_READ_BUFFER_BYTES = 2 * CHANNEL_WINDOW_BYTES
 
@@ -67,7 +69,8 @@ export function libp2pOptions(
     privateKey,
     start: false,
     nodeInfo: { name: 'wattness', version: '1', userAgent: 'wattness' },
-    addresses: { listen: [...listen], announce: [...announce] },
+    // A relay is asked for room only by who listens through relays: whoever may use them does, at any that has room.
+    addresses: { listen: reach.relay ? [...new Set([...listen, ANY_RELAY])] : [...listen], announce: [...announce] },
     // Sockets are given up by our own pings, not for being quiet.
     transports: [
       tcp({ inboundSocketInactivityTimeout: 0, outboundSocketInactivityTimeout: 0 }),

@@ -357,28 +357,37 @@ async function wallBefore(address: string): Promise<Wall> {
 }
 
 describe('network: libp2p, through a relay', () => {
+  const stops: (() => Promise<void>)[] = []
+  const started = async (number: number, init: Parameters<typeof createRealNetwork>[1]): Promise<Witness> => {
+    const witness = new Witness(await createRealNetwork(number, init))
+    stops.push(() => witness.network.stop())
+    await witness.start()
+    return witness
+  }
+  afterEach(async () => {
+    for (const stop of stops.splice(0).reverse()) await stop()
+  })
+
   it('links two nodes of which one cannot be dialled', async () => {
-    const stops: (() => Promise<void>)[] = []
-    const started = async (number: number, init: Parameters<typeof createRealNetwork>[1]): Promise<Witness> => {
-      const witness = new Witness(await createRealNetwork(number, init))
-      stops.push(() => witness.network.stop())
-      await witness.start()
-      return witness
-    }
-    try {
-      const middle = await started(1, { reach: { relayServer: true } })
-      const hidden = await started(2, { reach: { relay: true }, listen: [`${middle.address}/p2p-circuit`] })
-      const caller = await started(3, { reach: { relay: true } })
-      await until(() => hidden.network.addresses().length > 0, 'the relay has room')
-      await caller.network.dial(hidden.address)
-      await until(() => caller.linkedTo(hidden) && hidden.linkedTo(caller), 'both sides are linked')
-      // The relay is a neighbour too, with a channel of its own.
-      const toHidden = () => caller.channels.find(({ peerHex }) => peerHex === hidden.keyHex)
-      await until(() => toHidden() !== undefined, 'the channel stands')
-      toHidden()?.send(new Uint8Array(1_000_000))
-      await until(() => hidden.frames.length === 1, 'a large frame passes')
-    } finally {
-      for (const stop of stops.reverse()) await stop()
-    }
+    const middle = await started(1, { reach: { relayServer: true } })
+    const hidden = await started(2, { reach: { relay: true }, listen: [`${middle.address}/p2p-circuit`] })
+    const caller = await started(3, { reach: { relay: true } })
+    await until(() => hidden.network.addresses().length > 0, 'the relay has room')
+    await caller.network.dial(hidden.address)
+    await until(() => caller.linkedTo(hidden) && hidden.linkedTo(caller), 'both sides are linked')
+    // The relay is a neighbour too, with a channel of its own.
+    const toHidden = () => caller.channels.find(({ peerHex }) => peerHex === hidden.keyHex)
+    await until(() => toHidden() !== undefined, 'the channel stands')
+    toHidden()?.send(new Uint8Array(1_000_000))
+    await until(() => hidden.frames.length === 1, 'a large frame passes')
+  })
+
+  it('a node that may use relays is reached through those that it is linked with, without naming one', async () => {
+    const middle = await started(1, { reach: { relayServer: true } })
+    const hidden = await started(2, { reach: { relay: true } })
+    await hidden.network.dial(middle.address)
+    const relayed = () => hidden.network.addresses().filter((address) => address.includes('/p2p-circuit'))
+    await until(() => relayed().length > 0, 'the relay has room')
+    expect(relayed().every((address) => address.includes(middle.address))).to.equal(true)
   })
 })
