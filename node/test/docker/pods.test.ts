@@ -63,7 +63,7 @@ describe("a meter's pod", () => {
     await at.remove()
   })
 
-  it('waits for an invitation under its name, also where something else lies there, joins with it, and goes on as the same member without it', async () => {
+  it('waits for its own invitation, past anything else that lies there, and goes on as the same member without it', async () => {
     await writeFile(at.path('tickets/meter-6'), 'no ticket')
     const first = pod()
     await until(
