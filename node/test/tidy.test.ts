@@ -204,8 +204,8 @@ describe('tidy', () => {
   it('names are in kebab-case', () => {
     hold(
       tidy.kebabCase,
-      [at('node/Seal/a.ts'), at('node/seal/blockSealer.ts'), at('node/seal/block_sealer.ts')],
-      [at('node/seal/block-sealer.test.ts'), at('docker/Dockerfile'), at('protocol/README.md'), at('LICENSE')],
+      [at('node/Seal/a.ts'), at('node/seal/a@.ts'), at('node/seal/blockSealer.ts'), at('node/seal/block_sealer.ts')],
+      [at('node/seal/block-sealer.test.ts'), at('docker/Dockerfile'), at('a@.service'), at('protocol/README.md'), at('LICENSE')],
     )
   })
 

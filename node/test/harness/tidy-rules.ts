@@ -51,7 +51,8 @@ const NOT_IN_A_BROWSER = ['Buffer', 'process', 'require', '__dirname', '__filena
 
 /** Names that others gave: registries, engines and readers look for them in this spelling. */
 const GIVEN_NAMES = /^(README\.md|CHANGELOG\.md|LICENSE|Dockerfile(\.[a-z-]+)?)$/
-const KEBAB_CASE = /^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+)*$/
+/** systemd's templates have an @ behind their name. */
+const KEBAB_CASE = /^[a-z0-9]+(-[a-z0-9]+)*(@(?=\.service$))?(\.[a-z0-9]+)*$/
 const NAMES_NOTHING = /^(utils?|helpers?|common|misc|shared)(\.|$)/
 
 /** Where each of the patterns stands in the code, comments and texts left out. */
