@@ -7,12 +7,13 @@ import { PROJECT_ROOT } from './harness/source-tree.ts'
 /** The keys that systemd 252 (Debian 12) knows and that are used here: a misspelt one would be left out in silence. */
 const KNOWN: Readonly<Record<string, string>> = {
   Unit: 'Description Documentation Wants After ConditionPathExists StartLimitIntervalSec',
-  Service: `Type User Group SupplementaryGroups StateDirectory StateDirectoryMode UMask Environment EnvironmentFile ExecStart
-    Restart RestartSec RestartPreventExitStatus TimeoutStopSec LimitNOFILE LogRateLimitIntervalSec LogRateLimitBurst NoNewPrivileges
-    CapabilityBoundingSet AmbientCapabilities ProtectSystem ProtectHome PrivateTmp DevicePolicy DeviceAllow ProtectClock
-    ProtectHostname ProtectKernelTunables ProtectKernelModules ProtectKernelLogs ProtectControlGroups ProtectProc
-    RestrictNamespaces RestrictRealtime RestrictSUIDSGID LockPersonality KeyringMode RemoveIPC RestrictAddressFamilies SystemCallArchitectures
-    SystemCallFilter SystemCallErrorNumber`,
+  Service: `Type User Group SupplementaryGroups StateDirectory StateDirectoryMode UMask Environment EnvironmentFile
+    ExecStart Restart RestartSec RestartPreventExitStatus TimeoutStopSec LimitNOFILE LogRateLimitIntervalSec
+    LogRateLimitBurst NoNewPrivileges CapabilityBoundingSet AmbientCapabilities ProtectSystem ProtectHome
+    PrivateTmp DevicePolicy DeviceAllow ProtectClock ProtectHostname ProtectKernelTunables ProtectKernelModules
+    ProtectKernelLogs ProtectControlGroups ProtectProc RestrictNamespaces RestrictRealtime RestrictSUIDSGID
+    LockPersonality KeyringMode RemoveIPC RestrictAddressFamilies SystemCallArchitectures SystemCallFilter
+    SystemCallErrorNumber`,
   Install: 'WantedBy',
 }
 
