@@ -111,6 +111,13 @@ async function play(engine: Engine, place: Neighbourhood): Promise<void> {
 const REGISTER = '1-0:15.8.0'
 const ACKNOWLEDGED = 200
 
+interface Imported {
+  /** Key in hex. */
+  readonly member: string
+  /** Counter readings in kWh, in order of time. */
+  readonly values: readonly string[]
+}
+
 /** Hands a file to the running node, which has it on the disk when the command ends. */
 async function importInto(
   engine: Engine,
@@ -133,7 +140,8 @@ async function importInto(
 async function directoryOf(engine: Engine, container: string): Promise<string> {
   const find = `const fs = require('fs'), os = require('os')
     for (const name of fs.readdirSync('/data/meters'))
-      if (fs.readFileSync('/data/meters/' + name + '/holder', 'utf8') === os.hostname()) process.stdout.write('/data/meters/' + name)`
+      if (fs.readFileSync('/data/meters/' + name + '/holder', 'utf8') === os.hostname())
+        process.stdout.write('/data/meters/' + name)`
   return engine.docker('exec', container, 'node', '-e', find)
 }
 
