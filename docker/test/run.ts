@@ -119,10 +119,7 @@ interface Imported {
 }
 
 /** Hands a file to the running node, which has it on the disk when the command ends. */
-async function importInto(
-  engine: Engine,
-  container: string,
-): Promise<{ readonly member: string; readonly values: readonly string[] }> {
+async function importInto(engine: Engine, container: string): Promise<Imported> {
   const values = Array.from({ length: ACKNOWLEDGED }, (_, i) => `${1_000 + i}.${i % 10}`)
   const lines = values.map((value, i) => {
     return JSON.stringify({ time: Date.UTC(2025, 0, 1) + i * 60_000, values: { [REGISTER]: `${value} kWh` } })
