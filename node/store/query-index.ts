@@ -238,6 +238,8 @@ export class QueryIndex {
   async #openStretch(entry: ChainEntry): Promise<QueryDraft> {
     const { start } = this.#chains.get(entry.id)?.progress ?? NOTHING
     const draft = new QueryDraft(entry.member, start)
+    // A chain's first block finds nothing stored, and looking for it costs more than the block.
+    if (entry.state.size <= start) return draft
     for await (const entries of this.#blocks(entry, start)) for (const each of entries) addStored(draft, each, entry)
     draft.commit()
     return draft
