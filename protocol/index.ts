@@ -39,6 +39,7 @@ export * from './membership-proof.ts'
 export { decodeFrame, encodeFrame } from './messages.ts'
 export * from './note.ts'
 export * from './obis.ts'
+export { type OperationText, operationText } from './operation-text.ts'
 export { checkProofFile, type ProofContext, type ProofReport, type ProvenBlock } from './proof-check.ts'
 export {
   type ChainEnd,

@@ -4,12 +4,12 @@ import {
   decodeMembershipBody,
   decodeReadings,
   formatEventCode,
-  formatRoles,
   KIND_EVENT,
   KIND_MEMBERSHIP,
   KIND_READINGS,
   type Member,
-  type MembershipOperation,
+  type OperationText,
+  operationText,
   toHex,
   WattnessError,
 } from '../../protocol/index.ts'
@@ -36,7 +36,7 @@ export interface BlockLine {
   readonly final: boolean
   readonly readings?: readonly ReadLine[]
   readonly events?: readonly { readonly time: string; readonly event: string; readonly detail: string }[]
-  readonly operations?: readonly OperationLine[]
+  readonly operations?: readonly OperationText[]
   /** What it said is not held any more; `bytes` is what it had. Absent for every other block. */
   readonly pruned?: true
   /** Values that are left out, where there are more than were asked for. */
@@ -45,14 +45,6 @@ export interface BlockLine {
 
 /** A block without what its body says. */
 export type BlockHeadLine = Omit<BlockLine, 'readings' | 'events' | 'operations' | 'omitted' | 'pruned'>
-
-export interface OperationLine {
-  readonly operation: MembershipOperation['type']
-  readonly key: string
-  readonly newKey?: string
-  readonly roles?: string
-  readonly endSize?: number
-}
 
 export interface BlockQuery {
   /** Label, key prefix or index; every member's chain unless given. */
@@ -130,7 +122,7 @@ function contentOf(kind: number, content: Uint8Array, maxValues: number): Omit<B
       events: decodeEvents(content).map(({ time, code, detail }) => ({ time: iso(time), event: formatEventCode(code), detail })),
     }
   }
-  if (kind === KIND_MEMBERSHIP) return { operations: decodeMembershipBody(content).map(operationLine) }
+  if (kind === KIND_MEMBERSHIP) return { operations: decodeMembershipBody(content).map(operationText) }
   // Kept, proven and passed on, but of a later version of the protocol.
   return {}
 }
@@ -144,19 +136,6 @@ function readingsOf(content: Uint8Array, maxValues: number): Pick<BlockLine, 're
     else omitted += values.length
   }
   return omitted === 0 ? { readings: lines } : { readings: lines, omitted }
-}
-
-function operationLine(operation: MembershipOperation): OperationLine {
-  const key = toHex(operation.key)
-  switch (operation.type) {
-    case 'admit':
-    case 'change-roles':
-      return { operation: operation.type, key, roles: formatRoles(operation.roles) }
-    case 'revoke':
-      return { operation: operation.type, key, endSize: operation.endSize }
-    case 'replace-key':
-      return { operation: operation.type, key, newKey: toHex(operation.newKey), endSize: operation.endSize }
-  }
 }
 
 function iso(ms: number): string {
@@ -179,7 +158,7 @@ export function formatBlockLine(line: BlockLine): string {
   return rows.join('\n')
 }
 
-function formatOperation({ operation, key, newKey, roles, endSize }: OperationLine): string {
+function formatOperation({ operation, key, newKey, roles, endSize }: OperationText): string {
   switch (operation) {
     case 'admit':
       return `admit ${key} as ${roles}`

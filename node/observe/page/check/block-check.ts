@@ -9,7 +9,6 @@ import {
   decodeMembershipBody,
   equalBytes,
   formatEventCode,
-  formatRoles,
   fromBase64,
   fromHex,
   type Header,
@@ -17,7 +16,7 @@ import {
   KIND_EVENT,
   KIND_MEMBERSHIP,
   KIND_READINGS,
-  type MembershipOperation,
+  operationText,
   readingTexts,
   type SignedCheckpoint,
   toHex,
@@ -185,22 +184,9 @@ function contentOf(
         })),
       }
     case KIND_MEMBERSHIP:
-      return { operations: decodeMembershipBody(content).map(operationLine) }
+      return { operations: decodeMembershipBody(content).map(operationText) }
     default:
       return {}
-  }
-}
-
-function operationLine(operation: MembershipOperation): object {
-  const key = toHex(operation.key)
-  switch (operation.type) {
-    case 'admit':
-    case 'change-roles':
-      return { operation: operation.type, key, roles: formatRoles(operation.roles) }
-    case 'revoke':
-      return { operation: operation.type, key, endSize: operation.endSize }
-    case 'replace-key':
-      return { operation: operation.type, key, newKey: toHex(operation.newKey), endSize: operation.endSize }
   }
 }
 
