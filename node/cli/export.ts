@@ -12,6 +12,7 @@ import {
   readReadingLines,
   streamControl,
 } from '../control/index.ts'
+import { csvHead, csvLine } from '../query/index.ts'
 import { addCommand, addDir, type Context, FOUND_WRONG, type SharedOptions, usage } from './context.ts'
 import { greenButton } from './export-green-button.ts'
 import { write } from './io.ts'
@@ -33,25 +34,16 @@ export interface ExportFormat {
 
 /** A further format is a row. */
 const FORMATS = new Map<string, (context: Context, flags: ExportFlags) => ExportFormat>([
-  ['csv', () => ({ head: (resolution) => `${columnsOf(resolution).join(',')}\n`, line: csvLine })],
+  [
+    'csv',
+    () => ({
+      head: (resolution) => `member,${csvHead(resolution)}`,
+      line: (line) => `${line.member},${csvLine(line, line.register, line.unit)}`,
+    }),
+  ],
   ['ndjson', () => ({ head: () => '', line: (line) => `${JSON.stringify(line)}\n` })],
   ['green-button', greenButton],
 ])
-
-const RAW_COLUMNS = ['member', 'time', 'register', 'value', 'unit', 'quality', 'timeSource', 'intervalMs'] as const
-const INTERVAL_COLUMNS = [
-  'member',
-  'from',
-  'to',
-  'register',
-  'value',
-  'unit',
-  'quality',
-  'values',
-  'missing',
-  'estimated',
-  'coveredMs',
-] as const
 
 /** Lines are handed to the system together: a call for each costs more than making it. */
 const PIECE_CHARS = 65_536
@@ -155,15 +147,4 @@ async function newFile(path: string): Promise<Writable> {
     const text = `${path}: cannot be written: ${(error as Error).message}`
     throw new WattnessError('DIRECTORY_UNUSABLE', text, { path }, { cause: error })
   }
-}
-
-function columnsOf(resolution: string): readonly string[] {
-  return resolution === 'raw' ? RAW_COLUMNS : INTERVAL_COLUMNS
-}
-
-function csvLine(line: ExportedLine): string {
-  const cells: Readonly<Record<string, string | number | null | undefined>> = { ...line }
-  return `${columnsOf('time' in line ? 'raw' : '')
-    .map((name) => String(cells[name] ?? ''))
-    .join(',')}\n`
 }

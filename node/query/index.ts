@@ -8,6 +8,7 @@ export { QUERY_LIMITS, type QueryLimits } from './limits.ts'
 export {
   balanceText,
   csvHead,
+  csvLine,
   type LineFormat,
   readingLines,
   readingsText,

@@ -46,7 +46,8 @@ export async function* readingLines(answer: ReadingsAnswer, format: LineFormat):
 
 const isRaw = (line: ReadingsLine): line is RawLine => 'time' in line
 
-function csvLine(line: ReadingsLine, register: string, unit: string): string {
+/** Without a member: who writes those of several sets a cell before it. */
+export function csvLine(line: ReadingsLine, register: string, unit: string): string {
   if (isRaw(line)) {
     const { time, value, quality, timeSource, intervalMs } = line
     return `${time},${register},${value ?? ''},${quoted(unit)},${quality},${timeSource},${intervalMs ?? ''}\n`
