@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import {
-  askControl,
+  askStatus,
   type BlockLine,
   blockQueryOf,
   describeStatus,
@@ -42,7 +42,7 @@ async function blocks(context: Context, flags: BlocksFlags): Promise<void> {
   const lines = await streamControl<BlockLine>(socketOf(dir), `/blocks?${parameters}`)
   if (lines !== undefined) {
     await print(context, flags, lines)
-    return noteQuorum(context, flags, await askControl<Status>(socketOf(dir), 'GET', '/status'))
+    return noteQuorum(context, flags, (await askStatus(socketOf(dir)))?.value)
   }
   await withStore(dir, async (view) => {
     await print(context, flags, readBlockLines(view, query))

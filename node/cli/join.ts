@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { type JoinRefusal, parseRoles, parseTicket, toHex, WattnessError } from '../../protocol/index.ts'
-import { askControl, type Status } from '../control/index.ts'
+import { askStatus } from '../control/index.ts'
 import { assertGenesisSame, filesOf, readGenesisFile } from '../directory/index.ts'
 import { addCommand, addDir, type Context, FOUND_WRONG, type SharedOptions } from './context.ts'
 import { type Admission, type Entered, enterNetwork, seekAdmission } from './enter.ts'
@@ -23,7 +23,7 @@ async function join(context: Context, text: string, flags: JoinFlags): Promise<v
   const ticket = parseTicket(text)
   const roles = parseRoles(flags.roles)
   const dir = context.dirOf(flags)
-  const running = await askControl<Status>(socketOf(dir), 'GET', '/status')
+  const running = (await askStatus(socketOf(dir)))?.value
   if (running !== undefined && running.self.index !== null) {
     const files = filesOf(dir)
     assertGenesisSame(files, await readGenesisFile(files), ticket.genesis)

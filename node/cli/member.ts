@@ -4,6 +4,7 @@ import {
   type AdmitResult,
   admitMember,
   askControl,
+  askMembers,
   changeRoles,
   describeMembers,
   type ListedMember,
@@ -13,6 +14,7 @@ import {
   type RolesResult,
   replaceMember,
   revokeMember,
+  unknownText,
 } from '../control/index.ts'
 import { verifySignature } from '../index.ts'
 import { addCommand, addDir, type Context, type SharedOptions } from './context.ts'
@@ -93,10 +95,11 @@ async function admit(context: Context, who: string, flags: AdmitFlags): Promise<
 
 async function list(context: Context, options: SharedOptions): Promise<void> {
   const dir = context.dirOf(options)
-  const members =
-    (await askControl<ListedMember[]>(socketOf(dir), 'GET', '/members')) ??
-    (await withStore(dir, (view) => Promise.resolve(describeMembers(view))))
+  const { value: members, unknown } =
+    (await askMembers(socketOf(dir))) ??
+    (await withStore(dir, (view) => Promise.resolve({ value: describeMembers(view), unknown: [] })))
   await context.print(options, members, members.map(listLine).join('\n'))
+  if (unknown.length > 0) await context.note(`not known: ${unknownText(unknown)}`)
 }
 
 function listLine({ index, key, label, roles, replaces, revoked, counts }: ListedMember): string {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { askControl, describeStatus, formatStatus, type Status } from '../control/index.ts'
+import { askStatus, describeStatus, formatStatus, readStatus, type StatusAnswer, unknownText } from '../control/index.ts'
 import { addCommand, addDir, type Context, FOUND_WRONG, type SharedOptions } from './context.ts'
 import { socketOf, withStore } from './ledger.ts'
 
@@ -15,16 +15,16 @@ export function registerStatus(program: Command, context: Context): void {
 }
 
 async function status(context: Context, options: SharedOptions): Promise<void> {
-  const dir = context.dirOf(options)
-  const found = await statusOf(dir)
+  const { value: found, unknown, answer } = await statusOf(context.dirOf(options))
   const isOwnChainStopped = found.chains.some(({ key, quarantined }) => quarantined && key === found.self.key)
   const isHalted = found.finality.halted !== null
   if (isOwnChainStopped || isHalted || found.damage.length > 0 || found.setAside > 0) context.status = FOUND_WRONG
-  await context.print(options, found, formatStatus(found))
+  const isWhole = unknown.length === 0
+  const note = isWhole ? '' : `\nnot known  ${unknownText(unknown, found.running?.version)}`
+  await context.print(options, isWhole ? answer : { ...answer, unknown }, formatStatus(found) + note)
 }
 
 /** From the running node where there is one. */
-export async function statusOf(dir: string): Promise<Status> {
-  const answer = await askControl<Status>(socketOf(dir), 'GET', '/status')
-  return answer ?? withStore(dir, (view) => describeStatus(view, null))
+async function statusOf(dir: string): Promise<StatusAnswer> {
+  return (await askStatus(socketOf(dir))) ?? readStatus(await withStore(dir, (view) => describeStatus(view, null)))
 }

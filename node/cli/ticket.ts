@@ -12,7 +12,7 @@ import {
   toHex,
   WattnessError,
 } from '../../protocol/index.ts'
-import { askControl, type Status } from '../control/index.ts'
+import { askStatus } from '../control/index.ts'
 import {
   type DirectoryFiles,
   filesOf,
@@ -81,8 +81,8 @@ function invite(context: Context, genesis: Genesis, signer: Signer, { roles, exp
 
 /** The running node's; else where it was last; else where it will be. */
 async function addressesOf(context: Context, files: DirectoryFiles, key: Uint8Array): Promise<readonly string[]> {
-  const running = await askControl<Status>(files.controlSocket, 'GET', '/status')
-  if (running?.running && running.running.addresses.length > 0) return running.running.addresses
+  const running = (await askStatus(files.controlSocket))?.value.running
+  if (running && running.addresses.length > 0) return running.addresses
   const last = await readAddresses(files)
   if (last.length > 0) return last
   const { config } = configOf(context.io, files.dir)

@@ -144,10 +144,10 @@ function iso(ms: number): string {
 
 /** A line for the block and one, indented, for each thing that it says. */
 export function formatBlockLine(line: BlockLine): string {
-  const { label, key, height, kind, hash, sealedAt, bytes, final, readings = [], events = [], operations = [] } = line
+  const { label, key, height, kind, hash, sealedAt, bytes, readings = [], events = [], operations = [] } = line
   const name = label ?? nameOf({ keyHex: key })
   const what = typeof kind === 'number' ? `kind ${kind}` : kind
-  const rows = [`${name} ${height}  ${hash.slice(0, 16)}  ${sealedAt}  ${what}  ${bytes} bytes  ${final ? 'final' : 'not final'}`]
+  const rows = [`${name} ${height}  ${hash.slice(0, 16)}  ${sealedAt}  ${what}  ${bytes} bytes  ${finalText(line)}`]
   if (line.pruned === true) rows.push('    pruned: what it said is not held here any more')
   for (const { time, register, value, unit, quality, intervalMs } of readings) {
     const over = intervalMs === undefined ? '' : `  over ${intervalMs / 1_000} s`
@@ -156,6 +156,11 @@ export function formatBlockLine(line: BlockLine): string {
   for (const { time, event, detail } of events) rows.push(`    ${time}  ${event}${detail === '' ? '' : `: ${detail}`}`)
   for (const operation of operations) rows.push(`    ${formatOperation(operation)}`)
   return rows.join('\n')
+}
+
+/** A running node of an older version may not say it. */
+function finalText({ final }: Partial<BlockLine>): string {
+  return final === undefined ? 'final or not: not known' : final ? 'final' : 'not final'
 }
 
 function formatOperation({ operation, key, newKey, roles, endSize }: OperationText): string {
@@ -168,6 +173,9 @@ function formatOperation({ operation, key, newKey, roles, endSize }: OperationTe
       return `revoke ${key} after ${endSize} blocks`
     case 'replace-key':
       return `replace ${key} by ${newKey} after ${endSize} blocks`
+    default:
+      // Of a later version than this.
+      return `${operation as string} ${key}`
   }
 }
 

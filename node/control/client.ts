@@ -102,6 +102,10 @@ function isRefusal(value: unknown): value is Refusal {
 }
 
 function refusal({ code, message, data }: Refusal): WattnessError {
+  if (code === 'NO_SUCH_ROUTE') {
+    const what = `the running node is of another version and cannot do this (${message})`
+    return new WattnessError(code, `${what}: use the wattness command that it was started with`, data ?? {})
+  }
   return new WattnessError(code, message, data ?? {})
 }
 

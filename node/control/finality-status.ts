@@ -6,6 +6,7 @@ import {
   type Member,
   type SignedAttestation,
 } from '../../protocol/index.ts'
+import { shown } from './answer-shape.ts'
 import { nameOf } from './member-name.ts'
 import { formatQuorum } from './quorum-text.ts'
 import type { LedgerView } from './status.ts'
@@ -113,7 +114,7 @@ async function waitingOf({ store, epochs }: LedgerView, inForce: Epoch): Promise
 export function formatFinality(finality: FinalityStatus, blocks: number, final: number): [title: string, text: string][] {
   const { epoch, witnesses, attestations } = finality
   const lines: [string, string][] = [
-    ['finality', `epoch ${epoch}: ${formatQuorum(witnesses)}; ${final} of ${blocks} blocks are final`],
+    ['finality', `epoch ${shown(epoch)}: ${formatQuorum(witnesses)}; ${shown(final)} of ${shown(blocks)} blocks are final`],
   ]
   const late = attestations.filter(({ isCurrent }) => !isCurrent)
   if (late.length > 0 && final < blocks) lines.push(['', lateText(late, witnesses)])
@@ -129,7 +130,7 @@ function lateText(late: readonly WitnessLine[], witnesses: number): string {
     const name = nameOf(label === null ? { keyHex: key } : { keyHex: key, label })
     return `${name} (${attestedAt === null ? 'never in this epoch' : attestedAt})`
   })
-  return `${late.length} of ${witnesses} have not signed all of it yet; silent longest: ${names.join(', ')}`
+  return `${late.length} of ${shown(witnesses)} have not signed all of it yet; silent longest: ${names.join(', ')}`
 }
 
 function ownText({ isWitness, sequence, halted, waiting }: FinalityStatus): string | undefined {

@@ -52,4 +52,5 @@ export {
   type RunningNode,
   type Status,
 } from './status.ts'
+export { askMembers, askStatus, readStatus, type StatusAnswer, unknownText } from './status-answer.ts'
 export type { VerifyLine } from './verify-lines.ts'

@@ -2,6 +2,7 @@ import { quorumOf, toleratedOf } from '../../protocol/index.ts'
 
 /** What stands beside everything that is shown as final: how many say so, and how many of them may lie (rule W2). */
 export function formatQuorum(witnesses: number): string {
+  if (Number.isNaN(witnesses)) return 'how many witnesses is not known'
   const quorum = quorumOf(witnesses)
   if (quorum === undefined) return 'no witnesses: nothing becomes final'
   const tolerated = toleratedOf(witnesses)

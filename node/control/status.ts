@@ -21,6 +21,8 @@ import {
 import type { Link } from '../net/index.ts'
 import type { Damage, LedgerStore } from '../store/index.ts'
 import type { Agreement, Lack } from '../sync/index.ts'
+import { programVersion } from '../version.ts'
+import { shown } from './answer-shape.ts'
 import { describeFinality, type FinalityStatus, formatFinality } from './finality-status.ts'
 import { nameOf } from './member-name.ts'
 
@@ -63,6 +65,8 @@ export type NeighbouredNode = Pick<ControlledNode, 'membership' | 'network' | 's
 
 /** What only a running node knows. */
 export interface RunningNode {
+  /** Of the program. */
+  readonly version: string
   readonly pid: number
   readonly addresses: readonly string[]
   readonly peers: readonly PeerLine[]
@@ -234,6 +238,7 @@ export function describeRunning(node: NeighbouredNode, sources: RunningNode['sou
     return { key: keyHex, name, address, direction, agreement: agreements.get(keyHex) ?? 'unknown' }
   })
   return {
+    version: programVersion(),
     pid: process.pid,
     addresses: node.network.addresses(),
     peers,
@@ -251,7 +256,7 @@ function lackLine({ membership }: Pick<LedgerView, 'membership'>, { index, from,
   return { member: member === undefined ? String(index) : nameOf(member), from, size }
 }
 
-/** For people, within 100 columns where names are short. */
+/** For people, within 100 columns where names are short. What is not known shows as `?`. */
 export function formatStatus(status: Status): string {
   const { network, self, running, chains, frontier, headsRoot: root, finality, waiting, setAside, damage } = status
   const who = self.index === null ? 'no member' : `member ${self.index} "${self.label ?? '?'}" (${self.roles})`
@@ -260,7 +265,7 @@ export function formatStatus(status: Status): string {
     `node       ${self.key.slice(0, 16)} ${who}`,
     `state      ${running === null ? 'stopped' : stateText(status, running)}`,
     `heads root ${root}`,
-    `waiting    ${waiting} reading${waiting === 1 ? '' : 's'}${setAside > 0 ? `, ${setAside} damaged and set aside` : ''}`,
+    `waiting    ${shown(waiting)} reading${waiting === 1 ? '' : 's'}${setAside > 0 ? `, ${setAside} damaged and set aside` : ''}`,
     ...formatFinality(finality, sum(frontier), sum(chains.map(({ final }) => final))).map(
       ([title, text]) => `${title.padEnd(10)} ${text}`,
     ),
@@ -268,12 +273,12 @@ export function formatStatus(status: Status): string {
     ...table([
       ['member', 'label', 'roles', 'blocks', 'counted', 'final', 'head', 'sealed', ''],
       ...chains.map((chain, at) => [
-        String(chain.index),
+        shown(chain.index),
         chain.label ?? chain.key.slice(0, 12),
         chain.roles,
-        String(chain.size),
-        String(frontier[at] ?? 0),
-        String(chain.final),
+        shown(chain.size),
+        shown(frontier[at] ?? Number.NaN),
+        shown(chain.final),
         chain.head?.slice(0, 12) ?? '-',
         chain.sealedAt ?? '-',
         notesOf(chain).join(', '),
@@ -303,7 +308,7 @@ function stateText({ self, waiting }: Status, running: RunningNode): string {
   const count = `${peers.length} peer${peers.length === 1 ? '' : 's'}`
   const catching = lacks.length === 0 ? 'catching up' : 'lacks what no neighbour gives'
   const state = peers.length === 0 ? 'nobody to compare with' : caughtUp ? 'caught up' : catching
-  return `running (process ${pid}), ${count}, ${state}${peers.length === 0 ? refusalText(refusedBy) : ''}${held}`
+  return `running (process ${shown(pid)}), ${count}, ${state}${peers.length === 0 ? refusalText(refusedBy) : ''}${held}`
 }
 
 /** With no link left this is why, and the only word of a revocation that a node gets that was away. */

@@ -3,6 +3,7 @@ import { type FinalityStatus, formatStatus, type RunningNode, type Status } from
 
 const PEER = { key: 'ab', name: 'meter-2', address: '/memory/ab', direction: 'inbound', agreement: 'equal' } as const
 const RUNNING: RunningNode = {
+  version: '1.2.3',
   pid: 7,
   addresses: [],
   peers: [PEER],
