@@ -10,6 +10,7 @@ import { yamux } from '@libp2p/yamux'
 import type { Libp2pOptions, ServiceFactoryMap } from 'libp2p'
 import { CHANNEL_WINDOW_BYTES, DIAL_TIMEOUT_MS, MAX_GUESTS, MAX_LINKS, PING_TIMEOUT_MS } from './limits.ts'
 import { packedNoise } from './packed-noise.ts'
+import type { SocketTally } from './traffic.ts'
 
 /** How a node takes part in the network beyond plain TCP. All off unless asked for. */
 export interface Reach {
@@ -55,6 +56,7 @@ export function libp2pOptions(
   gater: ConnectionGater,
   gossip: (components: GossipSubComponents) => GossipSub,
   reach: Reach,
+  tally: SocketTally,
 ): Libp2pOptions {
   const services: ServiceFactoryMap = {
     identify: identify(),
@@ -76,7 +78,7 @@ export function libp2pOptions(
       tcp({ inboundSocketInactivityTimeout: 0, outboundSocketInactivityTimeout: 0 }),
       ...(reach.relay ? [circuitRelayTransport()] : []),
     ],
-    connectionEncrypters: [packedNoise()],
+    connectionEncrypters: [packedNoise(tally)],
     streamMuxers: [
       yamux({
         maxInboundStreams: MAX_STREAMS,

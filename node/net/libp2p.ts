@@ -26,6 +26,7 @@ import { Peer, SYNC_PROTOCOL } from './peer.ts'
 import { isAddress, keyOfAddress, keyOfPeer, peerOfKey } from './peer-keys.ts'
 import { askOver, requestServer } from './requests.ts'
 import { addBounded } from './tables.ts'
+import { SocketTally, type Traffic } from './traffic.ts'
 
 export interface Libp2pNetworkInit {
   /** The node's 32-byte Ed25519 seed. */
@@ -56,6 +57,7 @@ class Libp2pNetwork implements Network {
   readonly #node: Libp2p
   readonly #gater: Gater
   readonly #gossip: Gossip
+  readonly #tally: SocketTally
   readonly #peers = new Map<string, Peer>()
   readonly #guests = new Map<Connection, Guest>()
   /** Outbound connections that the other side has not confirmed yet. */
@@ -64,12 +66,13 @@ class Libp2pNetwork implements Network {
   #handlers: NetworkHandlers | undefined
   #state: 'new' | 'running' | 'stopped' = 'new'
 
-  constructor(self: Uint8Array, init: Libp2pNetworkInit, node: Libp2p, gater: Gater, gossip: Gossip) {
+  constructor(self: Uint8Array, init: Libp2pNetworkInit, node: Libp2p, gater: Gater, gossip: Gossip, tally: SocketTally) {
     this.self = self
     this.#init = init
     this.#node = node
     this.#gater = gater
     this.#gossip = gossip
+    this.#tally = tally
   }
 
   static async create(init: Libp2pNetworkInit): Promise<Network> {
@@ -79,9 +82,11 @@ class Libp2pNetwork implements Network {
       network.#isMember(connection),
     )
     const listen = init.listen ?? ['/ip4/127.0.0.1/tcp/0']
-    const options = libp2pOptions(privateKey, listen, init.announce ?? [], gater.libp2p, gossip.service, init.reach ?? {})
+    const { announce = [], reach = {} } = init
+    const tally = new SocketTally()
+    const options = libp2pOptions(privateKey, listen, announce, gater.libp2p, gossip.service, reach, tally)
     const node = await createLibp2p(options)
-    const network = new Libp2pNetwork(privateKey.publicKey.raw, init, node, gater, gossip)
+    const network = new Libp2pNetwork(privateKey.publicKey.raw, init, node, gater, gossip, tally)
     return network
   }
 
@@ -129,6 +134,10 @@ class Libp2pNetwork implements Network {
     const links: Link[] = []
     for (const { link } of this.#peers.values()) if (link !== undefined) links.push(link)
     return links
+  }
+
+  traffic(): Traffic {
+    return this.#tally.traffic
   }
 
   async dial(address: string, signal?: AbortSignal): Promise<void> {

@@ -3,6 +3,8 @@
  * libp2p over sockets, and memory on injected timers. Keys are raw Ed25519 (32 bytes); addresses are multiaddrs as text.
  */
 
+import type { Traffic } from './traffic.ts'
+
 export type Direction = 'inbound' | 'outbound'
 
 /** A live, admitted connection to one peer. There is at most one link per key, however many sockets carry it. */
@@ -88,6 +90,8 @@ export interface Network {
   /** The key that an address names; undefined where it names none or is no address. */
   keyOf(address: string): Uint8Array | undefined
   links(): Link[]
+  /** What went over all sockets so far, those of ended connections too; absent where there are none. */
+  traffic?(): Traffic
   /**
    * Resolves once the peer is linked (or already was); as a guest, once connected. Rejects with ADDRESS_INVALID, DIAL_SELF,
    * NOT_ADMITTED (by this side), DIAL_FAILED (all else, the other side's refusal too), NETWORK_STOPPED.

@@ -7,6 +7,7 @@ import type {
   SecuredConnection,
 } from '@libp2p/interface'
 import { concat } from '../../protocol/bytes.ts'
+import type { SocketTally } from './traffic.ts'
 import { WindowCredits } from './window-credits.ts'
 
 /** A pack is sent at this size without waiting for the end of the turn. */
@@ -18,13 +19,19 @@ type Data = Parameters<MessageStream['send']>[0]
  * Noise, with what is written in one turn of the event loop packed into one message and one socket write. Bare, every muxer
  * frame (each window update is one) becomes a message of its own, and each message two writes.
  */
-export function packedNoise(): (components: NoiseComponents) => ConnectionEncrypter {
+export function packedNoise(tally: SocketTally): (components: NoiseComponents) => ConnectionEncrypter {
   return (components) => {
     const encrypter: ConnectionEncrypter = noise()(components)
     const secureInbound = encrypter.secureInbound.bind(encrypter)
     const secureOutbound = encrypter.secureOutbound.bind(encrypter)
-    encrypter.secureInbound = async (raw, options) => packed(raw, await secureInbound(raw, options))
-    encrypter.secureOutbound = async (raw, options?: SecureConnectionOptions) => packed(raw, await secureOutbound(raw, options))
+    encrypter.secureInbound = async (raw, options) => {
+      tally.add(raw)
+      return packed(raw, await secureInbound(raw, options))
+    }
+    encrypter.secureOutbound = async (raw, options?: SecureConnectionOptions) => {
+      tally.add(raw)
+      return packed(raw, await secureOutbound(raw, options))
+    }
     return encrypter
   }
 }

@@ -11,6 +11,7 @@ export function neighbourMetrics(all: MetricRegistry, { node }: ApiContext): Mea
   const refusing = all.gauge('peers_refusing', 'Members that hang up on this node')
   const caughtUp = all.gauge('caught_up', '1 where no neighbour is known to hold more')
   const lacking = all.gauge('lacking_blocks', 'Blocks that no neighbour here can give: who holds them has pruned them')
+  const net = all.counter('net_bytes_total', 'Over the sockets to neighbours, as TCP carries them', ['direction'])
   const waiting = all.gauge('verify_waiting_bytes', 'Runs of blocks that wait to be checked')
   const runs = all.counter('verify_runs_total', 'Runs of blocks that came, by what became of them', ['code', 'verdict'])
   const seconds = all.counter('verify_seconds_total', 'From the coming of runs to their being checked and stored, summed up')
@@ -27,6 +28,10 @@ export function neighbourMetrics(all: MetricRegistry, { node }: ApiContext): Mea
     caughtUp.set(sessions.length > 0 && node.sync.isCaughtUp ? 1 : 0)
     const pruned = [...node.sync.lacks()].filter(({ isPruned }) => isPruned)
     lacking.set(pruned.reduce((sum, { from, size }) => sum + size - from, 0))
+    const { receivedBytes = 0, sentBytes = 0 } = node.network.traffic?.() ?? {}
+    net.reset()
+    net.inc({ direction: 'received' }, receivedBytes)
+    net.inc({ direction: 'sent' }, sentBytes)
     waiting.set(node.waitingBytes)
     runs.reset()
     for (const [code, count] of node.checkedRuns.byCode) runs.inc({ code, verdict: verdictText(code) }, count)

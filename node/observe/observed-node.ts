@@ -1,13 +1,13 @@
 import type { ProofFile } from '../../protocol/index.ts'
 import type { ControlledNode, LedgerView } from '../control/index.ts'
 import type { NodeEventName, NodeEvents } from '../events.ts'
-import type { Link } from '../net/index.ts'
+import type { Link, Traffic } from '../net/index.ts'
 import type { Appended, SpoolItem } from '../store/index.ts'
 import type { Agreement } from '../sync/index.ts'
 
 /** The running node as this room reads it. */
 export interface ObservedNode extends LedgerView {
-  readonly network: { links(): Link[]; addresses(): string[] }
+  readonly network: { links(): Link[]; addresses(): string[]; traffic?(): Traffic }
   readonly sync: Omit<ControlledNode['sync'], 'sessions'> & {
     readonly sessions: Iterable<{
       readonly peerHex: string

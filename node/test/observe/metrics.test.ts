@@ -78,6 +78,8 @@ describe('metrics', () => {
       'event_loop_lag_max_seconds',
       'verify_seconds_total',
       'verify_waiting_bytes',
+      'net_bytes_total{direction="received"}',
+      'net_bytes_total{direction="sent"}',
     ])
       expect(values.get(`wattness_${known}`), known).to.be.at.least(0)
     expect(
