@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { toleratedOf } from '../../protocol/index.ts'
 import {
   type AdmitOrder,
   type AdmitResult,
@@ -7,6 +8,7 @@ import {
   askMembers,
   changeRoles,
   describeMembers,
+  formatQuorum,
   type ListedMember,
   type ReplaceOrder,
   type ReplaceResult,
@@ -15,6 +17,7 @@ import {
   replaceMember,
   revokeMember,
   unknownText,
+  type WitnessChange,
 } from '../control/index.ts'
 import { verifySignature } from '../index.ts'
 import { addCommand, addDir, type Context, type SharedOptions } from './context.ts'
@@ -91,6 +94,14 @@ async function admit(context: Context, who: string, flags: AdmitFlags): Promise<
   const named = result.label === null ? '' : `"${result.label}" `
   const text = `member ${index} ${named}${key} counts from size ${registrarSize} of the registrar's chain`
   await context.print(flags, result, text)
+  await noteWitnesses(context, result)
+}
+
+/** Who changes the witnesses is told what it comes to while it can still be changed again. */
+async function noteWitnesses(context: Context, { witnesses }: WitnessChange): Promise<void> {
+  if (witnesses === undefined || toleratedOf(witnesses) > 0) return
+  const meaning = witnesses === 0 ? '' : '; while one of them is away nothing more becomes final'
+  await context.note(`WARNING: once this counts, the network has ${formatQuorum(witnesses)}${meaning}`)
 }
 
 async function list(context: Context, options: SharedOptions): Promise<void> {
@@ -126,15 +137,17 @@ async function revoke(context: Context, name: string, flags: RegistrarFlags): Pr
     result,
     `member ${result.index} ${result.key} is revoked; ${result.endSize} blocks of its chain stay`,
   )
+  await noteWitnesses(context, result)
 }
 
 async function changeRolesOf(context: Context, name: string, roles: string, flags: RegistrarFlags): Promise<void> {
   const dir = context.dirOf(flags)
   const result =
-    (await askControl<RolesResult[]>(socketOf(dir), 'POST', '/members/role', { member: name, roles })) ??
+    (await askControl<RolesResult>(socketOf(dir), 'POST', '/members/role', { member: name, roles })) ??
     (await withStoppedNode(dir, flags.sealAlone === true, ({ node }) => changeRoles(node, name, roles)))
-  const lines = result.map(({ index, key, roles: given }) => `member ${index} ${key} is ${given}`)
-  await context.print(flags, { members: result }, lines.join('\n'))
+  const lines = result.members.map(({ index, key, roles: given }) => `member ${index} ${key} is ${given}`)
+  await context.print(flags, result, lines.join('\n'))
+  await noteWitnesses(context, result)
 }
 
 async function replace(context: Context, name: string, by: string, flags: ReplaceFlags): Promise<void> {
@@ -154,4 +167,5 @@ async function replace(context: Context, name: string, by: string, flags: Replac
     `member ${index} ${named}${key} goes on for member ${replaces.index}, of whose chain ${replaces.endSize} blocks stay; ` +
       `it counts from size ${registrarSize} of the registrar's chain`,
   )
+  await noteWitnesses(context, result)
 }

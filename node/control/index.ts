@@ -22,8 +22,10 @@ export {
   admitMember,
   changeRoles,
   type RevokeResult,
+  type RolesLine,
   type RolesResult,
   revokeMember,
+  type WitnessChange,
 } from './membership-desk.ts'
 export { type ProveOrder, type ProveResult, type ProvingNode, proveBlock } from './proof-desk.ts'
 export { type PrunedLine, type PruneLine, type PruneOrder, type PruneReport, pruneLines } from './prune-desk.ts'

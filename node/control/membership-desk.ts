@@ -35,12 +35,17 @@ export interface AdmitOrder {
   readonly roles?: string
 }
 
-export interface AdmitResult {
+export interface AdmitResult extends WitnessChange {
   readonly key: string
   readonly index: number
   readonly label: string | null
   /** Size of the registrar's chain from which the member counts. */
   readonly registrarSize: number
+}
+
+/** Where an order changed how many witnesses there are: how many there are then. */
+export interface WitnessChange {
+  readonly witnesses?: number
 }
 
 export const KEY_TEXT = /^[0-9a-f]{64}$/i
@@ -51,9 +56,16 @@ export const KEY_TEXT = /^[0-9a-f]{64}$/i
  */
 export async function admitMember(node: ControlledNode, random: Random, order: AdmitOrder): Promise<AdmitResult> {
   assertRegistrar(node)
+  const before = heldBy(node)
   const key = KEY_TEXT.test(order.who.trim()) ? await admitKey(node, random, order) : await admitRequest(node, order)
   const member = heldBy(node).member(key) as Member
-  return { key: member.keyHex, index: member.index, label: member.label ?? null, registrarSize: member.admittedAt }
+  return {
+    key: member.keyHex,
+    index: member.index,
+    label: member.label ?? null,
+    registrarSize: member.admittedAt,
+    ...witnessChange(node, before),
+  }
 }
 
 async function admitRequest(node: ControlledNode, { who, label, roles }: AdmitOrder): Promise<Uint8Array> {
@@ -86,7 +98,7 @@ export function keyOf(text: string): Bytes {
   )
 }
 
-export interface RevokeResult {
+export interface RevokeResult extends WitnessChange {
   readonly key: string
   readonly index: number
   /** Blocks of the revoked chain that stay. */
@@ -98,14 +110,19 @@ export interface RevokeResult {
  * NOT_THE_REGISTRAR, MEMBER_UNKNOWN, MEMBER_AMBIGUOUS, MEMBER_IS_REGISTRAR, SEAL_HELD_BACK.
  */
 export async function revokeMember(node: ControlledNode, name: string): Promise<RevokeResult> {
+  const before = heldBy(node)
   const { key, keyHex, index, revoked } = memberToChange(node, name)
   if (revoked !== undefined) return { key: keyHex, index, endSize: revoked.endSize }
   const { size, root } = node.store.quarantined(key) ? finalEnd(node, key) : heldEnd(node, key)
   await write(node, [{ type: 'revoke', key, endSize: size, endRoot: root }], (held) => held.at(index)?.revoked?.endSize === size)
-  return { key: keyHex, index, endSize: size }
+  return { key: keyHex, index, endSize: size, ...witnessChange(node, before) }
 }
 
-export interface RolesResult {
+export interface RolesResult extends WitnessChange {
+  readonly members: readonly RolesLine[]
+}
+
+export interface RolesLine {
   readonly key: string
   readonly index: number
   readonly label: string | null
@@ -117,7 +134,8 @@ export interface RolesResult {
  * commas. Those that have just these roles are no error. Throws NOT_THE_REGISTRAR, MEMBER_UNKNOWN, MEMBER_AMBIGUOUS,
  * MEMBER_IS_REGISTRAR, REVOKED, ROLES_INVALID, OUT_OF_RANGE, WITNESSES_FULL, SEAL_HELD_BACK.
  */
-export async function changeRoles(node: ControlledNode, names: string, text: string): Promise<RolesResult[]> {
+export async function changeRoles(node: ControlledNode, names: string, text: string): Promise<RolesResult> {
+  const before = heldBy(node)
   const roles = parseRoles(text)
   assertGrantable(roles, 'a member')
   const members = new Map(membersToChange(node, names).map((member) => [member.index, member]))
@@ -130,12 +148,13 @@ export async function changeRoles(node: ControlledNode, names: string, text: str
     const operations = changing.map(({ key }): MembershipOperation => ({ type: 'change-roles', key, roles }))
     await write(node, operations, (held) => changing.every(({ index }) => held.at(index)?.roles === roles))
   }
-  return [...members.values()].map(({ keyHex, index, label }) => ({
+  const lines = [...members.values()].map(({ keyHex, index, label }) => ({
     key: keyHex,
     index,
     label: label ?? null,
     roles: formatRoles(roles),
   }))
+  return { members: lines, ...witnessChange(node, before) }
 }
 
 function assertRoomForWitnesses(membership: Membership, changing: readonly Member[], roles: number): void {
@@ -144,6 +163,11 @@ function assertRoomForWitnesses(membership: Membership, changing: readonly Membe
   if (more === 0 || witnesses.length + more <= MAX_WITNESSES) return
   const found = `the network has ${witnesses.length} witnesses, and can have no more than ${MAX_WITNESSES}`
   throw new WattnessError('WITNESSES_FULL', found)
+}
+
+export function witnessChange(node: ControlledNode, before: Membership): WitnessChange {
+  const witnesses = witnessesOf(heldBy(node)).length
+  return witnesses === witnessesOf(before).length ? {} : { witnesses }
 }
 
 /** A label may have a comma of its own: it is tried first. */

@@ -15,7 +15,7 @@ import {
   WattnessError,
 } from '../../protocol/index.ts'
 import type { Clock, Random } from '../platform.ts'
-import { finalEnd, heldBy, KEY_TEXT, keyOf, memberToChange, write } from './membership-desk.ts'
+import { finalEnd, heldBy, KEY_TEXT, keyOf, memberToChange, type WitnessChange, witnessChange, write } from './membership-desk.ts'
 import type { ControlledNode } from './status.ts'
 
 export interface ReplaceOrder {
@@ -27,7 +27,7 @@ export interface ReplaceOrder {
   readonly label?: string
 }
 
-export interface ReplaceResult {
+export interface ReplaceResult extends WitnessChange {
   readonly key: string
   readonly index: number
   readonly label: string | null
@@ -48,6 +48,7 @@ export interface ReplaceTools {
  * MEMBER_IS_REGISTRAR, REVOKED, REQUEST_INVALID, LABEL_INVALID, UNACCEPTABLE_KEY, JOIN_REFUSED, SEAL_HELD_BACK.
  */
 export async function replaceMember(node: ControlledNode, tools: ReplaceTools, order: ReplaceOrder): Promise<ReplaceResult> {
+  const before = heldBy(node)
   const old = memberToChange(node, order.member)
   const next = KEY_TEXT.test(order.by.trim()) ? newKeyOf(old, tools, order) : requestedKeyOf(node, tools, order)
   const known = heldBy(node).member(next.key)
@@ -70,7 +71,7 @@ export async function replaceMember(node: ControlledNode, tools: ReplaceTools, o
   const member = held.member(next.key) as Member
   const replaces = { key: old.keyHex, index: old.index, endSize: held.at(old.index)?.revoked?.endSize ?? 0 }
   const { keyHex, index, admittedAt: registrarSize } = member
-  return { key: keyHex, index, label: member.label ?? next.text, registrarSize, replaces }
+  return { key: keyHex, index, label: member.label ?? next.text, registrarSize, replaces, ...witnessChange(node, before) }
 }
 
 interface NewKey {

@@ -47,6 +47,22 @@ describe('member', () => {
     await refused('REVOKED', 'role', '1', 'observer')
   })
 
+  it('a change that leaves fewer than four witnesses, or none, says what that means; others say nothing', async () => {
+    const warned = async (...words: readonly string[]): Promise<string> => {
+      const said = await say(['member', ...words, '--seal-alone', '--dir', at.path('registrar')])
+      expect(said.status, said.err).to.equal(0)
+      return said.err
+    }
+    const many = '; while one of them is away nothing more becomes final\n'
+    const start = 'WARNING: once this counts, the network has'
+    expect(await warned('role', '1', 'meter,witness')).to.contain(`${start} 1 witness: fewer than four tolerate no liar${many}`)
+    expect(await warned('admit', KEYS[1], '--roles', 'witness')).to.contain(`${start} 2 witnesses, all needed: fewer than four`)
+    expect(await warned('role', '1', 'meter,witness')).to.equal('')
+    expect(await warned('admit', KEYS[2], '--roles', 'meter')).to.equal('')
+    expect(await warned('revoke', '2')).to.contain(`${start} 1 witness: fewer than four tolerate no liar${many}`)
+    expect(await warned('role', '1', 'meter')).to.contain(`${start} no witnesses: nothing becomes final\n`)
+  })
+
   it('replace lets a new key go on, with the label and the roles of the old one', async () => {
     const text = (await member('replace', 'Elm Street 12', KEYS[1])).out.trim()
     expect(text).to.equal(

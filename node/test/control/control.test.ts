@@ -125,11 +125,14 @@ describe('control socket', () => {
     const socket = await begin('node')
     const who = 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a'
     const order = { who, label: 'new', roles: 'meter,witness' }
-    const admitted = await askControl(socket, 'POST', '/members/admit', order)
-    expect(admitted).to.deep.equal({ key: who, index: 4, label: 'new', registrarSize: 1 })
+    const admitted = { key: who, index: 4, label: 'new', registrarSize: 1 }
+    expect(await askControl(socket, 'POST', '/members/admit', order)).to.deep.equal({ ...admitted, witnesses: 1 })
     expect(await askControl(socket, 'POST', '/members/admit', order)).to.deep.equal(admitted)
     const revoked = { key: who, index: 4, endSize: 0 }
-    expect(await askControl(socket, 'POST', '/members/revoke', { member: who.slice(0, 6) })).to.deep.equal(revoked)
+    expect(await askControl(socket, 'POST', '/members/revoke', { member: who.slice(0, 6) })).to.deep.equal({
+      ...revoked,
+      witnesses: 0,
+    })
     expect(await askControl(socket, 'POST', '/members/revoke', { member: 'new' })).to.deep.equal(revoked)
     expect(await codeOf(askControl(socket, 'POST', '/members/admit', order))).to.equal('JOIN_REFUSED')
     const members = await askControl<MemberLine[]>(socket, 'GET', '/members')
@@ -139,8 +142,8 @@ describe('control socket', () => {
   it('changes roles and replaces keys', async () => {
     const socket = await begin('node')
     const by = 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a'
-    const changed = await askControl<RolesResult[]>(socket, 'POST', '/members/role', { member: '3', roles: 'observer' })
-    expect(changed?.map(({ index, roles }) => ({ index, roles }))).to.deep.equal([{ index: 3, roles: 'observer' }])
+    const changed = await askControl<RolesResult>(socket, 'POST', '/members/role', { member: '3', roles: 'observer' })
+    expect(changed?.members.map(({ index, roles }) => ({ index, roles }))).to.deep.equal([{ index: 3, roles: 'observer' }])
     const replaced = await askControl(socket, 'POST', '/members/replace', { member: '3', by, label: 'new' })
     expect(replaced).to.deep.include({ key: by, index: 4, label: 'new' })
     expect(await codeOf(askControl(socket, 'POST', '/members/role', { member: '3' }))).to.equal('QUERY_INVALID')

@@ -104,8 +104,8 @@ describe('membership desk', () => {
   describe('roles', () => {
     it('are given in full, and to have them already is no error', async () => {
       const expected = { key: hexOf(1), index: 1, label: 'one', roles: 'meter,observer' }
-      expect(await changeRoles(node, 'one', 'observer,meter')).to.deep.equal([expected])
-      expect(await changeRoles(node, '1', 'meter,observer')).to.deep.equal([expected])
+      expect(await changeRoles(node, 'one', 'observer,meter')).to.deep.equal({ members: [expected] })
+      expect(await changeRoles(node, '1', 'meter,observer')).to.deep.equal({ members: [expected] })
       expect(node.store.head(node.key)?.size).to.equal(1)
       expect(node.membership.at(1)?.roles).to.equal(parseRoles('meter,observer'))
     })
@@ -114,11 +114,14 @@ describe('membership desk', () => {
       await admitMember(node, systemPlatform.random, { who: hexOf(3), label: 'three, left' })
       const { size } = node.membership
       const changed = await changeRoles(node, `one, ${hexOf(2)},3,one`, 'meter,witness')
-      expect(changed.map(({ index, roles }) => [index, roles])).to.deep.equal([1, 2, 3].map((index) => [index, 'meter,witness']))
+      expect(changed.witnesses).to.equal(3)
+      expect(changed.members.map(({ index, roles }) => [index, roles])).to.deep.equal(
+        [1, 2, 3].map((index) => [index, 'meter,witness']),
+      )
       expect(node.heldMembership?.size).to.equal(size + 1)
       expect(await codeOf(changeRoles(node, 'one,nobody', 'meter'))).to.equal('MEMBER_UNKNOWN')
       expect(
-        (await changeRoles(node, 'three, left', 'meter')).map(({ index }) => index),
+        (await changeRoles(node, 'three, left', 'meter')).members.map(({ index }) => index),
         'a comma in a label',
       ).to.deep.equal([3])
     })
@@ -138,7 +141,7 @@ describe('membership desk', () => {
       expect(await codeOf(admitMember(node, systemPlatform.random, { who: hexOf(9), roles: 'witness' }))).to.equal(
         'WITNESSES_FULL',
       )
-      expect((await changeRoles(node, hexOf(100), 'meter,witness'))[0]?.roles).to.equal('meter,witness')
+      expect((await changeRoles(node, hexOf(100), 'meter,witness')).members[0]?.roles).to.equal('meter,witness')
       await admitMember(node, systemPlatform.random, { who: hexOf(9) })
       expect(node.heldMembership?.member(keyOf(9))?.roles, 'no room: a meter alone').to.equal(ROLE_METER)
     })
