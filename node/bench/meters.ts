@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { sleep, systemPlatform } from '../platform.ts'
 import { telegram } from '../test/collect/p1-made.ts'
 import { type PseudoTerminal, plugIn } from '../test/collect/pseudo-terminal.ts'
+import { compileProgram, usageOf } from './installed.ts'
 import type { BenchResult } from './run.ts'
 import { round } from './statistics.ts'
 
@@ -19,12 +20,7 @@ const SETTLE_MS = 15_000
 const SECONDS = 60
 const MAX_CPU_PERCENT = 2
 const MAX_RSS_MIB = 90
-/** Linux counts time of processes in hundredths of a second, and memory in pages of this size. */
-const TICK_MS = 10
-const PAGE_BYTES = 4_096
 const MIB = 1_048_576
-
-const root = path.resolve(import.meta.dirname, '../..')
 
 export async function run(args: readonly string[] = []): Promise<BenchResult> {
   const seconds = Number(args[0] ?? SECONDS)
@@ -33,7 +29,7 @@ export async function run(args: readonly string[] = []): Promise<BenchResult> {
   const cables: PseudoTerminal[] = []
   let node: ChildProcess | undefined
   try {
-    const program = compile(dir)
+    const program = compileProgram(dir)
     const at = path.join(dir, 'node')
     spawnSync(process.execPath, [program, 'network', 'create', '--name', 'bench', '--dir', at], { stdio: 'ignore' })
     for (let meter = 0; meter < METERS; meter++) {
@@ -48,16 +44,16 @@ export async function run(args: readonly string[] = []): Promise<BenchResult> {
     })
     const pid = node.pid as number
     await feed(cables, SETTLE_MS / 1_000)
-    const before = usage(pid)
+    const before = usageOf(pid)
     const startedMs = systemPlatform.clock.monotonicMs()
     await feed(cables, seconds)
-    const after = usage(pid)
+    const after = usageOf(pid)
     const elapsedMs = systemPlatform.clock.monotonicMs() - startedMs
     const cpuPercent = round(((after.cpuMs - before.cpuMs) / elapsedMs) * 100)
-    const rssMiB = round(after.rssMiB)
+    const rssMiB = round(after.rssBytes / MIB)
     return {
       figures: { cpuPercent, rssMiB, telegramsPerSecond: METERS },
-      yardstick: { settledRssMiB: round(before.rssMiB) },
+      yardstick: { settledRssMiB: round(before.rssBytes / MIB) },
       budget: { cpuPercent: `<= ${MAX_CPU_PERCENT}`, rssMiB: `<= ${MAX_RSS_MIB}` },
       ok: cpuPercent <= MAX_CPU_PERCENT && rssMiB <= MAX_RSS_MIB,
     }
@@ -66,17 +62,6 @@ export async function run(args: readonly string[] = []): Promise<BenchResult> {
     await Promise.all(cables.map((cable) => cable.unplug()))
     rmSync(dir, { recursive: true, force: true })
   }
-}
-
-/** As `npm run build` has it, the page left out. */
-function compile(dir: string): string {
-  const out = path.join(dir, 'dist')
-  const compiler = path.join(root, 'node_modules/.bin/tsc')
-  spawnSync(compiler, ['-p', path.join(root, 'tsconfig.build.json'), '--outDir', out], { stdio: 'inherit' })
-  for (const name of ['node_modules', 'package.json']) symlinkSync(path.join(root, name), path.join(dir, name))
-  const program = path.join(out, 'node/cli/wattness.js')
-  if (!existsSync(program)) throw new Error('nothing was compiled')
-  return program
 }
 
 /** A telegram a second for each meter, the meters spread over the second. */
@@ -119,12 +104,4 @@ function fullTelegram(timeMs: number, meter: number): string {
     '0-1:96.1.0(4730303339303031363533303532343136)',
     `0-1:24.2.1(${gasStamp})(01234.567*m3)`,
   ])
-}
-
-function usage(pid: number): { cpuMs: number; rssMiB: number } {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const pages = Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1])
-  // Fields 14 and 15 of the whole line, user and system time, counted behind the name.
-  return { cpuMs: (Number(fields[11]) + Number(fields[12])) * TICK_MS, rssMiB: (pages * PAGE_BYTES) / MIB }
 }

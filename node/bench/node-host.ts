@@ -1,3 +1,4 @@
+import { encodeRun } from '../../protocol/index.ts'
 import { type BenchNode, type BenchNodeInit, openBenchNode } from './bench-node.ts'
 import { serveHost } from './host-process.ts'
 import { FOUR_REGISTERS, readingAt } from './street.ts'
@@ -11,6 +12,8 @@ interface Resident extends BenchNode {
   readonly storedAtMs: Map<string, number>
   watched: boolean
 }
+
+const NO_SIGNATURE = new Uint8Array(64)
 
 const residents = new Map<string, Resident>()
 /** Those who wait for blocks to come. */
@@ -86,6 +89,21 @@ const commands = {
       final: [...store.witness.finals()].reduce((sum, { size }) => sum + size, 0),
       attestations: store.witness.record.sequence,
     }))
+  },
+
+  /** What one node holds of all chains: blocks, and their bytes, each with the signature with which it travels alone. */
+  async holding({ name }: { name: string }): Promise<{ blocks: number; bytes: number }> {
+    const { store } = get(name)
+    let [blocks, bytes] = [0, 0]
+    for (const { member, state } of store.chains()) {
+      for (let height = 0; height < state.size; height++) {
+        const found = await store.readBlock(member, height)
+        if (found === undefined) continue
+        blocks++
+        bytes += encodeRun([found.bytes], { type: 'signed', root: state.root, signature: NO_SIGNATURE }).length
+      }
+    }
+    return { blocks, bytes }
   },
 
   /** Resolves once every named node holds `blocks` blocks of all chains together, to the moment when the last one did. */

@@ -1,0 +1,170 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { createGenesisFile, createKeyFile, makeDirectory } from '../directory/index.ts'
+import { sleep, systemPlatform } from '../platform.ts'
+import { seedNamed } from './bench-node.ts'
+import { type Host, startHost } from './host-process.ts'
+import { compileProgram, usageOf } from './installed.ts'
+import type { NodeHostCommands } from './node-host.ts'
+import type { BenchResult } from './run.ts'
+import { round } from './statistics.ts'
+import { Street } from './street.ts'
+
+/**
+ * `npm run bench -- neighbourhood [SECONDS] [plain]`: what one meter's node takes of its machine and of its line in a neighbourhood
+ * of fifty that write a block a minute each. The node is a process of its own, compiled as it is installed, with the settings that
+ * its container has: HTTP on, asked for its health as the container is. It is one of the four witnesses, or none (`plain`). The
+ * others are whole nodes too, in a few processes; all find and dial each other by themselves.
+ */
+
+const METERS = 50
+const PROCESSES = 4
+const WITNESSES = 4
+const INTERVAL_MS = 60_000
+/** Between two blocks of `docker/Dockerfile`'s health check. */
+const HEALTH_MS = 5_000
+const SECONDS = 180
+/** Links are made, everybody has written once, and V8 has compiled what runs often. */
+const SETTLE_MS = 150_000
+const MEET = 3
+const BUDGET = { rssMB: 120, cpuPercent: 1, wireBytesPerSecondBeyond: 1_000 } as const
+
+interface Moment {
+  readonly atMs: number
+  readonly cpuMs: number
+  readonly rssBytes: number
+  readonly wireBytes: number
+  readonly meshDegree: number
+  readonly peers: number
+  readonly blocks: number
+  readonly blockBytes: number
+}
+
+export async function run(args: readonly string[] = []): Promise<BenchResult> {
+  const seconds = Number(args.find((each) => /^\d+$/.test(each)) ?? SECONDS)
+  const measured = args.includes('plain') ? METERS - 1 : 0
+  const dir = mkdtempSync(path.join(tmpdir(), 'wattness-bench-'))
+  const hosts = Array.from({ length: PROCESSES }, () => startHost<NodeHostCommands>('./node-host.ts'))
+  let node: ChildProcess | undefined
+  try {
+    const program = compileProgram(dir)
+    const others = Array.from({ length: METERS }, (_, meter) => meter).filter((meter) => meter !== measured)
+    const { genesis } = new Street(METERS, WITNESSES)
+    const addresses = await openAll(hosts, others, genesis.bytes, dir)
+    const at = path.join(dir, 'measured')
+    const files = await makeDirectory(at)
+    await createKeyFile(files, { bytes: () => seedNamed(`meter ${measured}`) })
+    await createGenesisFile(files, genesis)
+    const spec = `household:${measured}?interval=${INTERVAL_MS / 1_000}s`
+    const words = ['run', '--dir', at, '--interval', `${INTERVAL_MS / 1_000}s`, '--source', spec, '--json']
+    const reach = ['--listen', '/ip4/127.0.0.1/tcp/0', '--mdns', 'no', '--http', '127.0.0.1:0']
+    const bootstrap = addresses.slice(0, MEET).flatMap((address) => ['--bootstrap', address])
+    node = spawn(process.execPath, [program, ...words, ...reach, ...bootstrap], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const http = await httpAddressOf(node)
+    const readings = Math.ceil((SETTLE_MS + seconds * 1_000) / INTERVAL_MS) + 1
+    for (const [i, host] of hosts.entries()) {
+      const names = namesOf(others, i)
+      // Ends with the host, in the middle of its wait.
+      host.call('feed', { names, readings, intervalMs: INTERVAL_MS }).catch(() => undefined)
+    }
+    const look = (): Promise<Moment> =>
+      momentOf(node?.pid as number, http, hosts[0] as (typeof hosts)[number], others[0] as number)
+    await beHealthy(http, SETTLE_MS)
+    const before = await look()
+    await beHealthy(http, seconds * 1_000)
+    return resultOf(before, await look())
+  } finally {
+    node?.kill('SIGKILL')
+    await Promise.all(hosts.map((host) => host.stop()))
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+function resultOf(before: Moment, after: Moment): BenchResult {
+  const seconds = (after.atMs - before.atMs) / 1_000
+  const blocks = after.blocks - before.blocks
+  const degree = (before.meshDegree + after.meshDegree) / 2
+  const wire = (after.wireBytes - before.wireBytes) / seconds
+  // Where blocks are not gossiped each still comes once.
+  const told = ((after.blockBytes - before.blockBytes) / seconds) * Math.max(1, degree)
+  const figures = {
+    rssMB: round(after.rssBytes / 1e6),
+    cpuPercent: round((after.cpuMs - before.cpuMs) / 10 / seconds),
+    wireBytesPerSecondBeyond: round(wire - told),
+    wireBytesPerSecond: round(wire),
+    blocksPerMinute: round((blocks * 60) / seconds),
+    meshDegree: degree,
+    peers: after.peers,
+  }
+  const names = Object.keys(BUDGET) as (keyof typeof BUDGET)[]
+  return {
+    figures,
+    yardstick: { settledRssMB: round(before.rssBytes / 1e6) },
+    budget: Object.fromEntries(names.map((name) => [name, `<= ${BUDGET[name]}`])),
+    ok: blocks > 0 && names.every((name) => figures[name] <= BUDGET[name]),
+  }
+}
+
+function namesOf(others: readonly number[], host: number): string[] {
+  return others.filter((_, i) => i % PROCESSES === host).map((meter) => `meter ${meter}`)
+}
+
+/** Opens the others, each told of a few of those before it, as discovery would; the addresses. */
+async function openAll(
+  hosts: readonly Host<NodeHostCommands>[],
+  others: readonly number[],
+  genesisBytes: Uint8Array,
+  dir: string,
+): Promise<string[]> {
+  const addresses: string[] = []
+  const settings = { intervalMs: INTERVAL_MS, verifyThreads: 0 }
+  for (const [i, meter] of others.entries()) {
+    const host = hosts[i % PROCESSES] as Host<NodeHostCommands>
+    const name = `meter ${meter}`
+    addresses.push(await host.call('open', { name, dir: path.join(dir, name), genesisBytes, settings }))
+    for (const address of addresses.slice(0, -1).slice(-MEET)) await host.call('meet', { name, address })
+  }
+  return addresses
+}
+
+/** Asks for its health as often as the container's check does. */
+async function beHealthy(http: string, forMs: number): Promise<void> {
+  const { clock, timers } = systemPlatform
+  const endMs = clock.monotonicMs() + forMs
+  while (clock.monotonicMs() < endMs) {
+    await sleep(timers, Math.min(HEALTH_MS, Math.max(0, endMs - clock.monotonicMs())))
+    await (await fetch(new URL('/readyz', http))).text()
+  }
+}
+
+async function momentOf(pid: number, http: string, host: Host<NodeHostCommands>, meter: number): Promise<Moment> {
+  const text = await (await fetch(new URL('/metrics', http))).text()
+  const value = (name: string): number => {
+    const line = text.split('\n').find((each) => each.startsWith(`wattness_${name} `))
+    if (line === undefined) throw new Error(`the node says nothing of ${name}`)
+    return Number(line.slice(line.lastIndexOf(' ') + 1))
+  }
+  const wireBytes = value('net_bytes_total{direction="received"}') + value('net_bytes_total{direction="sent"}')
+  const { blocks, bytes } = await host.call('holding', { name: `meter ${meter}` })
+  const usage = usageOf(pid)
+  const [meshDegree, peers] = [value('gossip_mesh_peers'), value('peers')]
+  if (value('caught_up') !== 1) throw new Error('the node lags behind its neighbours')
+  return { ...usage, atMs: systemPlatform.clock.monotonicMs(), wireBytes, meshDegree, peers, blocks, blockBytes: bytes }
+}
+
+/** Where it serves; what it logs is read on and dropped. */
+async function httpAddressOf(node: ChildProcess): Promise<string> {
+  const said: string[] = []
+  const served = Promise.withResolvers<string>()
+  const lines = createInterface({ input: node.stdout as NodeJS.ReadableStream })
+  lines.on('line', (line) => {
+    if (said.length < 100) said.push(line)
+    const { event, address } = JSON.parse(line) as { event?: string; address?: string }
+    if (event === 'listening' && address?.startsWith('http')) served.resolve(address)
+  })
+  lines.on('close', () => served.reject(new Error(`the node ended before it served:\n${said.join('\n')}`)))
+  return served.promise
+}
