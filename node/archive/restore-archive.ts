@@ -84,8 +84,9 @@ async function prepare(staging: string): Promise<{ release(): Promise<void> }> {
   await mkdir(staging, { recursive: true, mode: 0o700 })
   await writeNewFile(join(staging, MARKER), new Uint8Array(0), 0o600)
   const lock = await lockDirectory(staging)
+  // What the lock is made of stays: somebody else could take it otherwise.
   for (const name of found ?? [])
-    if (name !== MARKER && name !== 'lock') await rm(join(staging, name), { recursive: true, force: true })
+    if (![MARKER, 'lock', 'guard'].includes(name)) await rm(join(staging, name), { recursive: true, force: true })
   return lock
 }
 

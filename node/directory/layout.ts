@@ -12,7 +12,7 @@ export interface DirectoryFiles {
   readonly config: string
   /** LevelDB. */
   readonly ledger: string
-  /** Who uses the directory at present. */
+  /** Who uses the directory at present, for people. */
   readonly lock: string
   readonly controlSocket: string
   /** Who may read and write over HTTP, mode 0600; written by its operator. */

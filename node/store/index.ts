@@ -39,7 +39,7 @@ export {
 export { ledgerDirectory } from './layout.ts'
 export { LedgerStore, type LedgerStoreInit } from './ledger-store.ts'
 export { type LevelKvOptions, openLevelKv, openMemoryKv } from './level-kv.ts'
-export { type Lock, lockDirectory, lockHolder } from './lock.ts'
+export { type Lock, lockDirectory } from './lock.ts'
 export { LruMap } from './lru-map.ts'
 export { type MigrateLedgerInit, type MigrationReport, migrateLedger } from './migrate-ledger.ts'
 export { isNetworkBound } from './network-record.ts'

@@ -11,9 +11,11 @@ import path from 'node:path'
  * | ledger/              | LevelDB: everything of keys.ts                                           |
  * | ledger.damaged-N/    | what repair moved aside, N from 1                                        |
  * | ledger.log-N.damaged | a log that was found damaged at start, before LevelDB dropped part of it |
- * | lock                 | the process that has the directory open                                  |
+ * | guard/               | an empty LevelDB, locked by the process that has the directory open      |
+ * | lock                 | who that is, for people                                                  |
  * | control.sock         | the running node's answers to the command line                           |
  */
+export const guardDirectory = (directory: string): string => path.join(directory, 'guard')
 export const ledgerDirectory = (directory: string): string => path.join(directory, 'ledger')
 
 /** Made by repair, in this order; none of them outlives a repair that ended. */

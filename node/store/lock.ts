@@ -1,123 +1,117 @@
-import { constants, copyFile, link, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, readlink, rename, rm, unlink, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import path from 'node:path'
-import { WattnessError } from '../../protocol/errors.ts'
+import { isWattnessError, WattnessError } from '../../protocol/errors.ts'
+import type { Kv } from './kv.ts'
+import { guardDirectory } from './layout.ts'
+import { openLevelKv } from './level-kv.ts'
 
 const LOCK_FILE = 'lock'
-const ATTEMPTS = 5
-
-const WITHOUT_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
-
-/** Tells apart the files made aside by one process. */
-let locksTried = 0
 
 export interface Lock {
   release(): Promise<void>
 }
 
 /**
- * One process per directory. The file names its holder, and counts for nothing once that process is gone: kill -9 leaves
- * nothing to clean up. The holder is told from a later process of the same number by when it was started. LevelDB's own
- * lock stands behind this one; this one can say who holds it. Throws STORE_LOCKED.
+ * One process per directory, whichever container it runs in: what holds is a lock of the operating system, which goes with its
+ * process, so kill -9 leaves nothing to clean up. Node has none to give; LevelDB takes one on each store, so an empty store
+ * stands guard. The ledger's own would come too late: before it is opened, a repair is ended and its logs are looked
+ * through. The file `lock` only says who it is. Throws STORE_LOCKED, DISK_FULL, STORE_FAILED.
  */
 export async function lockDirectory(directory: string): Promise<Lock> {
   const file = path.join(directory, LOCK_FILE)
-  const own = await identityOf(process.pid)
-  // Made aside and linked into place, so that nobody ever reads half an identity.
-  const aside = `${file}.${process.pid}.${++locksTried}`
+  const guard = await takeGuard(directory)
   try {
-    await writeFile(aside, `${own}\n`, { mode: 0o600 })
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      if (await tryLink(aside, file)) return { release: () => release(file, own) }
-      await removeStale(directory, file)
-    }
-  } finally {
-    await rm(aside, { force: true })
-  }
-  throw new WattnessError('STORE_LOCKED', `${directory}: several processes are trying to open it at once`, { directory })
-}
-
-/** The process that holds a directory; undefined where none does. */
-export async function lockHolder(directory: string): Promise<number | undefined> {
-  return livingHolder(await readOr(path.join(directory, LOCK_FILE), ''))
-}
-
-async function removeStale(directory: string, file: string): Promise<void> {
-  const found = await readOr(file, undefined)
-  if (found === undefined) return
-  const holder = await livingHolder(found)
-  if (holder !== undefined) {
-    const whose = holder === process.pid ? 'this process already' : `process ${holder}`
-    throw new WattnessError('STORE_LOCKED', `${directory} is in use by ${whose}`, { directory, holder })
-  }
-  // Taken away by renaming: if another process has put its own lock there meanwhile, it gets it back.
-  const stale = `${file}.stale.${process.pid}`
-  try {
-    await rename(file, stale)
-    if ((await readOr(stale, '')) !== found) await tryLink(stale, file)
-    await unlink(stale)
+    await announce(file)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    await guard.close()
+    throw error
+  }
+  return {
+    release: async () => {
+      await rm(file, { force: true })
+      await guard.close()
+    },
   }
 }
 
-async function tryLink(from: string, to: string): Promise<boolean> {
+async function takeGuard(directory: string): Promise<Kv> {
+  const location = guardDirectory(directory)
+  await mkdir(location, { mode: 0o700 }).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  })
   try {
-    await link(from, to)
-    return true
+    return await openLevelKv(location)
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST') return false
-    // Not every file system of a small box has links.
-    if (code === undefined || !WITHOUT_LINKS.has(code)) throw error
-    return copyFile(from, to, constants.COPYFILE_EXCL).then(
-      () => true,
-      () => false,
-    )
+    if (isWattnessError(error, 'STORE_LOCKED')) throw await refusal(directory)
+    if (!isWattnessError(error, 'STORE_DAMAGED')) throw error
   }
+  // There is nothing in it to lose, and no reason for a meter to stand still. Behind it stands the lock of the ledger.
+  await rm(location, { recursive: true, force: true })
+  return openLevelKv(location)
 }
 
-async function release(file: string, own: string): Promise<void> {
-  if ((await readOr(file, '')).trim() === own) await unlink(file)
-}
-
-async function readOr<T>(file: string, otherwise: T): Promise<string | T> {
+/** Made aside, so that nobody ever reads half of it. */
+async function announce(file: string): Promise<void> {
+  const aside = `${file}.${process.pid}`
   try {
-    return await readFile(file, 'utf8')
+    await writeFile(aside, `${formatIdentity(await identityOf(process.pid))}\n`, { mode: 0o600 })
+    await rename(aside, file)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return otherwise
+    await unlink(aside).catch(() => undefined)
     throw error
   }
 }
 
-async function livingHolder(text: string): Promise<number | undefined> {
-  const pid = Number(text.split(' ')[0])
-  if (!Number.isSafeInteger(pid) || pid <= 0 || !isAlive(pid) || (await isZombie(pid))) return undefined
-  return (await identityOf(pid)) === text.trim() ? pid : undefined
+async function refusal(directory: string): Promise<WattnessError> {
+  const holder = parseIdentity(await readOr(path.join(directory, LOCK_FILE), ''))
+  const own = await identityOf(process.pid)
+  const refuse = (whose: string, data: object = {}): WattnessError =>
+    new WattnessError('STORE_LOCKED', `${directory} is in use by ${whose}`, { directory, ...data })
+  if (holder === undefined) return refuse('another process')
+  const { pid, started, boot, space, host } = holder
+  if (boot !== own.boot || space !== own.space) return refuse(`process ${pid} of another container, ${host}`, { host })
+  // Whoever has the guard may not have written its name yet: then that of the one before it is still there.
+  if ((await identityOf(pid)).started !== started) return refuse('another process')
+  return refuse(pid === own.pid ? 'this process already' : `process ${pid}`, { holder: pid })
 }
 
-/** Killed, its files closed, and not yet waited for by its parent: where process 1 of a container never does, for ever. */
-async function isZombie(pid: number): Promise<boolean> {
-  return statOf(await readOr(`/proc/${pid}/stat`, ''))[0] === 'Z'
+/** Numbers of processes are used again, most of all after a reboot, and mean another process in another container. */
+interface Identity {
+  readonly pid: number
+  /** On Linux: since when, in which boot, and where its number counts. */
+  readonly started: string
+  readonly boot: string
+  readonly space: string
+  readonly host: string
 }
 
-/** The fields behind the program's name, which stands in parentheses and may hold anything. */
-function statOf(stat: string): string[] {
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
+async function identityOf(pid: number): Promise<Identity> {
+  const stat = await readOr(`/proc/${pid}/stat`, '')
+  return {
+    pid,
+    // The fields behind the program's name, which stands in parentheses and may hold anything.
+    started: stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '0',
+    boot: (await readOr('/proc/sys/kernel/random/boot_id', 'boot')).trim(),
+    space: await readlink('/proc/self/ns/pid').catch(() => 'space'),
+    host: hostname(),
   }
 }
 
-/** Process number, and on Linux when it was started and in which boot: numbers are used again, most of all after a reboot. */
-async function identityOf(pid: number): Promise<string> {
-  const boot = await readOr('/proc/sys/kernel/random/boot_id', 'boot')
-  const stat = await readOr(`/proc/${pid}/stat`, '')
-  const started = statOf(stat)[19] ?? '0'
-  return `${pid} ${started} ${boot.trim()}`
+function formatIdentity({ pid, started, boot, space, host }: Identity): string {
+  return [pid, started, boot, space, host].join(' ')
+}
+
+function parseIdentity(text: string): Identity | undefined {
+  const [pid = '', started, boot, space, host] = text.trim().split(' ')
+  if (!/^[1-9]\d{0,9}$/.test(pid) || !started || !boot || !space || !host) return undefined
+  return { pid: Number(pid), started, boot, space, host }
+}
+
+async function readOr(file: string, otherwise: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch {
+    return otherwise
+  }
 }

@@ -81,7 +81,7 @@ describe('wattness archive', () => {
     expect([bytes.includes(seed), bytes.includes(Buffer.from(seed, 'hex'))]).to.deep.equal([false, false])
     const { dir, report } = await restored(whole)
     expect(report).to.deep.include({ blocks: BLOCKS + 1, records: made.records, directory: dir, sealAloneLeftOut: false })
-    expect((await readdir(dir)).toSorted()).to.deep.equal([...report.files, 'ledger'].toSorted())
+    expect((await readdir(dir)).toSorted()).to.deep.equal([...report.files, 'guard', 'ledger'].toSorted())
     const isOfDisk = (record: string): boolean =>
       record.startsWith('01') && record.startsWith(`01${toHex(Buffer.from('durable'))}`)
     const original = (await recordsOf(await node.copy())).filter((record) => !isOfDisk(record))

@@ -21,7 +21,7 @@ describe("a node's directory", () => {
     await store.close()
     await store.close()
     await (await openIn(directory)).close()
-    expect(await readdir(directory)).to.deep.equal(['ledger'])
+    expect(await readdir(directory)).to.deep.equal(['guard', 'ledger'])
   })
 
   it('STORE_LOCKED: also where LevelDB was opened past the lock', async () => {

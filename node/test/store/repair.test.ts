@@ -79,7 +79,7 @@ describe('repair', () => {
     expect(report.chains.map((chain) => [chain.kept, chain.missing])).to.have.deep.members(SIZES.map((size) => [size, 0]))
     expect(report.spool).to.deep.equal({ kept: 4, setAside: 0 })
     expect(report.movedTo).to.equal(path.join(directory, 'ledger.damaged-1'))
-    expect((await readdir(directory)).toSorted()).to.deep.equal(['ledger', 'ledger.damaged-1'])
+    expect((await readdir(directory)).toSorted()).to.deep.equal(['guard', 'ledger', 'ledger.damaged-1'])
     await expectMended(directory, SIZES)
     const store = await openIn(directory)
     expect(store.signedRecord()?.size).to.equal(300)
