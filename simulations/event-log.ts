@@ -52,3 +52,32 @@ export class EventLog {
     return this.#hash.copy().digest('hex')
   }
 }
+
+/** What several logs come to: one alone is as it is. */
+export interface LogSum {
+  readonly digest: string
+  readonly lines: number
+  readonly notes: readonly Note[]
+  readonly notesLeftOut: number
+}
+
+/** Notes of all in the order of time, with the name of each's network before them; the digest is over those of all. */
+export function sumOfLogs(logs: readonly { readonly name: string; readonly log: EventLog }[]): LogSum {
+  const [one, ...others] = logs
+  if (one !== undefined && others.length === 0) {
+    const { log } = one
+    return { digest: log.digest(), lines: log.lines, notes: log.notes, notesLeftOut: log.notesLeftOut }
+  }
+  const hash = createHash('sha256')
+  for (const { name, log } of logs) hash.update(`${name} ${log.digest()}\n`)
+  const notes = logs
+    .flatMap(({ name, log }) => log.notes.map((note) => ({ ...note, text: `${name}: ${note.text}` })))
+    .sort((a, b) => a.atMs - b.atMs)
+  const leftOut = logs.reduce((sum, { log }) => sum + log.notesLeftOut, 0)
+  return {
+    digest: hash.digest('hex'),
+    lines: logs.reduce((sum, { log }) => sum + log.lines, 0),
+    notes: notes.slice(0, MAX_NOTES),
+    notesLeftOut: leftOut + Math.max(0, notes.length - MAX_NOTES),
+  }
+}

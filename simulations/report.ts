@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
-import type { Note } from './event-log.ts'
+import { type Note, sumOfLogs } from './event-log.ts'
 import { type Histogram, round } from './histogram.ts'
+import { type NetworkFigures, networkFigures, storedBytes, type TrafficFigures, trafficOf } from './network-figures.ts'
 import { linksOf, type NodeFigures, nodeFigures } from './node-figures.ts'
 import { formatSetting, PRESETS, SETTING_NAMES, type Settings } from './settings.ts'
 import type { Simulation, Violation } from './simulation.ts'
+import { sharesOf } from './tally.ts'
 import type { TimelinePoint } from './timeline.ts'
 
 /** Which of the world's limits do not hold in a simulation, or hold otherwise: said in every report. */
@@ -60,14 +62,7 @@ export interface Report {
   readonly delivery: Spread
   readonly finality: Spread
   readonly crashes: number
-  readonly traffic: {
-    readonly bytesPerNodePerDay: number
-    readonly messagesPerNodePerDay: number
-    readonly bytesBy: { readonly sync: number; readonly gossip: number; readonly requests: number }
-    readonly lost: number
-    readonly doubled: number
-    readonly gossip: { readonly heard: number; readonly duplicates: number; readonly rejected: number; readonly ignored: number }
-  }
+  readonly traffic: TrafficFigures
   readonly faults: { readonly [fault: string]: number }
   readonly storedMiBPerNode: number
   readonly rssMiB: number
@@ -86,6 +81,8 @@ export interface Report {
   readonly links: readonly (readonly [number, number])[]
   readonly notes: readonly Note[]
   readonly notesLeftOut: number
+  /** Each network of a run that has several. */
+  readonly networks?: readonly NetworkFigures[]
   /** On real sockets: from the first process to the last node's having neighbours enough. */
   readonly meshedSeconds?: number | undefined
   /** Of the most that all workers held at once, less 90 MB for each of them. */
@@ -106,8 +103,12 @@ export interface ReportInit {
 }
 
 export function makeReport({ simulation, scenario, broken, seed, data, presets }: ReportInit): Report {
-  const { world, tally, settings } = simulation
-  const virtualSeconds = world.time.elapsedMs / 1_000
+  const { commons, neighbourhoods, tally, settings } = simulation
+  const worlds = neighbourhoods.map(({ world }) => world)
+  const virtualSeconds = commons.time.elapsedMs / 1_000
+  const log = sumOfLogs(worlds)
+  const stored = worlds.map(storedBytes).reduce((sum, bytes) => sum + bytes, 0)
+  const nodes = neighbourhoods.flatMap(nodeFigures)
   const wallSeconds = simulation.elapsedWallMs / 1_000
   const { cpuMs } = simulation.timeline
   return {
@@ -128,34 +129,35 @@ export function makeReport({ simulation, scenario, broken, seed, data, presets }
     wallSeconds: round(wallSeconds),
     speedUp: round(virtualSeconds / wallSeconds),
     drainedSeconds: simulation.drainedMs === undefined ? undefined : simulation.drainedMs / 1_000,
-    events: world.time.events,
+    events: commons.time.events,
     blocks: tally.blocks,
     readings: tally.readings,
     deliveries: tally.deliveries,
     deliveriesPerSecond: round(tally.deliveries / wallSeconds),
-    ...tally.shares(),
+    ...sharesOf(tally),
     attestations: tally.attestations,
     cpuSeconds: round(cpuMs / 1_000),
     usPerDelivery: tally.deliveries === 0 ? undefined : round((cpuMs * 1_000) / tally.deliveries),
     delivery: spreadOf(tally.delivery),
     finality: spreadOf(tally.finality),
     crashes: tally.crashes,
-    traffic: trafficOf(simulation, virtualSeconds),
+    traffic: trafficOf(worlds, virtualSeconds),
     faults: Object.fromEntries(tally.faults),
-    storedMiBPerNode: round(world.nodes.reduce((sum, { disk }) => sum + disk.usedBytes, 0) / world.nodes.length / 1_048_576),
+    storedMiBPerNode: round(stored / nodes.length / 1_048_576),
     rssMiB: round(process.memoryUsage.rss() / 1_048_576),
     isShared: settings.shared,
-    sharedChecks: { asked: world.checks.asked, made: world.checks.made },
+    sharedChecks: { asked: commons.checks.asked, made: commons.checks.made },
     differences: DIFFERENCES,
-    eventLogHash: world.log.digest(),
-    eventLogLines: world.log.lines,
+    eventLogHash: log.digest,
+    eventLogLines: log.lines,
     violations: simulation.violations,
     violationsLeftOut: simulation.violationsLeftOut,
     timeline: simulation.timeline.points,
-    nodes: nodeFigures(world, tally),
-    links: linksOf(world),
-    notes: world.log.notes,
-    notesLeftOut: world.log.notesLeftOut,
+    nodes,
+    links: linksOf(worlds),
+    notes: log.notes,
+    notesLeftOut: log.notesLeftOut,
+    ...(worlds.length === 1 ? {} : { networks: neighbourhoods.map((each) => networkFigures(each, virtualSeconds)) }),
   }
 }
 
@@ -166,32 +168,6 @@ export function spreadOf(histogram: Histogram): Spread {
   }
   const { count, max } = histogram
   return { count, p50Ms: at(0.5), p95Ms: at(0.95), p99Ms: at(0.99), maxMs: round(max), curve: histogram.curve() }
-}
-
-const DAY_SECONDS = 86_400
-
-function trafficOf({ world }: Simulation, virtualSeconds: number): Report['traffic'] {
-  const { network, nodes } = world
-  const bytesBy = { sync: 0, gossip: 0, requests: 0 }
-  let [bytes, messages] = [0, 0]
-  for (const traffic of network.traffic.values()) {
-    bytes += traffic.bytes
-    messages += traffic.messages
-    for (const kind of ['sync', 'gossip', 'requests'] as const) bytesBy[kind] += traffic.bytesBy[kind]
-  }
-  const gossip = { heard: 0, duplicates: 0, rejected: 0, ignored: 0 }
-  for (const counts of [...network.gossipOf.values(), ...nodes.map(({ port }) => port?.gossip)]) {
-    for (const name of ['heard', 'duplicates', 'rejected', 'ignored'] as const) gossip[name] += counts?.[name] ?? 0
-  }
-  const perNodePerDay = virtualSeconds === 0 ? 0 : DAY_SECONDS / virtualSeconds / nodes.length
-  return {
-    bytesPerNodePerDay: Math.round(bytes * perNodePerDay),
-    messagesPerNodePerDay: Math.round(messages * perNodePerDay),
-    bytesBy,
-    lost: network.lost,
-    doubled: network.doubled,
-    gossip,
-  }
 }
 
 type ReplayInit = Omit<ReportInit, 'simulation'> & { readonly settings: Settings; readonly transport?: Report['transport'] }

@@ -8,8 +8,11 @@ export type PartitionKind = (typeof PARTITION_KINDS)[number]
 
 /** What a run can be told, by `--set` and by its scenario. Durations are milliseconds. */
 export interface Settings {
+  /** Of all networks together. */
   readonly meters: number
-  /** The first meters are witnesses too. */
+  /** The meters are spread over so many networks that know nothing of each other. */
+  readonly networks: number
+  /** The first meters of a network are witnesses too. */
   readonly witnesses: number
   /** Witnesses, the first ones, that an attack turns. */
   readonly liars: number
@@ -94,14 +97,20 @@ const duration = (preset: number, what: string): Rule<number> => ({
   format: formatDuration,
 })
 
+/** Of one network: one member is the registrar. */
+export const MOST_METERS = MAX_MEMBERS - 1
+
+/** Of one run: more than fit into the memory of one process. */
+export const MAX_NETWORKS = 32
+
 const DAY_MS = 86_400_000
 const HALF_HOUR_MS = 1_800_000
 
 /** Every setting with its preset: the default story is one day of half-hour blocks with 16 witnesses. */
 export const RULES: { readonly [N in SettingName]: Rule<Settings[N]> } = {
-  // One member is the registrar.
-  meters: wholeNumber(200, 1, MAX_MEMBERS - 1, 'meters in the network'),
-  witnesses: wholeNumber(16, 0, MAX_WITNESSES, 'meters that are witnesses too, the first ones'),
+  meters: wholeNumber(200, 1, MAX_NETWORKS * MOST_METERS, `meters, at most ${MOST_METERS} in one network`),
+  networks: wholeNumber(1, 1, MAX_NETWORKS, 'networks of their own, over which the meters are spread'),
+  witnesses: wholeNumber(16, 0, MAX_WITNESSES, 'meters that are witnesses too, the first ones of a network'),
   liars: wholeNumber(1, 0, MAX_WITNESSES, 'witnesses that an attack turns, the first ones'),
   forMs: duration(DAY_MS, 'virtual time that is run'),
   startMs: {

@@ -7,6 +7,8 @@ import { REAL_TIMES } from './libp2p/real-presets.ts'
 import { realTextLines } from './libp2p/real-report.ts'
 import { loadOf, runReal } from './libp2p/run-real.ts'
 import { builtInHomes, type Home, realHomes } from './loads/homes.ts'
+import type { NetworkFigures } from './network-figures.ts'
+import { planNetworks } from './networks.ts'
 import { addCompare } from './page/command.ts'
 import { writeReport } from './page/files.ts'
 import { Progress } from './progress.ts'
@@ -108,14 +110,17 @@ function tell(options: Options, report: Report): number {
 }
 
 function homesOf(data: string | undefined, settings: Settings): Home[] | Promise<Home[]> {
+  // Meters that cannot be spread are refused before anything is read.
+  planNetworks('', settings)
   return data === undefined ? builtInHomes(settings) : realHomes(data, settings, systemPlatform)
 }
 
 function textOf(report: Report): string {
   const { settings, delivery, finality } = report
   const ms = (value: number | undefined): string => (value === undefined ? '–' : formatDuration(Math.round(value)))
+  const spread = settings.networks === 1 ? '' : ` in ${settings.networks} networks`
   const lines = [
-    `${report.scenario}: ${settings.meters} meters, ${settings.witnesses} witnesses, seed ${report.seed}`,
+    `${report.scenario}: ${settings.meters} meters${spread}, ${settings.witnesses} witnesses, seed ${report.seed}`,
     `  ran       ${formatDuration(Math.round(report.virtualSeconds) * 1_000)} in ${report.wallSeconds} s (${report.speedUp}×)`,
     `  delivered ${report.blocks} blocks, ${report.deliveries} times (${report.deliveriesPerSecond} a second of wall time)`,
     `  delivery  half in ${ms(delivery.p50Ms)}, 95 % in ${ms(delivery.p95Ms)}, all in ${ms(delivery.maxMs)}`,
@@ -123,6 +128,7 @@ function textOf(report: Report): string {
     `  shares    ${(100 * report.deliveredShare).toFixed(2)} % delivered, ${(100 * report.finalShare).toFixed(2)} % final`,
     ...(report.transport === 'libp2p' ? realTextLines(report) : virtualTextLines(report)),
   ]
+  for (const each of report.networks ?? []) lines.push(networkLine(each))
   if (!report.isComplete) lines.push('  stopped before its end: what is judged only at the end was not')
   for (const { checker, atMs, what } of report.violations.slice(0, 20)) {
     lines.push(`✗ ${checker} at ${formatDuration(Math.floor(atMs))}: ${what}`)
@@ -130,6 +136,17 @@ function textOf(report: Report): string {
   if (report.violations.length === 0) lines.push('✓ no violation')
   else lines.push(`${report.violations.length + report.violationsLeftOut} violations; again: ${report.replay}`)
   return lines.join('\n')
+}
+
+/** What differs from one network to the other. */
+function networkLine({ name, meters, blocks, deliveredShare, finalShare, finality, violations }: NetworkFigures): string {
+  const percent = (share: number): string => `${(100 * share).toFixed(2)} %`
+  const within = finality.p95Ms === undefined ? '' : ` (95 % in ${formatDuration(Math.round(finality.p95Ms))})`
+  const bad = violations === 0 ? '' : `, ${violations} violations`
+  return (
+    `  ${name.padEnd(12)} ${meters} meters, ${blocks} blocks, ${percent(deliveredShare)} delivered, ` +
+    `${percent(finalShare)} final${within}${bad}`
+  )
 }
 
 function virtualTextLines(report: Report): string[] {

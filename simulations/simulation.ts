@@ -1,13 +1,15 @@
 import { systemPlatform } from '../node/index.ts'
-import { MAX_NOTES } from './event-log.ts'
 import { loadChecker } from './files.ts'
 import type { Home } from './loads/homes.ts'
-import { isQuiet } from './quiet.ts'
-import type { Act, Breakage, Scenario } from './scenario.ts'
+import { Neighbourhood } from './neighbourhood.ts'
+import { planNetworks } from './networks.ts'
+import type { Breakage, Checker, Scenario } from './scenario.ts'
 import type { Settings } from './settings.ts'
-import { Tally } from './tally.ts'
+import type { Totals } from './tally.ts'
 import { Timeline } from './timeline.ts'
-import { World } from './world/world.ts'
+import { TallySum } from './totals.ts'
+import { Commons } from './world/commons.ts'
+import type { World } from './world/world.ts'
 
 /** Violations that are kept; the rest is counted. */
 export const MAX_VIOLATIONS = 100
@@ -30,6 +32,7 @@ export interface Violation {
 
 export interface SimulationInit {
   readonly scenario: Scenario
+  /** Planted in the first network: others have to stay as they are. */
   readonly breakage?: Breakage
   readonly settings: Settings
   readonly seed: string
@@ -39,10 +42,12 @@ export interface SimulationInit {
   readonly isStopped?: (simulation: Simulation) => boolean
 }
 
-/** One run of one scenario, from the first start to the last checker's word. */
+/** One run of one scenario, from the first start to the last checker's word, in one network or several at the same time. */
 export class Simulation {
-  readonly world: World
-  readonly tally: Tally
+  readonly commons: Commons
+  readonly neighbourhoods: readonly Neighbourhood[]
+  /** Of all networks together. */
+  readonly tally: Totals
   readonly timeline: Timeline
   readonly settings: Settings
   readonly violations: Violation[] = []
@@ -54,31 +59,48 @@ export class Simulation {
   readonly #init: SimulationInit
   #beganMs = 0
 
+  /** Throws SETTING_INVALID where meters cannot be spread over the networks. */
   constructor(init: SimulationInit) {
+    const { settings, seed, scenario, homes } = init
     this.#init = init
-    this.settings = init.settings
-    this.world = new World({ seed: init.seed, settings: init.settings, homes: init.homes })
-    this.tally = new Tally(this.world)
-    this.timeline = new Timeline(this.world, this.tally)
+    this.settings = settings
+    this.commons = new Commons(settings)
+    const { commons } = this
+    const violate = (checker: string, what: string): void => this.violate(checker, what)
+    this.neighbourhoods = planNetworks(seed, settings).map((plan, index) => {
+      return new Neighbourhood({ plan, commons, homes, scenario, breakage: index === 0 ? init.breakage : undefined, violate })
+    })
+    const tallies = this.neighbourhoods.map(({ tally }) => tally)
+    this.tally = tallies.length === 1 ? this.#first.tally : new TallySum(tallies)
+    this.timeline = new Timeline(this.neighbourhoods, this.tally)
+  }
+
+  get #first(): Neighbourhood {
+    return this.neighbourhoods[0] as Neighbourhood
+  }
+
+  /** The first network's, which is the only one unless a run has several. */
+  get world(): World {
+    return this.#first.world
   }
 
   async run(): Promise<void> {
     const { clock } = systemPlatform
     this.#beganMs = clock.monotonicMs()
-    const { world, settings } = this
-    this.#noteEvents()
-    const endings = await this.#watch()
-    const { scenario, breakage } = this.#init
-    await scenario.stage?.(world)
-    await breakage?.stage?.(world)
-    world.begin()
+    const { commons, settings, neighbourhoods } = this
+    const checkers = new Map<string, Checker>()
+    for (const name of this.#init.checkers) checkers.set(name, await loadChecker(name))
+    for (const each of neighbourhoods) await each.begin(checkers)
     this.timeline.begin()
-    for (const act of [...(scenario.acts ?? []), ...(breakage?.acts ?? [])]) this.#plan(act)
-    await world.time.runUntil(settings.forMs, this.#overLook())
+    for (const each of neighbourhoods) each.plan()
+    await commons.time.runUntil(settings.forMs, this.#overLook())
     if (!this.isStopped) await this.#drain()
-    if (!this.isStopped) for (const end of endings) await end()
-    for (const failure of world.failures) this.violate('run', failure.stack ?? failure.message)
-    this.#logEnd()
+    if (!this.isStopped) for (const each of neighbourhoods) await each.judge()
+    for (const { stack, message } of commons.failures) {
+      this.world.log.note(`violation of run: ${stack ?? message}`, 'violation')
+      this.violate('run', stack ?? message)
+    }
+    for (const each of neighbourhoods) each.logEnd()
     this.timeline.end()
     this.wallMs = clock.monotonicMs() - this.#beganMs
   }
@@ -98,38 +120,16 @@ export class Simulation {
   }
 
   violate(checker: string, what: string): void {
-    const { world } = this
-    world.log.note(`violation of ${checker}: ${what}`, 'violation')
-    if (this.violations.length < MAX_VIOLATIONS) this.violations.push({ checker, atMs: world.time.elapsedMs, what })
-    else this.violationsLeftOut++
-  }
-
-  async #watch(): Promise<(() => unknown)[]> {
-    const endings: (() => unknown)[] = []
-    for (const name of this.#init.checkers) {
-      const checker = await loadChecker(name)
-      endings.push(checker.watch(this.world, (what) => this.violate(name, what)))
-    }
-    return endings
-  }
-
-  #plan(act: Act): void {
-    const { world } = this
-    const { forMs } = this.settings
-    const last = act.every === undefined ? act.at : (act.until ?? 1)
-    for (let at = act.at; at <= last; at += act.every ?? Number.POSITIVE_INFINITY) {
-      world.time.after(at * forMs, () => {
-        world.log.note(act.what)
-        world.run(act.what, () => act.deed(world))
-      })
-    }
+    if (this.violations.length >= MAX_VIOLATIONS) this.violationsLeftOut++
+    else this.violations.push({ checker, atMs: this.commons.time.elapsedMs, what })
   }
 
   #overLook(): () => boolean {
     const { isStopped } = this.#init
+    const { failures } = this.commons
     let left = 0
     return () => {
-      if (this.world.failures.length > 0) return true
+      if (failures.length > 0) return true
       if (left-- > 0) return this.isStopped
       left = EVENTS_PER_LOOK
       this.isStopped ||= isStopped?.(this) === true
@@ -137,74 +137,25 @@ export class Simulation {
     }
   }
 
-  /** Everything is mended and switched on, and nothing more is read: now all have to come to agree. */
+  /** Everything is mended: now all have to come to agree. */
   async #drain(): Promise<void> {
-    const { world, settings } = this
-    const { time } = world
-    world.log.note('the run is over: all is mended and nothing more is read', 'run')
-    world.stopFeeding()
-    world.network.heal()
-    for (const node of world.nodes) {
-      node.disk.fate = () => 'ok'
-      node.disk.capacityBytes = Number.POSITIVE_INFINITY
-      node.setClock(0)
-      world.network.repair(node.host)
-      if (!node.isOn) world.run(`${node.name} starts for the end`, () => node.start())
-    }
+    const { neighbourhoods, settings } = this
+    const { time, failures } = this.commons
+    for (const each of neighbourhoods) each.mend()
     const beganMs = time.elapsedMs
     const isOver = this.#overLook()
     for (let sealMs = beganMs; time.elapsedMs < beganMs + settings.drainMs; ) {
       await time.runUntil(time.elapsedMs + LOOK_MS, isOver)
-      if (this.isStopped || world.failures.length > 0) return
-      if (isQuiet(world)) {
-        this.drainedMs = time.elapsedMs - beganMs
+      if (this.isStopped || failures.length > 0) return
+      const sinceMs = time.elapsedMs - beganMs
+      // Each is asked, so that each has its own time.
+      if (neighbourhoods.filter((each) => !each.isDrained(sinceMs)).length === 0) {
+        this.drainedMs = sinceMs
         return
       }
       if (time.elapsedMs < sealMs + SEAL_MS) continue
       sealMs = time.elapsedMs
-      for (const { node, store } of world.nodes) {
-        if ((store?.spool.size ?? 0) > 0) node?.sealNow().catch(() => undefined)
-      }
-    }
-  }
-
-  #noteEvents(): void {
-    const { world } = this
-    const { log } = world
-    const nameOf = (keyHex: string): string => world.nodes.find((each) => each.keyHex === keyHex)?.name ?? keyHex.slice(0, 8)
-    world.on('started', ({ name, starts }) => log.add(`${name} runs, start ${starts}`))
-    world.on('stopped', ({ name }, { isCrash }) => log.add(`${name} ${isCrash ? 'crashes' : 'stops'}`))
-    world.on('link', ({ host }, { peer }) => log.add(`${host} links ${nameOf(peer)}`))
-    world.on('unlink', ({ host }, { peer }) => log.add(`${host} unlinks ${nameOf(peer)}`))
-    world.on('attested', ({ host }, { epoch, sequence }) => log.add(`${host} attests ${epoch}/${sequence}`))
-    world.on('sealFailed', ({ name }, { error }) => log.note(`${name} cannot seal: ${(error as Error).message}`, 'node'))
-    world.on('evidence', ({ name }, { member }) => log.note(`${name} holds proof against ${nameOf(member)}`, 'node'))
-    world.on('witnessEvidence', ({ name }, { member }) =>
-      log.note(`${name} holds proof against the witness ${nameOf(member)}`, 'node'),
-    )
-    world.on('witnessHalted', ({ name }, { reason }) => log.note(`${name} witnesses no more: ${reason}`, 'node'))
-    const told = new Set<string>()
-    world.on('damage', ({ name }, { error }) => {
-      // A disk that stays full refuses thousands of writes: once is news.
-      const text = `the store of ${name}: ${error.message}`
-      if (told.has(text) || told.size >= MAX_NOTES) return log.add(text)
-      told.add(text)
-      log.note(text, 'node')
-    })
-    world.on('fault', ({ name }, { peer, fault, detail, isLast }) => {
-      const text = `${name} holds against ${nameOf(peer)}: ${fault}, ${detail}`
-      if (isLast) log.note(`${text}: it hangs up`, 'node')
-      else log.add(text)
-    })
-  }
-
-  /** What the run ended with goes into its hash too. */
-  #logEnd(): void {
-    const { world } = this
-    for (const { name, node } of world.nodes) {
-      world.log.add(
-        `${name} ends with ${node === undefined ? 'nothing' : Buffer.from(node.sync.view.headsRoot()).toString('hex')}`,
-      )
+      for (const each of neighbourhoods) each.sealWaiting()
     }
   }
 }

@@ -2,13 +2,39 @@ import { Histogram } from './histogram.ts'
 import type { VirtualNode } from './world/virtual-node.ts'
 import type { World } from './world/world.ts'
 
-/** Counts what a run delivers, and how fast. */
-export class Tally {
+/** Blocks on all honest nodes: those that were sealed, that are there, and that are final there. */
+export interface Standing {
+  readonly all: number
+  readonly held: number
+  readonly final: number
+}
+
+/** What was counted of one network, or of several together. */
+export interface Totals {
   /** From sealing to another node's having stored the block. */
-  readonly delivery = new Histogram()
+  readonly delivery: Histogram
   /** From sealing to its being final on a node, each node for itself. */
-  readonly finality = new Histogram()
+  readonly finality: Histogram
   /** Blocks that other nodes than their author have stored. */
+  readonly deliveries: number
+  readonly readings: number
+  readonly blocks: number
+  readonly attestations: number
+  readonly crashes: number
+  readonly faults: ReadonlyMap<string, number>
+  standing(): Standing
+}
+
+/** Of all blocks on all honest nodes, those that are there, and those that are final there. */
+export function sharesOf(totals: Totals): { readonly deliveredShare: number; readonly finalShare: number } {
+  const { all, held, final } = totals.standing()
+  return { deliveredShare: all === 0 ? 1 : held / all, finalShare: all === 0 ? 1 : final / all }
+}
+
+/** Counts what a network delivers, and how fast. */
+export class Tally implements Totals {
+  readonly delivery = new Histogram()
+  readonly finality = new Histogram()
   deliveries = 0
   readings = 0
   blocks = 0
@@ -54,8 +80,7 @@ export class Tally {
     return (this.#finalSizes[host] ?? []).reduce((sum, size) => sum + (size ?? 0), 0)
   }
 
-  /** Of all blocks on all honest nodes, those that are there, and those that are final there. */
-  shares(): { readonly deliveredShare: number; readonly finalShare: number } {
+  standing(): Standing {
     let [held, final, all] = [0, 0, 0]
     for (const { host, node, isHonest } of this.#world.nodes) {
       if (!isHonest) continue
@@ -66,7 +91,7 @@ export class Tally {
         final += Math.min(size, this.#finalSizes[host]?.[member] ?? 0)
       }
     }
-    return { deliveredShare: all === 0 ? 1 : held / all, finalShare: all === 0 ? 1 : final / all }
+    return { all, held, final }
   }
 
   #onStored(node: VirtualNode, memberHex: string, from: number, count: number, isOwn: boolean): void {

@@ -1,5 +1,5 @@
 import { round } from './histogram.ts'
-import type { Tally } from './tally.ts'
+import type { Tally, Totals } from './tally.ts'
 import type { World } from './world/world.ts'
 
 /** Points that are kept: what a picture as wide as a screen can show. */
@@ -8,12 +8,18 @@ export const MAX_POINTS = 300
 /** Points that a run of its planned length makes; what is drained after it comes on top. */
 const PLANNED_POINTS = 240
 
-/** How a run stood at one instant. Blocks are counted over all chains. */
+/** A network of the run, and what is counted of it. */
+interface Part {
+  readonly world: World
+  readonly tally: Tally
+}
+
+/** How a run stood at one instant. Blocks are counted over all chains, and added up over all networks. */
 export interface TimelinePoint {
   /** Of virtual time, since the start. */
   readonly atMs: number
   readonly sealed: number
-  /** Held by the honest node that holds the fewest, and by them all on average; nodes that are off are not counted. */
+  /** Held by the honest node that holds the fewest of its network, and by all on average; nodes that are off do not count. */
   readonly heldLeast: number
   readonly heldMean: number
   /** Called final by the honest node that calls the fewest so, and on average. */
@@ -27,17 +33,20 @@ export interface TimelinePoint {
 
 /** Looks at the world at even steps of virtual time, so that a report can draw its course. It changes nothing of the run. */
 export class Timeline {
+  readonly #parts: readonly Part[]
+  readonly #totals: Totals
   readonly #world: World
-  readonly #tally: Tally
   #points: TimelinePoint[] = []
   #stepMs: number
   #cpuAtStart: NodeJS.CpuUsage | undefined
   #cpuMs: number | undefined
 
-  constructor(world: World, tally: Tally) {
-    this.#world = world
-    this.#tally = tally
-    this.#stepMs = Math.max(1, world.settings.forMs / PLANNED_POINTS)
+  constructor(parts: readonly Part[], totals: Totals) {
+    this.#parts = parts
+    this.#totals = totals
+    // Time, and the length of the run, are the same in all of them.
+    this.#world = (parts[0] as Part).world
+    this.#stepMs = Math.max(1, this.#world.settings.forMs / PLANNED_POINTS)
   }
 
   get points(): readonly TimelinePoint[] {
@@ -78,19 +87,24 @@ export class Timeline {
   }
 
   #point(): TimelinePoint {
-    const { honest, nodes, time } = this.#world
-    const up = honest.filter(({ isUp }) => isUp)
-    const held = up.map((each) => this.#tally.heldBy(each))
-    const final = up.map((each) => this.#tally.finalOn(each))
+    const sum = { sealed: 0, heldLeast: 0, heldMean: 0, finalLeast: 0, finalMean: 0, up: 0 }
+    for (const { world, tally } of this.#parts) {
+      const up = world.honest.filter(({ isUp }) => isUp)
+      const held = up.map((each) => tally.heldBy(each))
+      const final = up.map((each) => tally.finalOn(each))
+      sum.sealed += tally.sealed
+      sum.heldLeast += least(held)
+      sum.heldMean += mean(held)
+      sum.finalLeast += least(final)
+      sum.finalMean += mean(final)
+      sum.up += world.nodes.filter(({ isUp }) => isUp).length
+    }
     return {
-      atMs: Math.round(time.elapsedMs),
-      sealed: this.#tally.sealed,
-      heldLeast: least(held),
-      heldMean: mean(held),
-      finalLeast: least(final),
-      finalMean: mean(final),
-      up: nodes.filter(({ isUp }) => isUp).length,
-      deliveries: this.#tally.deliveries,
+      atMs: Math.round(this.#world.time.elapsedMs),
+      ...sum,
+      heldMean: round(sum.heldMean),
+      finalMean: round(sum.finalMean),
+      deliveries: this.#totals.deliveries,
       cpuMs: Math.round(this.cpuMs),
     }
   }
@@ -101,5 +115,5 @@ function least(values: readonly number[]): number {
 }
 
 function mean(values: readonly number[]): number {
-  return values.length === 0 ? 0 : round(values.reduce((sum, value) => sum + value, 0) / values.length)
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length
 }

@@ -18,6 +18,7 @@ export const REAL_TIMES: Partial<Settings> = {
 
 /** Settings of the virtual network, disk and clock, which a real run cannot follow. */
 const VIRTUAL_ONLY: readonly SettingName[] = [
+  'networks',
   'observers',
   'latencyMs',
   'latencySpread',

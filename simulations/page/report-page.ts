@@ -1,3 +1,4 @@
+import type { NetworkFigures } from '../network-figures.ts'
 import type { Report } from '../report.ts'
 import { PRESETS, RULES, SETTING_NAMES } from '../settings.ts'
 import { frame } from './frame.ts'
@@ -34,7 +35,7 @@ ${latencyPicture(
 <section><h2>At what cost</h2><div class="figures">
 ${isCounted(report) ? [trafficPicture(report), duplicatesPicture(report)] : undefined}
 ${costPicture(report)}${meshPicture(report)}</div></section>
-${logOf(report)}${settingsOf(report)}${realityOf(report)}
+${networksOf(report)}${logOf(report)}${settingsOf(report)}${realityOf(report)}
 <section><h2>Again</h2><p>The same seed at the same commit gives the same run, event by event.</p>
 <pre>${report.replay}</pre></section></main>
 <footer><p>Commit <code>${report.commit}</code>, Node ${report.nodeVersion}, ${countText(report.cores, 'core')}.
@@ -86,6 +87,33 @@ ${fact(isReal ? 'time' : 'virtual time', timeText(report.virtualSeconds * 1_000)
 ${fact('power cuts', wholeText(report.crashes), `and ${wholeText(faults)} faults held against neighbours`)}
 </dl>`
 }
+
+/** Each of several networks: what is above is of all together. */
+function networksOf({ networks = [], virtualSeconds }: Report): Markup | undefined {
+  if (networks.length === 0) return undefined
+  return html`<section><h2>Each network</h2>
+<p>The meters belong to ${countText(networks.length, 'network')} of their own, each with its registrar, its witnesses and its
+connections; none knows of the others. All that is said elsewhere on this page is of all of them together, through
+${timeText(virtualSeconds * 1_000)}.</p>
+<div class="scroll" tabindex="0" role="region" aria-label="networks"><table><thead><tr>${NETWORK_COLUMNS.map(
+    ([name]) => html`<th scope="col">${name}</th>`,
+  )}</tr></thead><tbody>${networks.map(
+    (each) => html`<tr>${NETWORK_COLUMNS.map(([, text]) => html`<td class="num">${text(each)}</td>`)}</tr>`,
+  )}</tbody></table></div></section>`
+}
+
+const NETWORK_COLUMNS: readonly (readonly [name: string, text: (network: NetworkFigures) => string])[] = [
+  ['network', ({ name }) => name],
+  ['meters', ({ meters }) => wholeText(meters)],
+  ['blocks', ({ blocks }) => wholeText(blocks)],
+  ['delivered', ({ deliveredShare }) => percentText(deliveredShare)],
+  ['final', ({ finalShare }) => percentText(finalShare)],
+  ['delivered, 95 % in', ({ delivery }) => timeText(delivery.p95Ms)],
+  ['final, 95 % in', ({ finality }) => timeText(finality.p95Ms)],
+  ['sent by a node a day', ({ bytesPerNodePerDay }) => bytesText(bytesPerNodePerDay)],
+  ['power cuts', ({ crashes }) => wholeText(crashes)],
+  ['broken rules', ({ violations }) => wholeText(violations)],
+]
 
 const KINDS = { deed: 'done to it', node: 'a node says', run: 'the run', violation: 'broken rule' } as const
 

@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { differingFrom } from '../quiet.ts'
 import type { PartitionKind } from '../settings.ts'
 import type { Simulation } from '../simulation.ts'
+import { sharesOf } from '../tally.ts'
 import type { VirtualNode } from '../world/virtual-node.ts'
 import type { World } from '../world/world.ts'
 
@@ -71,7 +72,7 @@ export const PROOFS: { readonly [scenario: string]: Proof } = {
   baseline: ({ tally, world }) => {
     const { orderly, crashes } = countStops(world)
     return () => {
-      expect(tally.shares()).to.deep.equal({ deliveredShare: 1, finalShare: 1 })
+      expect(sharesOf(tally)).to.deep.equal({ deliveredShare: 1, finalShare: 1 })
       expect([orderly.size, crashes.size]).to.deep.equal([0, 0])
     }
   },

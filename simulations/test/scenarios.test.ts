@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { checkerNames, scenarioNames } from '../files.ts'
 import type { Settings } from '../settings.ts'
 import type { Simulation } from '../simulation.ts'
+import { sharesOf } from '../tally.ts'
 import { PROOFS, proofOfPartition } from './deeds-done.ts'
 import { runSmall, violationsOf } from './small-run.ts'
 
@@ -22,7 +23,7 @@ describe('scenarios at small size', () => {
       const simulation = await runSmall({ scenario, settings: SHORTER[scenario] ?? {}, watch })
       expect(violationsOf(simulation)).to.deep.equal([])
       expect(simulation.tally.blocks).to.be.above(20)
-      expect(simulation.tally.shares().deliveredShare).to.be.above(0.8)
+      expect(sharesOf(simulation.tally).deliveredShare).to.be.above(0.8)
       isProven?.()
     })
   }

@@ -1,8 +1,17 @@
 import type { Clock, Platform, Random, Timer, Timers } from '../../node/index.ts'
 import { Agenda, type Entry } from './agenda.ts'
 
-/** Lets all promises settle: nothing that nodes wait for in a simulation needs more than that. */
-const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+/**
+ * Lets all promises settle: nothing that nodes wait for in a simulation needs more than that. Ticks come when no promise is left
+ * to run, without the system call that a turn of the event loop takes.
+ */
+const settle = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve))
+
+/** A whole turn of the event loop: signals are heard, and what was let go of is forgotten. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** Events between two turns of the event loop. */
+const EVENTS_PER_TURN = 256
 
 /**
  * Time that passes only as fast as its events are worked off. Between two events all promises settle, so that a run depends
@@ -78,7 +87,7 @@ export class VirtualTime {
     const run = this.#agenda.take()
     this.#events++
     run?.()
-    await settle()
+    await (this.#events % EVENTS_PER_TURN === 0 ? turn() : settle())
   }
 }
 

@@ -1,14 +1,13 @@
-import { DEFAULT_SETTINGS, type NodeEventName, type NodeEvents, type NodeSettings, verifySignature } from '../../node/index.ts'
+import { DEFAULT_SETTINGS, type NodeEventName, type NodeEvents, type NodeSettings } from '../../node/index.ts'
 import { formatGenesis, type Genesis, parseGenesis, parseRoles, type Reading } from '../../protocol/index.ts'
-import { ValuePool } from '../disk/value-pool.ts'
 import { VirtualDisk } from '../disk/virtual-disk.ts'
 import { EventLog } from '../event-log.ts'
 import type { Home } from '../loads/homes.ts'
 import { VirtualNetwork } from '../network/virtual-network.ts'
 import { SeededRandom } from '../seeded-random.ts'
 import type { Settings } from '../settings.ts'
-import { SharedChecks } from '../shared-checks.ts'
-import { VirtualTime } from '../time/virtual-time.ts'
+import type { VirtualTime } from '../time/virtual-time.ts'
+import type { Checks, Commons } from './commons.ts'
 import { signerNamed, VirtualNode } from './virtual-node.ts'
 
 /** What is told beside the nodes' own events. */
@@ -25,6 +24,9 @@ export type WorldEventName = NodeEventName | keyof MachineEvents
 export type WorldListener<N extends WorldEventName> = (node: VirtualNode, event: WorldEvents[N]) => void
 
 export interface WorldInit {
+  /** Of its network, where a run has several: empty otherwise. */
+  readonly name: string
+  readonly commons: Commons
   readonly seed: string
   readonly settings: Settings
   readonly homes: readonly Home[]
@@ -41,6 +43,7 @@ const OFFER_AGAIN_MS = 60_000
 
 /** One neighbourhood of the real node code on virtual time, network and disks. Its course depends on `WorldInit` alone. */
 export class World {
+  readonly name: string
   readonly seed: string
   readonly settings: Settings
   readonly random: SeededRandom
@@ -50,25 +53,26 @@ export class World {
   readonly network: VirtualNetwork
   readonly genesis: Genesis
   readonly log: EventLog
-  readonly checks: { readonly verify: typeof verifySignature; readonly asked: number; readonly made: number }
+  readonly checks: Checks
   readonly nodes: VirtualNode[] = []
   /** Not started with the others. */
   readonly latecomers = new Set<VirtualNode>()
   readonly #homes: readonly Home[]
-  readonly #pool: ValuePool | undefined
+  readonly #commons: Commons
   readonly #listeners = new Map<WorldEventName, Set<WorldListener<never>>>()
-  /** What no code under test may throw. */
-  readonly failures: Error[] = []
   readonly #liars = new Set<number>()
   #isFed = true
 
-  constructor({ seed, settings, homes }: WorldInit) {
+  constructor({ name, commons, seed, settings, homes }: WorldInit) {
+    this.name = name
+    this.#commons = commons
     this.seed = seed
     this.settings = settings
     this.#homes = homes
     this.random = new SeededRandom(`wattness ${seed}`)
     this.faultRandom = this.random.stream('faults')
-    this.time = new VirtualTime(settings.startMs)
+    this.time = commons.time
+    this.checks = commons.checks
     this.log = new EventLog(() => this.time.elapsedMs)
     this.network = new VirtualNetwork({
       time: this.time,
@@ -76,8 +80,6 @@ export class World {
       conditions: settings,
       degree: settings.degree,
     })
-    this.#pool = settings.shared ? new ValuePool() : undefined
-    this.checks = settings.shared ? new SharedChecks(verifySignature) : unsharedChecks()
     const names = ['registrar', ...Array.from({ length: settings.meters }, (_, i) => `meter-${i + 1}`)]
     const signers = names.map((name) => signerNamed(seed, name))
     const [registrar, ...meters] = signers
@@ -100,7 +102,7 @@ export class World {
   }
 
   #newDisk(): VirtualDisk {
-    return new VirtualDisk({ pool: this.#pool ?? new ValuePool(), syncMs: this.settings.syncMs })
+    return new VirtualDisk({ pool: this.#commons.pool, syncMs: this.settings.syncMs })
   }
 
   /** Meters, without registrar and twins. */
@@ -213,24 +215,8 @@ export class World {
       .then(act)
       .catch((error: unknown) => {
         const failure = error instanceof Error ? error : new Error(String(error))
-        this.failures.push(new Error(`${what}: ${failure.message}`, { cause: failure }))
+        const where = this.name === '' ? '' : `${this.name}: `
+        this.#commons.failures.push(new Error(`${where}${what}: ${failure.message}`, { cause: failure }))
       })
-  }
-}
-
-function unsharedChecks(): World['checks'] {
-  const counts = { asked: 0, made: 0 }
-  return {
-    verify: (signature, message, key) => {
-      counts.asked++
-      counts.made++
-      return verifySignature(signature, message, key)
-    },
-    get asked() {
-      return counts.asked
-    },
-    get made() {
-      return counts.made
-    },
   }
 }
