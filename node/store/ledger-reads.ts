@@ -31,8 +31,10 @@ export class LedgerReads {
 
   protected constructor(kv: Kv) {
     this.kv = kv
-    this.tree = new TreeReader(kv, (entry, level, index) =>
-      this.note({ what: `tile ${level}/${index} damaged, made again from below`, member: entry.member }),
+    this.tree = new TreeReader(
+      kv,
+      (entry, level, index) => this.note({ what: `tile ${level}/${index} damaged, made again from below`, member: entry.member }),
+      () => this.entries.size,
     )
     this.reader = new ChainReader(kv, this.tree)
     this.query = new QueryIndex(kv, this.reader, ({ member }, what) => this.note({ what, member }))

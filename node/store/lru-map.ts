@@ -1,10 +1,10 @@
-/** A map of at most `capacity` entries: the one not asked for the longest goes first. */
+/** A map of at most `capacity` entries, however that changes: the one not asked for the longest goes first. */
 export class LruMap<K, V> {
-  readonly #capacity: number
+  readonly #capacity: () => number
   readonly #entries = new Map<K, V>()
 
-  constructor(capacity: number) {
-    this.#capacity = capacity
+  constructor(capacity: number | (() => number)) {
+    this.#capacity = typeof capacity === 'number' ? () => capacity : capacity
   }
 
   get size(): number {
@@ -23,7 +23,8 @@ export class LruMap<K, V> {
   set(key: K, value: V): void {
     this.#entries.delete(key)
     this.#entries.set(key, value)
-    if (this.#entries.size > this.#capacity) this.#entries.delete(this.#entries.keys().next().value as K)
+    const capacity = this.#capacity()
+    while (this.#entries.size > capacity) this.#entries.delete(this.#entries.keys().next().value as K)
   }
 
   clear(): void {

@@ -10,12 +10,20 @@ import { checkRecord } from './record.ts'
 import { checkStored } from './stored-block.ts'
 import { hashAt, subtreeRoot, TILE_BYTES, TILE_HEIGHT, TILE_WIDTH, tilesAt } from './tiles.ts'
 
+/** Of each chain, and what these come to at the most. */
+interface Share {
+  readonly each: number
+  readonly most: number
+}
+
 /** 128 tiles of 8 KiB: the upper tiles of every chain of a neighbourhood that is in use. */
-const CACHED_TILES = 128
+export const CACHED_TILES: Share = { each: 4, most: 128 }
 /** Roots asked for again: each peer's last announcement of each chain. */
-const CACHED_ROOTS = 2_048
+export const CACHED_ROOTS: Share = { each: 16, most: 2_048 }
 /** Nodes inside of tiles: what a root of any size is made of, for each chain of a neighbourhood. */
-const CACHED_NODES = 4_096
+export const CACHED_NODES: Share = { each: 32, most: 4_096 }
+/** Where there are fewer chains each may have more. */
+const LEAST_CHAINS = 8
 /** Leaves under a node from which on reading it again is cheaper than hashing. */
 const CACHED_WIDTH = 8
 
@@ -25,17 +33,30 @@ export type OnTileDamage = (entry: ChainEntry, level: number, index: number) => 
 export class TreeReader {
   readonly #kv: Kv
   readonly #onDamage: OnTileDamage
-  readonly #tiles = new LruMap<string, Uint8Array>(CACHED_TILES)
-  readonly #roots = new LruMap<string, Uint8Array>(CACHED_ROOTS)
+  readonly #tiles: LruMap<string, Uint8Array>
+  readonly #roots: LruMap<string, Uint8Array>
   /** By chain id. */
   readonly #recent = new Map<number, RecentRoots>()
-  readonly #nodes = new LruMap<string, Uint8Array>(CACHED_NODES)
+  readonly #nodes: LruMap<string, Uint8Array>
   /** What was read before a chain was changed must not be kept after it. */
   #generation = 0
 
-  constructor(kv: Kv, onDamage: OnTileDamage) {
+  /** What is remembered goes by the number of `chains`: a small neighbourhood's node stays small for all its years. */
+  constructor(kv: Kv, onDamage: OnTileDamage, chains: () => number = () => LEAST_CHAINS) {
     this.#kv = kv
     this.#onDamage = onDamage
+    const capacity =
+      ({ each, most }: Share) =>
+      (): number =>
+        Math.min(most, each * Math.max(LEAST_CHAINS, chains()))
+    this.#tiles = new LruMap(capacity(CACHED_TILES))
+    this.#roots = new LruMap(capacity(CACHED_ROOTS))
+    this.#nodes = new LruMap(capacity(CACHED_NODES))
+  }
+
+  /** How much is remembered. */
+  get cached(): { readonly tiles: number; readonly roots: number; readonly nodes: number } {
+    return { tiles: this.#tiles.size, roots: this.#roots.size, nodes: this.#nodes.size }
   }
 
   /** After a chain was shortened or replaced. */

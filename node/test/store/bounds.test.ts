@@ -21,6 +21,16 @@ describe('bounds of the store', () => {
     expect(map.size).to.equal(0)
   })
 
+  it('a cache whose capacity falls lets go of the rest with the next entry', () => {
+    let capacity = 3
+    const map = new LruMap<number, string>(() => capacity)
+    for (const key of [1, 2, 3]) map.set(key, 'x')
+    expect(map.size).to.equal(3)
+    capacity = 1
+    map.set(4, 'y')
+    expect([map.size, map.get(4)]).to.deep.equal([1, 'y'])
+  })
+
   it('the newest roots of a chain, and no more of them', () => {
     const roots = new RecentRoots()
     for (let size = 1; size <= RECENT_ROOTS + 2; size++) roots.add(size, Uint8Array.of(size))

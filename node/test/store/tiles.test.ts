@@ -6,7 +6,7 @@ import { type ChainEntry, NOT_PRUNED } from '../../store/chain-entry.ts'
 import { type Kv, type KvOperation, openMemoryKv } from '../../store/index.ts'
 import { tileKey } from '../../store/keys.ts'
 import { EMPTY_EDGE, extendTiles, TILE_WIDTH, type TileEdge } from '../../store/tiles.ts'
-import { TreeReader } from '../../store/tree-reader.ts'
+import { CACHED_NODES, CACHED_ROOTS, CACHED_TILES, TreeReader } from '../../store/tree-reader.ts'
 import { memberKey } from './chain-maker.ts'
 import { refusalCode } from './temporary-directories.ts'
 
@@ -45,6 +45,24 @@ describe('tiles', () => {
       pruned: NOT_PRUNED,
     }
   }).timeout(20_000)
+
+  it('remembers as much as there are chains, and no more than its bounds', async () => {
+    for (const [chains, times] of [
+      [1, 8],
+      [20, 20],
+      [100_000, Number.POSITIVE_INFINITY],
+    ] as const) {
+      const many = new TreeReader(
+        kv,
+        () => undefined,
+        () => chains,
+      )
+      for (let size = 1; size < SIZE; size += 13) await many.rootAt(entry, size)
+      const bound = ({ each, most }: { readonly each: number; readonly most: number }): number => Math.min(most, each * times)
+      const { tiles, roots, nodes } = many.cached
+      expect([tiles, roots, nodes]).to.deep.equal([bound(CACHED_TILES), bound(CACHED_ROOTS), bound(CACHED_NODES)])
+    }
+  })
 
   it('three levels hold every root and every proof', async () => {
     const tree = reader()
