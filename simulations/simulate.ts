@@ -3,7 +3,8 @@ import { formatDuration, systemPlatform, useNativeHash } from '../node/index.ts'
 import { isWattnessError, WattnessError } from '../protocol/index.ts'
 import { addExplore } from './explore/command.ts'
 import { checkerNames, loadChecker, loadScenario, scenarioNames } from './files.ts'
-import { REAL_TIMES } from './libp2p/real-presets.ts'
+import { addWorker, gather, type MachineOptions } from './libp2p/machines.ts'
+import { assertReal, REAL_TIMES } from './libp2p/real-presets.ts'
 import { realTextLines } from './libp2p/real-report.ts'
 import { loadOf, runReal } from './libp2p/run-real.ts'
 import { builtInHomes, type Home, realHomes } from './loads/homes.ts'
@@ -18,7 +19,7 @@ import { Simulation } from './simulation.ts'
 
 /** `npm run simulate`: one scenario, one report. Status 1: a checker found a violation. Status 2: it was asked for wrongly. */
 
-interface Options {
+interface Options extends MachineOptions {
   readonly scenario: string
   readonly transport: string
   readonly seed: string
@@ -30,6 +31,8 @@ interface Options {
   readonly report?: string
   readonly json?: boolean
 }
+
+const INTERRUPTS = ['SIGINT', 'SIGTERM'] as const
 
 function settingsTable(): string {
   const lines = SETTING_NAMES.map((name) => `  ${formatSetting(name, PRESETS).padEnd(34)} ${RULES[name].what}`)
@@ -46,6 +49,8 @@ const program = new Command('simulate')
       .choices(['virtual', 'libp2p'])
       .default('virtual'),
   )
+  .option('--workers <port>', 'with libp2p: waits at this port for other machines (simulate worker), which take the meters')
+  .option('--machines <n>', 'with --workers: so many; as many as come, and a meter for each, unless told otherwise')
   .option('--seed <seed>', 'any text: the same seed gives the same run', '1')
   .option('--data <path>', 'real homes from a directory or file instead of built-in households')
   .option('--set <name=value>', 'changes a setting; may be given again', (text, all: readonly string[]) => [...all, text], [])
@@ -66,30 +71,41 @@ async function main(options: Options): Promise<number> {
     throw new WattnessError('BREAKAGE_VIRTUAL', `--break ${options.break} is for --transport virtual`)
   }
   const presets: Settings = { ...PRESETS, ...scenario.settings, ...(isReal ? REAL_TIMES : {}), ...breakage?.settings }
-  const told = [...options.set]
-  if (options.meters !== undefined) told.unshift(`meters=${options.meters}`)
-  if (options.for !== undefined) told.unshift(`forMs=${options.for}`)
-  const settings = told.reduce<Settings>((all, text) => ({ ...all, ...parseSetting(text) }), presets)
-  const homes = await homesOf(options.data, isReal ? loadOf(settings) : settings)
   let wasInterrupted = false
   const onInterrupt = (): void => {
     wasInterrupted = true
   }
-  process.once('SIGINT', onInterrupt)
-  const progress = new Progress(process.stderr)
+  // Ctrl-C, and what containers are stopped by: a run ends with a report of what ran.
+  for (const signal of INTERRUPTS) process.once(signal, onInterrupt)
+  const told = [...options.set]
+  if (options.meters !== undefined) told.unshift(`meters=${options.meters}`)
+  if (options.for !== undefined) told.unshift(`forMs=${options.for}`)
+  const settingsOf = (first: readonly string[]): Settings =>
+    [...first, ...told].reduce<Settings>((all, text) => ({ ...all, ...parseSetting(text) }), presets)
   const { scenario: name, seed, data } = options
+  const progress = new Progress(process.stderr)
   if (isReal) {
-    return tell(
-      options,
-      await runReal({ name, scenario, settings, presets, seed, data, homes, progress, isInterrupted: () => wasInterrupted }),
-    )
+    // Nobody is called together for what is refused.
+    assertReal(name, scenario, settingsOf([]))
+    const gathered = await gather(options, isReal, () => wasInterrupted)
+    if (gathered?.machines === 0) return 0
+    try {
+      const settings = settingsOf(gathered?.told ?? [])
+      const homes = await homesOf(data, loadOf(settings))
+      const run = { name, scenario, settings, presets, seed, data, homes, progress, isInterrupted: () => wasInterrupted }
+      return tell(options, await runReal(gathered === undefined ? run : { ...run, harbour: gathered.harbour }))
+    } finally {
+      gathered?.harbour.close()
+    }
   }
+  await gather(options, isReal, () => wasInterrupted)
+  const settings = settingsOf([])
   const simulation = new Simulation({
     scenario,
     ...(breakage === undefined ? {} : { breakage }),
     settings: { ...settings, witnesses: Math.min(settings.witnesses, settings.meters) },
-    seed: options.seed,
-    homes,
+    seed,
+    homes: await homesOf(data, settings),
     checkers: checkerNames(),
     isStopped: (each) => {
       progress.show(each)
@@ -98,7 +114,7 @@ async function main(options: Options): Promise<number> {
   })
   await simulation.run()
   progress.end()
-  process.removeListener('SIGINT', onInterrupt)
+  for (const signal of INTERRUPTS) process.removeListener(signal, onInterrupt)
   return tell(options, makeReport({ simulation, scenario: name, broken: options.break, seed, data, presets }))
 }
 
@@ -171,4 +187,5 @@ async function act(run: () => Promise<number>): Promise<void> {
 
 addCompare(program, act)
 addExplore(program, act)
+addWorker(program, act)
 await program.parseAsync()

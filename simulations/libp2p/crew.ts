@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createSigner, type NodeSettings, systemPlatform } from '../../node/index.ts'
@@ -9,6 +9,7 @@ import { SeededRandom } from '../seeded-random.ts'
 import type { Settings } from '../settings.ts'
 import { keySeedOf } from './keys.ts'
 import type { Findings, Load, Look, Notice, Sealed, Standing } from './messages.ts'
+import { forkWorker, type OpenChannel } from './worker-channel.ts'
 import { WorkerLink } from './worker-link.ts'
 
 /** Others that a node is told of when it starts; the rest it finds by them. */
@@ -18,6 +19,8 @@ export interface CrewInit {
   readonly settings: Settings
   readonly seed: string
   readonly homes: readonly Home[]
+  /** How a worker's process is begun; a child of this one unless told otherwise. */
+  readonly opener?: (worker: number) => OpenChannel
   readonly onNotice: (notice: Notice) => void
   /** A worker has ended of which nobody wanted it. */
   readonly onDeath: (how: string) => void
@@ -115,8 +118,9 @@ export class Crew {
   }
 
   async #begin(worker: number): Promise<void> {
-    const { settings, seed, onNotice, onDeath } = this.#init
-    const link = new WorkerLink({ onNotice: (notice) => this.#onNotice(worker, notice, onNotice), onDeath })
+    const { settings, seed, opener, onNotice, onDeath } = this.#init
+    const open = opener?.(worker) ?? forkWorker
+    const link = new WorkerLink({ open, onNotice: (notice) => this.#onNotice(worker, notice, onNotice), onDeath })
     this.#workers[worker] = link
     await link.ask('begin', {
       seed,
@@ -124,6 +128,7 @@ export class Crew {
       names: this.names,
       directory: settings.store === 'disk' ? this.#ground : undefined,
       ground: this.#ground,
+      host: link.host,
       degree: settings.degree,
       settings: nodeSettings(settings),
       load: this.#load,
@@ -244,10 +249,12 @@ export class Crew {
     return Promise.all(this.#workers.map(async (worker) => worker && ask(worker)))
   }
 
-  /** Of all nodes' files; none where they keep their blocks in memory. */
-  storedBytes(): number[] {
-    const { store } = this.#init.settings
-    return this.names.map((name) => (store === 'disk' ? bytesIn(path.join(this.#ground, name)) : 0))
+  /** By member: bytes of its node's files; 0 where it keeps its blocks in memory, or is off. */
+  async storedBytes(): Promise<number[]> {
+    const bytes = this.names.map(() => 0)
+    const told = await this.#ofEach((worker) => worker.ask('storedBytes').catch(() => undefined))
+    for (const each of told) for (const { member, bytes: stored } of each ?? []) bytes[member] = stored
+    return bytes
   }
 
   async end(): Promise<void> {
@@ -265,14 +272,5 @@ function nodeSettings(settings: Settings): Partial<NodeSettings> {
     gossip: settings.gossip,
     verifyThreads: 0,
     agent: 'simulation',
-  }
-}
-
-function bytesIn(directory: string): number {
-  try {
-    return readdirSync(directory).reduce((sum, file) => sum + statSync(path.join(directory, file)).size, 0)
-  } catch {
-    // LevelDB takes files away at any moment, and a node that never started has none.
-    return 0
   }
 }

@@ -14,6 +14,8 @@ export interface WorkerInit {
   readonly directory: string | undefined
   /** Of the whole run: gone with the last process. */
   readonly ground: string
+  /** The address that its nodes listen at. */
+  readonly host: string
   readonly degree: number
   readonly settings: Partial<NodeSettings>
   readonly load: Load
@@ -108,6 +110,8 @@ export interface Orders {
   /** What waits is sealed now. */
   sealAll(): Promise<void>
   look(): Look
+  /** Bytes of the files of each node that runs. */
+  storedBytes(): { readonly member: number; readonly bytes: number }[]
   findings(): Promise<Findings[]>
   /** Roots of a chain at a size, in hex, on each of this worker's nodes; undefined where one does not hold as much. */
   rootsAt(asked: { readonly member: number; readonly size: number }): Promise<RootAt[]>

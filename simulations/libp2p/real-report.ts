@@ -21,6 +21,9 @@ const DIFFERENCES = [
   'processor time: of all threads of all workers, from meshed to drained; the main process is not in it',
 ]
 
+const SPREAD =
+  'on several machines: the registrar on this one, meters on the others; latencies go by all their clocks, so these must agree'
+
 export interface RealReportInit {
   readonly run: RealSimulation
   readonly scenario: string
@@ -33,7 +36,7 @@ export function makeRealReport({ run, scenario, seed, data, presets }: RealRepor
   const { settings, crew, last, blocks } = run
   const wallSeconds = run.elapsedMs / 1_000
   const runSeconds = (run.timeline.at(-1)?.atMs ?? 0) / 1_000
-  const bytes = crew.storedBytes()
+  const bytes = run.storedBytes
   const all = blocks * crew.names.length
   const total = (of: 'held' | 'final'): number => last?.standings.reduce((sum, each) => sum + (each?.[of] ?? 0), 0) ?? 0
   const share = (of: 'held' | 'final'): number => (all === 0 ? 1 : Math.min(1, total(of) / all))
@@ -81,7 +84,7 @@ export function makeRealReport({ run, scenario, seed, data, presets }: RealRepor
     rssMiB: round((last?.rssBytes ?? 0) / MIB),
     isShared: false,
     sharedChecks: { asked: 0, made: 0 },
-    differences: DIFFERENCES,
+    differences: run.isSpread ? [...DIFFERENCES, SPREAD] : DIFFERENCES,
     eventLogHash: '',
     eventLogLines: run.notes.length,
     violations: run.violations,

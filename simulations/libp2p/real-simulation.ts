@@ -11,6 +11,7 @@ import { Crew, type CrewLook } from './crew.ts'
 import { judge } from './judge.ts'
 import type { Notice } from './messages.ts'
 import { realDeedOf } from './real-deeds.ts'
+import type { OpenChannel } from './worker-channel.ts'
 
 /** Between two looks at the workers while nodes start and while the run drains, and while it runs. */
 const WATCH_MS = 250
@@ -30,6 +31,8 @@ export interface RealInit {
   readonly settings: Settings
   readonly seed: string
   readonly homes: readonly Home[]
+  /** How a worker's process is begun, where it is not a child of this one. */
+  readonly opener?: (worker: number) => OpenChannel
   /** Called now and then; true ends the run early. */
   readonly isStopped?: (run: RealSimulation) => boolean
 }
@@ -62,6 +65,8 @@ export class RealSimulation {
   cpuUs = 0
   deliveries = 0
   wallMs = 0
+  /** By member, at the end. */
+  storedBytes: readonly number[] = []
   readonly #init: RealInit
   readonly #acknowledged = new Map<number, Set<number>>()
   readonly #accused = new Set<number>()
@@ -79,11 +84,17 @@ export class RealSimulation {
       settings: init.settings,
       seed: init.seed,
       homes: init.homes,
+      ...(init.opener === undefined ? {} : { opener: init.opener }),
       onNotice: (notice) => this.#onNotice(notice),
       onDeath: (how) => {
         this.#failure ??= `a worker process ended by itself: ${how}`
       },
     })
+  }
+
+  /** Its meters are on other machines. */
+  get isSpread(): boolean {
+    return this.#init.opener !== undefined
   }
 
   /** Since the first process was started; with the meshing. */
@@ -107,6 +118,7 @@ export class RealSimulation {
       this.#failure ??= error instanceof Error ? (error.stack ?? error.message) : String(error)
     } finally {
       await Promise.allSettled(this.#working)
+      this.storedBytes = await this.crew.storedBytes()
       this.wallMs = this.elapsedMs
       if (this.#failure !== undefined) this.violate('run', this.#failure)
     }

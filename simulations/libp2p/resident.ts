@@ -68,7 +68,12 @@ export class Resident {
       ownKey: signer.publicKey,
       verifySigned: (checkpoint) => verifyCheckpoint(verifySignature, networkId, checkpoint),
     })
-    const network = await createLibp2pNetwork({ seed, platform: systemPlatform, gossipDegree: worker.degree })
+    const network = await createLibp2pNetwork({
+      seed,
+      platform: systemPlatform,
+      gossipDegree: worker.degree,
+      listen: [`/ip4/${worker.host}/tcp/0`],
+    })
     const settings = { ...worker.settings, bootstrap: open.bootstrap }
     const node = await createNode({ genesis, signer, network, store, settings })
     const resident = new Resident(init, open, node)

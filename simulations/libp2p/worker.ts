@@ -1,3 +1,5 @@
+import { readdirSync, statSync } from 'node:fs'
+import path from 'node:path'
 import { useNativeHash } from '../../node/index.ts'
 import { parseGenesis, toHex } from '../../protocol/index.ts'
 import type { Findings, Load, Look, Notice, OpenInit, Orders, RootAt, Sealed, WorkerInit } from './messages.ts'
@@ -75,6 +77,13 @@ export class Worker implements Orders {
     }
   }
 
+  storedBytes(): { member: number; bytes: number }[] {
+    const { directory, names } = this.#begun().worker
+    return [...this.#residents.keys()].map((member) => {
+      return { member, bytes: directory === undefined ? 0 : bytesIn(path.join(directory, names[member] ?? '')) }
+    })
+  }
+
   async findings(): Promise<Findings[]> {
     const all: Findings[] = []
     for (const resident of this.#residents.values()) all.push(await resident.findings())
@@ -93,5 +102,14 @@ export class Worker implements Orders {
   #begun(): ResidentInit {
     if (this.#init === undefined) throw new Error('a worker is told of its run first')
     return this.#init
+  }
+}
+
+function bytesIn(directory: string): number {
+  try {
+    return readdirSync(directory).reduce((sum, file) => sum + statSync(path.join(directory, file)).size, 0)
+  } catch {
+    // LevelDB takes files away at any moment.
+    return 0
   }
 }
