@@ -168,7 +168,9 @@ export class Finality {
   candidates(member: number): Final[] {
     const found: Final[] = []
     const floor = this.#finals.get(member)?.size ?? 0
-    for (const [epoch, { best, other, ahead }] of this.#begunTallies(member)) {
+    for (const [epoch, { best, other, ahead }] of this.#tallies.get(member) ?? []) {
+      // Nearly always: all that is known of the chain lies on the branch held here.
+      if ((other.size === 0 && ahead.size === 0) || epoch > this.#begun) continue
       const { quorum, witnesses } = this.#epochs.get(epoch) as Epoch
       let support = 0
       const unplaced: Leaf[] = []
