@@ -1,4 +1,6 @@
-import { open } from 'node:fs/promises'
+import { constants, createReadStream, open } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { Socket } from 'node:net'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { MAX_PROOF_FILE_BYTES, parseTicket } from '../../protocol/index.ts'
@@ -9,6 +11,9 @@ import { addCommand, type Context, FOUND_WRONG, type SharedOptions, usage } from
 interface CheckFlags extends SharedOptions {
   readonly ticket?: string
 }
+
+/** Nothing came for so long: the person at the keyboard is told why nothing happens. */
+const LATE_MS = 1_000
 
 export function registerCheck(program: Command, context: Context): void {
   addCommand(
@@ -25,7 +30,7 @@ export function registerCheck(program: Command, context: Context): void {
 async function check(context: Context, file: string, flags: CheckFlags): Promise<void> {
   useNativeHash()
   const ticketGenesis = flags.ticket === undefined ? undefined : parseTicket(flags.ticket).genesis.bytes
-  const bytes = await readSome(resolve(file))
+  const bytes = await readSome(context, resolve(file))
   const { ok, result, words } = checkFile(bytes, { verify: verifySignature, ticketGenesis })
   if (!ok) context.status = FOUND_WRONG
   const hint = flags.ticket === undefined && ok ? '\nIs it the right network? --ticket makes sure.' : ''
@@ -33,21 +38,46 @@ async function check(context: Context, file: string, flags: CheckFlags): Promise
 }
 
 /** Of a file that is too large, so much that it shows. Throws USAGE for what cannot be read. */
-async function readSome(path: string): Promise<Uint8Array> {
+async function readSome(context: Context, path: string): Promise<Uint8Array> {
   try {
-    const file = await open(path)
-    try {
-      // A pipe has no size, and gives its bytes in pieces.
-      const bytes = Buffer.alloc(MAX_PROOF_FILE_BYTES + 1)
-      for (let at = 0; ; ) {
-        const { bytesRead } = await file.read(bytes, at, bytes.length - at)
-        at += bytesRead
-        if (bytesRead === 0 || at === bytes.length) return bytes.subarray(0, at)
-      }
-    } finally {
-      await file.close()
-    }
+    return (await stat(path)).isFIFO() ? await readPipe(context, path) : await readUpTo(createReadStream(path))
   } catch (error) {
+    context.io.stopped.throwIfAborted()
     throw usage(`${path}: cannot be read: ${(error as Error).message}`)
   }
+}
+
+/**
+ * What another command writes at the same time, which may take it long, or which may never come. An open that waits for it
+ * could not even be ended by a signal: this one does not wait, the reading does.
+ */
+async function readPipe(context: Context, path: string): Promise<Uint8Array> {
+  const { stopped, platform } = context.io
+  const { fd } = await openNow(path)
+  const pipe = new Socket({ fd, writable: false, signal: stopped })
+  const late = platform.timers.set(LATE_MS, () => {
+    void context.note(`${path} is a pipe: waiting for whoever writes it`)
+  })
+  try {
+    return await readUpTo(pipe)
+  } finally {
+    platform.timers.clear(late)
+  }
+}
+
+function openNow(path: string): Promise<{ readonly fd: number }> {
+  return new Promise((resolve, reject) => {
+    open(path, constants.O_RDONLY | constants.O_NONBLOCK, (error, fd) => (error === null ? resolve({ fd }) : reject(error)))
+  })
+}
+
+async function readUpTo(stream: AsyncIterable<Buffer>): Promise<Uint8Array> {
+  const parts: Buffer[] = []
+  let length = 0
+  for await (const part of stream) {
+    parts.push(part)
+    length += part.length
+    if (length > MAX_PROOF_FILE_BYTES) break
+  }
+  return Buffer.concat(parts).subarray(0, MAX_PROOF_FILE_BYTES + 1)
 }

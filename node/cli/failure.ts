@@ -37,7 +37,8 @@ export async function reportFailure(io: Io, error: unknown, options: FailureOpti
   if (options.json === true) {
     await write(io.stdout, `${JSON.stringify({ error: { code, message, data: known ? error.data : {} } })}\n`)
   }
-  const hint = known || options.isVerbose ? '' : ' (this should not happen: --verbose shows where)'
+  // Ctrl-C is no surprise.
+  const hint = known || error === io.stopped.reason || options.isVerbose ? '' : ' (this should not happen: --verbose shows where)'
   // Others' messages may have a stack of their own in them.
   const shown = known || options.isVerbose ? message : (message.split('\n')[0] as string)
   await write(io.stderr, `wattness: ${shown}${hint}\n`)
