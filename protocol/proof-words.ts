@@ -20,6 +20,7 @@ export function explainProof(report: ProofReport): string {
     `Proven, for whoever believes the genesis of the network ${JSON.stringify(genesis.name)} (${toHex(genesis.networkId)}):`,
     '',
     `Who: ${nameOf(proven.member)} signed this.`,
+    ...labelLines(proven.member),
     ...whatLines(proven),
     `When: the meter's node says that it sealed this at ${formatUtc(header.sealedAt)}. That is its own word.`,
     `      It existed by ${formatUtc(existedByS * 1000)}: the witnesses' word.`,
@@ -37,6 +38,12 @@ export function explainProof(report: ProofReport): string {
 function nameOf({ index, label, keyHex }: Member): string {
   const name = label === undefined ? '' : ` ${JSON.stringify(label)}`
   return `member ${index}${name}, key ${keyHex}`
+}
+
+/** Rule M14: the salt of a label is for members, so that nobody else can find out who lives where. */
+function labelLines({ label }: Member): string[] {
+  if (label !== undefined) return []
+  return ["     What it is called is told to members only: `wattness member list` on a member's node names this key."]
 }
 
 function trustLine(tolerated: number, witnesses: number): string {
