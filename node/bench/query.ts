@@ -39,8 +39,8 @@ const BUDGETS = {
 } as const
 
 const ROWS_PER_BLOCK = ROWS_PER_DAY
-/** Half hours sealed one by one: a week says what a year would cost. */
-const SINGLE_DAYS = 7
+/** Half hours sealed one by one: of fewer, what LevelDB has not merged yet is more than a twentieth. */
+const SINGLE_DAYS = 28
 const INDEX_ROUNDS = 48
 const INDEX_BATCHES = 5
 const ZONE = 'Europe/London'

@@ -1,13 +1,12 @@
 import { toHex } from '../../protocol/bytes.ts'
 import type { ChainState } from '../../protocol/chain-state.ts'
 import { WattnessError } from '../../protocol/errors.ts'
-import { HASH_BYTES } from '../../protocol/hash.ts'
 import { emptyEntry } from './chain-check.ts'
 import type { ChainEntry } from './chain-entry.ts'
-import { SIGNATURE_BYTES } from './head-record.ts'
 import { blockKey, chainKey, MAX_CHAIN_ID } from './keys.ts'
 import { type KvOperation, put } from './kv.ts'
 import { sealRecord } from './record.ts'
+import { encodeStored } from './stored-block.ts'
 
 /** One validated run of new blocks of one chain, as the door hands it over. */
 export interface Acceptance {
@@ -66,18 +65,10 @@ export function rootWithin(before: ChainState, { from, hashes, state }: Acceptan
 
 /** Blocks as they are stored; the last one with the signature over the run's end, where there is one. */
 export function pushBlocks(id: number, { from, blocks, state }: Acceptance, operations: KvOperation[]): void {
-  const last = blocks.length - 1
-  const { checkpoint } = state
-  for (let i = 0; i < last; i++) operations.push(put(blockKey(id, from + i), blocks[i] as Uint8Array))
-  const block = blocks[last]
-  if (block === undefined) return
-  if (checkpoint === undefined || checkpoint.size !== state.size) {
-    operations.push(put(blockKey(id, from + last), block))
-    return
+  const { checkpoint, size } = state
+  for (const [i, block] of blocks.entries()) {
+    const height = from + i
+    const signature = checkpoint?.size === size && size === height + 1 ? checkpoint.signature : undefined
+    operations.push(put(blockKey(id, height), encodeStored(block, height, signature)))
   }
-  const value = Buffer.allocUnsafe(block.length + HASH_BYTES + SIGNATURE_BYTES)
-  value.set(block)
-  value.set(checkpoint.root, block.length)
-  value.set(checkpoint.signature, block.length + HASH_BYTES)
-  operations.push(put(blockKey(id, from + last), value))
 }

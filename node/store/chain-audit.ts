@@ -11,7 +11,7 @@ import { blockKey, headKey, heightOfBlockKey, tileKey } from './keys.ts'
 import type { KvEntry, KvReader } from './kv.ts'
 import { QueryAudit, type QueryChunks } from './query-audit.ts'
 import { checkRecord, openRecord } from './record.ts'
-import { decodeHeld, type HeldBlock } from './stored-block.ts'
+import { decodeHeld, type RawHeld } from './stored-block.ts'
 import { TILE_BYTES, TILE_HEIGHT, TILE_WIDTH } from './tiles.ts'
 import type { RootMark } from './witness-audit.ts'
 
@@ -32,7 +32,7 @@ export interface ChainAuditInit {
   /** Every signature that is kept, not only the newest of each chain. */
   readonly allSignatures?: boolean
   /** The rules that need genesis and membership: the one that a block breaks. `previous` is its parent's header. */
-  readonly brokenRule?: (block: HeldBlock, previous: Header | undefined) => BrokenRule | undefined
+  readonly brokenRule?: (block: RawHeld, previous: Header | undefined) => BrokenRule | undefined
   /** Where a revocation ends the chain, and whether it is this chain that it ends (rule V19). */
   readonly endOf?: (member: Uint8Array) => NamedEnd | undefined
   /** Called with the number of blocks checked since the last call, at most one batch of an iterator. */
@@ -131,7 +131,7 @@ class ChainWalker {
   #full: FullTile[] = []
   /** Also where a catch-up broke off: its checkpoint lies above the head, and no proof is kept that leads there. */
   #checksAll: boolean
-  #last: HeldBlock | undefined
+  #last: RawHeld | undefined
   #query: QueryAudit | undefined
   size: number | undefined
   signatures = 0
@@ -200,7 +200,7 @@ class ChainWalker {
     const broken = this.#init.brokenRule?.(block, this.#last?.header)
     if (broken !== undefined) throw new Found(height, broken.what, broken.rule)
     this.#range.append(block.hash, this.#onNode)
-    this.#query?.add(height, block.body === undefined ? undefined : value)
+    this.#query?.add(height, block.bytes)
     this.#last = block
     if (this.#end?.size === this.blocks && !this.#end.isRight(this.#range.root())) {
       throw new Found(height, 'ends another history than the one that the revocation names', 'V19')
@@ -208,17 +208,16 @@ class ChainWalker {
     for (const mark of this.#chain.marks ?? NO_MARKS) {
       if (mark.size === this.blocks && !equalBytes(mark.root, this.#range.root())) this.contradicted.push(mark)
     }
-    if (!this.#checksAll || block.signed === undefined) return
-    if (!equalBytes(block.signed.root, this.#range.root())) throw new Found(height, 'signed root is not that of the tree', 'V16')
-    this.#verify(height, { size: this.blocks, ...block.signed })
+    const { signature } = block
+    if (this.#checksAll && signature !== undefined) this.#verify(height, this.blocks, this.#range.root(), signature)
   }
 
   /** What the block itself can show: place, member, link, body. */
-  #checked(value: Uint8Array): HeldBlock {
+  #checked(value: Uint8Array): RawHeld {
     const height = this.blocks
-    let block: HeldBlock
+    let block: RawHeld
     try {
-      block = decodeHeld(value)
+      block = decodeHeld(value, this.#chain.member, height)
     } catch (error) {
       throw new Found(height, `unreadable: ${(error as Error).message}`, 'B1')
     }
@@ -232,7 +231,7 @@ class ChainWalker {
     return block
   }
 
-  #checkBody(height: number, { header, body }: HeldBlock): void {
+  #checkBody(height: number, { header, body }: RawHeld): void {
     if (body === undefined) {
       if (height >= (this.#chain.pruned ?? NOT_PRUNED).to) throw new Found(height, 'body missing, and was never pruned', 'V15')
       this.pruned++
@@ -283,19 +282,17 @@ class ChainWalker {
     }
     if (covered === undefined) throw new Found(height, 'no signature covers the chain', 'V17')
     if (covered !== 'by-block') {
-      this.#verify(height, covered)
+      this.#verify(height, covered.size, covered.root, covered.signature)
       return
     }
-    if (last.signed === undefined || !equalBytes(last.signed.root, root)) {
-      throw new Found(height, 'signature of the head missing', 'V17')
-    }
-    if (!this.#checksAll) this.#verify(height, { size, ...last.signed })
+    const { signature } = last
+    if (signature === undefined) throw new Found(height, 'signature of the head missing', 'V17')
+    if (!this.#checksAll) this.#verify(height, size, root, signature)
   }
 
-  #verify(height: number, signed: { size: number; root: Uint8Array; signature: Uint8Array }): void {
+  #verify(height: number, size: number, root: Uint8Array, signature: Uint8Array): void {
     this.signatures++
-    if (!this.#init.verifySigned({ member: this.#chain.member, ...signed })) {
-      throw new Found(height, `signature over size ${signed.size} is not the member's`, 'V17')
-    }
+    if (this.#init.verifySigned({ member: this.#chain.member, size, root, signature })) return
+    throw new Found(height, `signature over size ${size} is not the member's`, 'V17')
   }
 }

@@ -9,7 +9,7 @@ import { decodeHead, encodeHead, type HeadRecord } from './head-record.ts'
 import { blockKey, headKey, heightOfBlockKey, tileKey } from './keys.ts'
 import { del, type Kv, type KvOperation, put } from './kv.ts'
 import { checkRecord, openRecord } from './record.ts'
-import { checkStored, decodeHeld, type HeldBlock } from './stored-block.ts'
+import { checkStored, decodeHeld, type RawHeld } from './stored-block.ts'
 import { EMPTY_EDGE, extendTiles, TILE_BYTES, TILE_WIDTH, type TileEdge, tilesAt } from './tiles.ts'
 import { TreeReader } from './tree-reader.ts'
 import { type ChainEnd, vouchedBeginning } from './vouching.ts'
@@ -90,7 +90,7 @@ async function intactChain(
   const edge = await readEdge(kv, id, member, size)
   const pendingFrom = tilesAt(0, size).full * TILE_WIDTH
   let height = from
-  let last: HeldBlock | undefined
+  let last: RawHeld | undefined
   let firstPrevious: Uint8Array = ZERO_HASH
   for await (const entries of kv.iterate({ gte: blockKey(id, from), lt: blockKey(id, size) })) {
     for (const [key, value] of entries) {
@@ -124,13 +124,13 @@ async function intactChain(
   return { ...bare, state: { ...base, range, root: range.root() } }
 }
 
-function checkpointOf(head: HeadRecord, member: Uint8Array, last: HeldBlock): SignedCheckpoint | undefined {
+function checkpointOf(head: HeadRecord, member: Uint8Array, last: RawHeld): SignedCheckpoint | undefined {
   const { covered, size, root } = head
   if (covered === undefined) return undefined
   if (covered === 'by-block') {
-    const { signed } = last
-    if (signed === undefined || !equalBytes(signed.root, root)) throw damaged(member, size - 1, 'signature of the head missing')
-    return { member, size, root: root.slice(), signature: signed.signature.slice() }
+    const { signature } = last
+    if (signature === undefined) throw damaged(member, size - 1, 'signature of the head missing')
+    return { member, size, root: root.slice(), signature: signature.slice() }
   }
   return { member, size: covered.size, root: covered.root.slice(), signature: covered.signature.slice() }
 }
@@ -197,9 +197,9 @@ async function coveringCheckpoint(
   if (head.covered === 'by-block') {
     const value = await context.kv.get(blockKey(id, head.size - 1))
     try {
-      const signed = value === undefined ? undefined : decodeHeld(value).signed
-      if (signed === undefined) return undefined
-      checkpoint = { member, size: head.size, root: signed.root.slice(), signature: signed.signature.slice() }
+      const signature = value === undefined ? undefined : decodeHeld(value, member, head.size - 1).signature
+      if (signature === undefined) return undefined
+      checkpoint = { member, size: head.size, root: head.root.slice(), signature: signature.slice() }
     } catch {
       return undefined
     }
@@ -235,7 +235,7 @@ async function rewrite(context: CheckContext, id: number, member: Uint8Array, si
   return { ...emptyEntry(id, member), state: { ...state, range, root: range.root() }, edge }
 }
 
-function readWhole(value: Uint8Array, member: Uint8Array, height: number): HeldBlock | undefined {
+function readWhole(value: Uint8Array, member: Uint8Array, height: number): RawHeld | undefined {
   try {
     return checkStored(value, member, height)
   } catch {

@@ -43,10 +43,13 @@ async function nextIdWithBlocks(kv: KvReader, from: number): Promise<number | un
   return undefined
 }
 
+const NOBODY = new Uint8Array(0)
+
 async function memberOf(kv: KvReader, id: number): Promise<Uint8Array | undefined> {
   const value = await kv.get(blockKey(id, 0))
   try {
-    return value === undefined ? undefined : decodeHeld(value).header.member.slice()
+    // A chain's first block says whose it is by itself.
+    return value === undefined ? undefined : decodeHeld(value, NOBODY, 0).header.member.slice()
   } catch {
     return undefined
   }

@@ -1,10 +1,11 @@
 import type { Header } from '../../protocol/block.ts'
 import { equalBytes } from '../../protocol/bytes.ts'
 import type { SignedCheckpoint } from '../../protocol/checkpoint.ts'
+import type { CompactRange } from '../../protocol/tree.ts'
 import { type ChainEntry, damaged } from './chain-entry.ts'
 import { blockKey, heightOfBlockKey } from './keys.ts'
 import type { Kv } from './kv.ts'
-import { bodyPruned, checkStored, type HeldBlock, type StoredBlock } from './stored-block.ts'
+import { bodyPruned, checkStored, type HeldBlock, type RawHeld, type StoredBlock } from './stored-block.ts'
 import { hashAt, TILE_WIDTH } from './tiles.ts'
 import type { TreeReader } from './tree-reader.ts'
 
@@ -41,8 +42,16 @@ export class ChainReader {
 
   /** The same with those that were pruned, as what is held of them. */
   async readHeld(entry: ChainEntry, from: number, maxBlocks: number, maxBytes = Number.POSITIVE_INFINITY): Promise<HeldBlock[]> {
+    const blocks = await this.#readRaw(entry, from, maxBlocks, maxBytes)
+    if (blocks.every(({ signature }) => signature === undefined)) return blocks.map((block) => ({ ...block, signed: undefined }))
+    const below = await this.#tree.rangeAt(entry, from)
+    const hashes = blocks.map(({ hash }) => hash)
+    return blocks.map((block, i) => ({ ...block, signed: signedAt(block, below, hashes, i + 1) }))
+  }
+
+  async #readRaw(entry: ChainEntry, from: number, maxBlocks: number, maxBytes: number): Promise<RawHeld[]> {
     const end = Math.min(entry.state.size, from + maxBlocks)
-    const blocks: HeldBlock[] = []
+    const blocks: RawHeld[] = []
     let bytes = 0
     let height = from
     let tile: Uint8Array | undefined
@@ -54,9 +63,9 @@ export class ChainReader {
         if (tile === undefined || place === 0) tile = await this.#tree.tile(entry, 0, Math.floor(height / TILE_WIDTH))
         const block = checkStored(value, entry.member, height)
         if (!equalBytes(block.hash, hashAt(tile, place))) throw damaged(entry.member, height, 'is not the leaf of the tree')
-        if (blocks.length > 0 && bytes + value.length > maxBytes) return blocks
+        bytes += block.headerBytes.length + (block.body?.length ?? 0) + (block.signature?.length ?? 0)
+        if (blocks.length > 0 && bytes > maxBytes) return blocks
         blocks.push(block)
-        bytes += value.length
         height++
       }
     }
@@ -71,7 +80,7 @@ export class ChainReader {
 
   /**
    * The newest signature stored beside a block of height `from` or below, looked for over SIGNATURE_SEARCH blocks: the
-   * checkpoint that it signs covers that block. Compared with the tree's root at that size.
+   * checkpoint that it signs covers that block.
    */
   async signatureAtOrBelow(entry: ChainEntry, height: number): Promise<SignedCheckpoint | undefined> {
     const top = Math.min(height, entry.state.size - 1)
@@ -97,12 +106,9 @@ export class ChainReader {
     for await (const entries of this.#kv.iterate(range)) {
       for (const [key, value] of entries) {
         const at = heightOfBlockKey(key)
-        const { signed } = checkStored(value, entry.member, at)
-        if (signed === undefined) continue
-        if (!equalBytes(signed.root, await this.#tree.rootAt(entry, at + 1))) {
-          throw damaged(entry.member, at, 'signed root is not that of the tree')
-        }
-        return { member: entry.member, size: at + 1, root: signed.root, signature: signed.signature }
+        const { signature } = checkStored(value, entry.member, at)
+        if (signature === undefined) continue
+        return { member: entry.member, size: at + 1, root: await this.#tree.rootAt(entry, at + 1), signature }
       }
     }
     return undefined
@@ -120,5 +126,23 @@ export class ChainReader {
       else low = middle + 1
     }
     return low
+  }
+}
+
+/** The root is made when it is asked for: of many blocks that are read together, one's is, or none's. */
+function signedAt(
+  { signature }: RawHeld,
+  below: CompactRange,
+  hashes: readonly Uint8Array[],
+  count: number,
+): HeldBlock['signed'] {
+  if (signature === undefined) return undefined
+  return {
+    signature,
+    get root() {
+      const range = below.clone()
+      range.appendAll(hashes.slice(0, count))
+      return range.root()
+    },
   }
 }

@@ -1,8 +1,7 @@
-import { equalBytes } from '../../protocol/bytes.ts'
 import { CompactRange } from '../../protocol/tree.ts'
 import type { VerifySigned } from './chain-check.ts'
 import type { ChainEntry, Damage } from './chain-entry.ts'
-import { BLOCK_END_BYTES } from './head-record.ts'
+import { SIGNATURE_BYTES } from './head-record.ts'
 import { allOfChain, BLOCK, heightOfBlockKey } from './keys.ts'
 import { type Kv, type KvOperation, put } from './kv.ts'
 import { decodeHeld } from './stored-block.ts'
@@ -24,14 +23,13 @@ export async function dropFalseSignatures(
     for (const [key, value] of entries) {
       const height = heightOfBlockKey(key)
       if (height >= state.size) break
-      const { hash, signed } = decodeHeld(value)
+      const { hash, signature } = decodeHeld(value, member, height)
       range.append(hash)
-      if (signed === undefined) continue
-      const { root, signature } = signed
+      if (signature === undefined) continue
       const size = height + 1
-      if (equalBytes(root, range.root()) && verifySigned({ member, size, root, signature })) continue
+      if (verifySigned({ member, size, root: range.root(), signature })) continue
       damage.push({ what: `signature over size ${size} damaged, taken off`, member, height })
-      mended.push(put(key, value.slice(0, value.length - BLOCK_END_BYTES)))
+      mended.push(put(key, value.slice(0, value.length - SIGNATURE_BYTES)))
     }
     if (mended.length > 0) await kv.batch(mended)
   }

@@ -7,9 +7,6 @@ import { writeCrc } from './record.ts'
 
 export const SIGNATURE_BYTES = 64
 
-/** Behind a block's bytes where the run that it came in ended at it: root ‖ signature. */
-export const BLOCK_END_BYTES = HASH_BYTES + SIGNATURE_BYTES
-
 /**
  * A chain's head as it is stored: what the batch that wrote it made of the chain. The edge of the tree is not in it, it is
  * read from the tiles and the last blocks, and must make `root`.

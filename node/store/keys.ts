@@ -9,8 +9,9 @@ import { WattnessError } from '../../protocol/errors.ts'
  * | META    ‖ name                                       | * one named record (schema.ts, ledger-store.ts)        |
  * | CHAIN   ‖ member key 32                              | * chain id u16: a short local name of the chain        |
  * | HEAD    ‖ chain id u16                               | * head record (head-record.ts)                         |
- * | BLOCK   ‖ chain id u16 ‖ height u48                  | header ‖ body [‖ root 32 ‖ signature 64]: hashes; once |
- * |                                                      | pruned 00 ‖ length u8 ‖ header [‖ root ‖ signature]    |
+ * | BLOCK   ‖ chain id u16 ‖ height u48                  | header ‖ body [‖ signature 64], or once pruned         |
+ * |                                                      | 00 ‖ length u8 ‖ header [‖ signature]: hashes; without |
+ * |                                                      | the member but at height 0 (stored-block.ts)           |
  * | TILE    ‖ chain id u16 ‖ level u8 ‖ index u48        | * 1 to 256 hashes: a C2SP tile (tiles.ts)              |
  * | SPOOL   ‖ sequence u48                               | * one reading or event that waits (spool-entry.ts)     |
  * | SEEN    ‖ source 8 ‖ time u48 ‖ content 8            | empty: the key is the record (seen-index.ts)           |

@@ -28,7 +28,7 @@ export interface LedgerStoreInit {
   readonly networkId: Uint8Array
   /** This node's own member key, where it writes a chain. */
   readonly ownKey?: Uint8Array
-  /** Checks a head's signature at start-up; without it heads are taken as they are stored. */
+  /** Checks signatures at start-up and when a chain is cut back; without it each counts as the member's over what is held. */
   readonly verifySigned?: VerifySigned
   readonly spool?: Partial<SpoolLimits>
   /** Damage found before the store was opened. */

@@ -4,7 +4,7 @@ import type { Damage, Pruned } from './chain-entry.ts'
 import { allOfChain, BLOCK, heightOfBlockKey, metaKey } from './keys.ts'
 import { type KvOperation, type KvReader, put } from './kv.ts'
 import { checkRecord, sealRecord } from './record.ts'
-import { decodeHeld } from './stored-block.ts'
+import { isPruned } from './stored-block.ts'
 
 /** One record: of each chain that is pruned its id, and the sizes up to which bodies and values are dropped; ids ascend. */
 const KEY = metaKey('pruned')
@@ -53,12 +53,4 @@ export async function findPruned(kv: KvReader, ids: Iterable<number>): Promise<P
     if (to > 0) chains.set(id, { to, valuesTo: 0 })
   }
   return chains
-}
-
-function isPruned(value: Uint8Array): boolean {
-  try {
-    return decodeHeld(value).body === undefined
-  } catch {
-    return false
-  }
 }

@@ -60,12 +60,12 @@ export class QueryAudit {
     for await (const entries of this.#kv.iterate(kept)) this.#records += entries.length
   }
 
-  /** The next block as it is stored, found whole; undefined where it has no body. */
-  add(height: number, value: Uint8Array | undefined): void {
+  /** The next block, header ‖ body, found whole; undefined where it has no body. */
+  add(height: number, block: Uint8Array | undefined): void {
     const draft = this.#draft
     if (height < draft.height) return
-    if (value === undefined) draft.skip()
-    else draft.add(value)
+    if (block === undefined) draft.skip()
+    else draft.add(block)
     if (!draft.isFull || draft.height > this.#end) return
     draftOperations(this.#id, draft, this.#made)
     this.#draft = new QueryDraft(this.#member, draft.height)

@@ -40,15 +40,16 @@ export function closeStretch({ id, member }: ChainEntry, changed: Extension, ope
 export function addStored(draft: QueryDraft, [key, value]: KvEntry, { member }: ChainEntry): void {
   const height = heightOfBlockKey(key)
   while (draft.height < height) draft.skip()
-  if (hasBody(value, member, height)) draft.add(value)
-  else draft.skip()
+  const block = wholeBlock(value, member, height)
+  if (block === undefined) draft.skip()
+  else draft.add(block)
 }
 
-function hasBody(value: Uint8Array, member: Uint8Array, height: number): boolean {
+function wholeBlock(value: Uint8Array, member: Uint8Array, height: number): Uint8Array | undefined {
   try {
-    return checkStored(value, member, height).body !== undefined
+    return checkStored(value, member, height).bytes
   } catch {
-    return false
+    return undefined
   }
 }
 

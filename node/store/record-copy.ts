@@ -4,6 +4,7 @@ import { metaKey } from './keys.ts'
 import { type KvEntry, type KvReader, put } from './kv.ts'
 import { openLevelKv } from './level-kv.ts'
 import { syncDirectory } from './open-ledger.ts'
+import { migrateDamaged } from './repair.ts'
 
 const DURABLE = metaKey('durable')
 const EVERYTHING = { gte: Uint8Array.of(0), lt: Uint8Array.of(0xff) }
@@ -14,8 +15,9 @@ export async function* copiedRecords(kv: KvReader): AsyncGenerator<KvEntry[]> {
 }
 
 /**
- * Makes a store of such records in `location`, which must not be there yet. Each batch is written as it comes; all of it is on
- * the disk when this resolves. Where a start will look first nothing is known: it checks every block.
+ * Makes a store of such records in `location`, which must not be there yet, and brings it to this program's schema version. Each
+ * batch is written as it comes; all of it is on the disk when this resolves. Where a start will look first nothing is known: it
+ * checks every block. Throws STORE_NEWER.
  */
 export async function writeStore(location: string, batches: AsyncIterable<readonly KvEntry[]>): Promise<number> {
   let records = 0
@@ -25,6 +27,8 @@ export async function writeStore(location: string, batches: AsyncIterable<readon
       await kv.batch(entries.map(([key, value]) => put(key, value)))
       records += entries.length
     }
+    // They may be of an earlier program.
+    await migrateDamaged(kv)
     await kv.batch([new DurableMark(new Map()).operation()], { sync: true })
   } finally {
     await kv.close()

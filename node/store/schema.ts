@@ -3,9 +3,10 @@ import { isWattnessError, WattnessError } from '../../protocol/errors.ts'
 import { allOf, metaKey } from './keys.ts'
 import { del, type Kv, type KvOperation, type KvReader, put } from './kv.ts'
 import { openRecord, sealRecord } from './record.ts'
+import { SLIMMER_BLOCKS } from './slimmer-blocks.ts'
 
 /** What this program writes. A change of any key or record of keys.ts adds one, and a step to MIGRATIONS. */
-export const SCHEMA_VERSION = 3
+export const SCHEMA_VERSION = 4
 
 /** Part of a step: what is written at once, and where the step goes on behind it. */
 export interface MigrationBatch {
@@ -52,6 +53,7 @@ export const SCHEMA: SchemaPlan = {
   migrations: [
     barrier(1, 'records of witnessing and of what is final: there are none yet'),
     barrier(2, 'blocks without their bodies: there are none yet'),
+    SLIMMER_BLOCKS,
   ],
 }
 

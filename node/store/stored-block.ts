@@ -1,76 +1,113 @@
 import { type Block, blockHash, bodyHash, decodeHeader, type Header, readBlock } from '../../protocol/block.ts'
 import { equalBytes, Reader, toHex, Writer } from '../../protocol/bytes.ts'
+import { KEY_BYTES } from '../../protocol/ed25519.ts'
 import { WattnessError } from '../../protocol/errors.ts'
-import { HASH_BYTES } from '../../protocol/hash.ts'
 import { damaged } from './chain-entry.ts'
-import { BLOCK_END_BYTES, SIGNATURE_BYTES } from './head-record.ts'
+import { SIGNATURE_BYTES } from './head-record.ts'
 
-interface StoredHeader {
+/**
+ * A block is stored without what the store says anyway: its member, whom the chain's id names, and the root beside a signature,
+ * which is that of the chain's tree. Both are put back when it is read: its hash, and the signature, are over all of it.
+ * Only a chain's first block keeps its member, so that it can be told whose chain it is where the record of the id is lost.
+ */
+
+interface RawHeader {
   readonly header: Header
   readonly headerBytes: Uint8Array
   readonly hash: Uint8Array
-  /** The end signature of the run that the block came in, where that ended here. */
-  readonly signed: { readonly root: Uint8Array; readonly signature: Uint8Array } | undefined
+  /** That of the run that the block came in, where it ended here: over the root of the chain up to here. */
+  readonly signature: Uint8Array | undefined
 }
 
-/** A block as it stands in the store, and its hash. */
-export interface StoredBlock extends Block, StoredHeader {}
+/** A block as one record says it, and its hash. */
+export interface RawBlock extends Block, RawHeader {}
 
 /** What pruning leaves of a block: all that links and proves it, and not what it says. */
-export interface PrunedBlock extends StoredHeader {
+interface RawPruned extends RawHeader {
   readonly body: undefined
   readonly bytes: undefined
 }
 
+export type RawHeld = RawBlock | RawPruned
+
+interface Signed {
+  /** The end signature of the run that the block came in, where that ended here, and the root that the tree has there. */
+  readonly signed: { readonly root: Uint8Array; readonly signature: Uint8Array } | undefined
+}
+
+/** A block as it leaves the store. */
+export type StoredBlock = RawBlock & Signed
+export type PrunedBlock = RawPruned & Signed
 export type HeldBlock = StoredBlock | PrunedBlock
 
 /** Where a block begins with its version, which is never 0 (rule B2). */
 const PRUNED = 0
+/** 00 ‖ length of the whole header. */
+const PRUNED_HEAD_BYTES = 2
 
-/** Header ‖ body [‖ root ‖ signature], or what encodePruned makes of it. Throws what a Reader throws. Compares no hashes. */
-export function decodeHeld(value: Uint8Array): HeldBlock {
-  if (value[0] !== PRUNED) return decodeStored(value)
-  const reader = new Reader(value, 'pruned block', 1)
+/** Where a header says its member: behind version and kind (rule B1). */
+const MEMBER_AT = 2
+
+/** Header ‖ body, without the member but at height 0 [‖ signature]. */
+export function encodeStored(block: Uint8Array, height: number, signature?: Uint8Array): Uint8Array {
+  const cut = height === 0 ? 0 : KEY_BYTES
+  const end = block.length - cut
+  const value = Buffer.allocUnsafe(end + (signature?.length ?? 0))
+  value.set(block.subarray(0, MEMBER_AT))
+  value.set(block.subarray(MEMBER_AT + cut), MEMBER_AT)
+  if (signature !== undefined) value.set(signature, end)
+  return value
+}
+
+/** 00 ‖ length of the whole header u8 ‖ header, without the member but at height 0 [‖ signature]. */
+export function encodePruned({ header, headerBytes, signature }: RawHeld): Uint8Array {
+  const rest = encodeStored(headerBytes, header.height, signature)
+  return new Writer(PRUNED_HEAD_BYTES + rest.length).u8(PRUNED).u8(headerBytes.length).bytes(rest).finish()
+}
+
+function withMember(value: Uint8Array, from: number, member: Uint8Array, height: number): Uint8Array {
+  if (height === 0) return value
+  const at = Math.min(from, value.length)
+  const bytes = new Uint8Array(value.length + KEY_BYTES)
+  bytes.set(value.subarray(0, at))
+  bytes.set(member, at)
+  bytes.set(value.subarray(at), at + KEY_BYTES)
+  return bytes
+}
+
+/** What encodeStored or encodePruned has made of `member`'s block. Throws what a Reader throws. Compares no hashes. */
+export function decodeHeld(value: Uint8Array, member: Uint8Array, height: number): RawHeld {
+  if (value[0] !== PRUNED) return decodeStored(value, member, height)
+  const whole = withMember(value, PRUNED_HEAD_BYTES + MEMBER_AT, member, height)
+  const reader = new Reader(whole, 'pruned block', 1)
   const headerBytes = reader.bytes(reader.u8())
-  const signed = readEnd(reader)
-  reader.done()
-  return {
-    header: decodeHeader(headerBytes),
-    headerBytes,
-    body: undefined,
-    bytes: undefined,
-    hash: blockHash(headerBytes),
-    signed,
-  }
+  const signature = readSignature(reader)
+  const header = decodeHeader(headerBytes)
+  return { header, headerBytes, body: undefined, bytes: undefined, hash: blockHash(headerBytes), signature }
 }
 
 /** The same of a block that has its body. */
-export function decodeStored(value: Uint8Array): StoredBlock {
-  const reader = new Reader(value, 'stored block')
-  const block = readBlock(reader)
-  const signed = readEnd(reader)
+export function decodeStored(value: Uint8Array, member: Uint8Array, height: number): RawBlock {
+  const reader = new Reader(withMember(value, MEMBER_AT, member, height), 'stored block')
+  const { header, headerBytes, body, bytes } = readBlock(reader)
+  const signature = readSignature(reader)
+  return { header, headerBytes, body, bytes, hash: blockHash(headerBytes), signature }
+}
+
+function readSignature(reader: Reader): Uint8Array | undefined {
+  const signature = reader.remaining === SIGNATURE_BYTES ? reader.bytes(SIGNATURE_BYTES) : undefined
   reader.done()
-  const { header, headerBytes, body, bytes } = block
-  return { header, headerBytes, body, bytes, hash: blockHash(headerBytes), signed }
+  return signature
 }
 
-function readEnd(reader: Reader): StoredHeader['signed'] {
-  if (reader.remaining !== BLOCK_END_BYTES) return undefined
-  return { root: reader.bytes(HASH_BYTES), signature: reader.bytes(SIGNATURE_BYTES) }
-}
-
-/** 00 ‖ length of the header u8 ‖ header [‖ root ‖ signature]. */
-export function encodePruned({ headerBytes, signed }: HeldBlock): Uint8Array {
-  const writer = new Writer(2 + headerBytes.length + BLOCK_END_BYTES).u8(PRUNED).u8(headerBytes.length).bytes(headerBytes)
-  if (signed !== undefined) writer.bytes(signed.root).bytes(signed.signature)
-  return writer.finish()
-}
+/** True where the record says of itself that its block has no body any more. */
+export const isPruned = (value: Uint8Array): boolean => value[0] === PRUNED
 
 /** The same with everything checked that the block itself can show: place, member, body. Throws STORE_DAMAGED. */
-export function checkStored(value: Uint8Array, member: Uint8Array, height: number): HeldBlock {
-  let block: HeldBlock
+export function checkStored(value: Uint8Array, member: Uint8Array, height: number): RawHeld {
+  let block: RawHeld
   try {
-    block = decodeHeld(value)
+    block = decodeHeld(value, member, height)
   } catch (error) {
     throw damaged(member, height, `unreadable: ${(error as Error).message}`)
   }

@@ -6,7 +6,7 @@ import type { VerifySigned } from './chain-check.ts'
 import { blockKey, heightOfBlockKey, MAX_U48, tileKey } from './keys.ts'
 import type { KvReader } from './kv.ts'
 import { checkRecord } from './record.ts'
-import { decodeHeld, type HeldBlock } from './stored-block.ts'
+import { decodeHeld, type RawHeld } from './stored-block.ts'
 import { hashAt, TILE_BYTES, TILE_WIDTH } from './tiles.ts'
 
 /** A chain's end as its head, or memory, says: neither is written together with a block that is damaged later. */
@@ -38,7 +38,7 @@ type Source = 'own' | 'next' | 'tile'
 /** What is known of one height. */
 interface Place {
   readonly height: number
-  readonly signed: HeldBlock['signed']
+  readonly signature: Uint8Array | undefined
   /** True where the block is there, and whole as far as it can tell itself. */
   readonly isWhole: boolean
   /** Hash of the block, the hash that the next block names, and the hash in the tree's tile: as far as they are there. */
@@ -52,8 +52,9 @@ const SIGNED_AT_ONCE = 64
  * The longest beginning of a damaged chain that is vouched for. The tree is made again from what is there: from the blocks
  * themselves, from the hashes by which the blocks above name them, and from the tree's tiles, each of the three given the
  * word over the others in turn. Where that makes a root which the author signed, every hash in it was right, and every
- * block below that has its hash is the author's. The head's root and whole tiles vouch as well, unless a signature speaks
- * against them. A block that is only linked to the one below it is not vouched for: anyone could have put it there.
+ * block below that has its hash is the author's. The head's root and whole tiles vouch as well, unless a signature above what
+ * was signed holds of no root made here. A block that is only linked to the one below it is not vouched for: anyone could have
+ * put it there.
  */
 export async function vouchedBeginning(init: VouchInit): Promise<Vouched | undefined> {
   const attempts = (['own', 'next', 'tile'] as const).map((first) => new Attempt(init, first))
@@ -80,9 +81,10 @@ class Attempt {
   #tiled = 0
   /** The largest size at which the tree made here is what the author signed. */
   #signed: SignedCheckpoint | undefined
-  /** Signed sizes not yet looked at, with the tree as it was then. */
-  #open: { readonly checkpoint: SignedCheckpoint; readonly range: CompactRange }[] = []
-  #isContradicted = false
+  /** Signatures not yet looked at, over the root of the tree as it was then. */
+  #open: { readonly size: number; readonly signature: Uint8Array; readonly range: CompactRange }[] = []
+  /** A signature above those that hold does not: it is damaged, or the tree made here is not the author's. */
+  #isDoubted = false
   #makesEnd = false
   isOver = false
 
@@ -91,7 +93,7 @@ class Attempt {
     this.#order = [first, ...(['next', 'own', 'tile'] as const).filter((source) => source !== first)]
   }
 
-  take({ height, signed, isWhole, leaves }: Place): void {
+  take({ height, signature, isWhole, leaves }: Place): void {
     if (this.isOver) return
     const leaf = this.#order.map((source) => leaves[source]).find((hash) => hash !== undefined)
     if (leaf === undefined) {
@@ -102,31 +104,33 @@ class Attempt {
     if (!isRight) this.#wrongAt ??= height
     if (isRight && this.#tiled === height && leaves.tile !== undefined && equalBytes(leaves.tile, leaf)) this.#tiled++
     this.#range.append(leaf)
-    const { member, covering, end } = this.#init
+    const { covering, end } = this.#init
     const { size } = this.#range
-    if (signed !== undefined) {
-      this.#note({ member, size, root: signed.root.slice(), signature: signed.signature.slice() })
-    }
-    if (covering?.size === size) this.#note(covering)
+    if (signature !== undefined) this.#note(signature.slice())
+    if (covering?.size === size) this.#note(covering.signature)
     if (end?.size === size) this.#makesEnd = equalBytes(this.#range.root(), end.root)
   }
 
-  #note(checkpoint: SignedCheckpoint): void {
-    this.#open.push({ checkpoint, range: this.#range.clone() })
-    if (this.#open.length >= SIGNED_AT_ONCE) this.#look()
+  #note(signature: Uint8Array): void {
+    this.#open.push({ size: this.#range.size, signature, range: this.#range.clone() })
+    if (this.#open.length < SIGNED_AT_ONCE) return
+    // So many in a row are not all damaged: what can be made here has come to its end, and the rest would cost as much again.
+    this.isOver = !this.#look()
   }
 
-  /** A signature that is not the member's says nothing. One that is, over another root, ends what can be made here. */
-  #look(): void {
-    for (const { checkpoint, range } of this.#open.splice(0).toReversed()) {
-      if (!this.#init.verifySigned(checkpoint)) continue
-      if (equalBytes(range.root(), checkpoint.root)) {
-        this.#signed = checkpoint
-        break
-      }
-      this.#isContradicted = true
-      this.isOver = true
+  /** One that does not hold says nothing of what is below it: it may be damaged itself. True where one holds. */
+  #look(): boolean {
+    const { member, verifySigned } = this.#init
+    const newestFirst = this.#open.splice(0).toReversed()
+    for (const [older, { size, signature, range }] of newestFirst.entries()) {
+      this.#isDoubted = older > 0
+      const checkpoint = { member, size, root: range.root(), signature }
+      if (!verifySigned(checkpoint)) continue
+      this.#signed = checkpoint
+      return true
     }
+    if (newestFirst.length > 0) this.#isDoubted = true
+    return false
   }
 
   result(): Vouched | undefined {
@@ -135,7 +139,7 @@ class Attempt {
     const { covering, end } = this.#init
     const signed = this.#signed === undefined ? 0 : Math.min(right, this.#signed.size)
     const atEnd = this.#makesEnd && end !== undefined ? Math.min(right, end.size) : 0
-    const most = covering === undefined || this.#isContradicted ? 0 : covering.size
+    const most = covering === undefined || this.#isDoubted ? 0 : covering.size
     const unsigned = Math.min(most, Math.max(atEnd, this.#tiled))
     if (covering !== undefined && unsigned > signed) return { size: unsigned, checkpoint: covering }
     return this.#signed === undefined ? undefined : { size: signed, checkpoint: this.#signed }
@@ -147,23 +151,23 @@ async function* placesOf(init: VouchInit): AsyncGenerator<Place> {
   const { kv, id, member, end } = init
   const size = end?.size ?? MAX_U48
   let tile: { readonly index: number; readonly leaves: Uint8Array | undefined } | undefined
-  const place = async (height: number, block: HeldBlock | undefined, next: Uint8Array | undefined): Promise<Place> => {
+  const place = async (height: number, block: RawHeld | undefined, next: Uint8Array | undefined): Promise<Place> => {
     const index = Math.floor(height / TILE_WIDTH)
     if (tile?.index !== index) tile = { index, leaves: await readTile(kv, id, index) }
     const { leaves } = tile
     return {
       height,
-      signed: block?.signed,
+      signature: block?.signature,
       isWhole: block !== undefined && isWhole(block, member, height),
       leaves: { own: block?.hash, next, tile: leaves && hashAt(leaves, height % TILE_WIDTH).slice() },
     }
   }
   let height = 0
-  let before: HeldBlock | undefined
+  let before: RawHeld | undefined
   for await (const entries of kv.iterate({ gte: blockKey(id, 0), lt: blockKey(id, size) })) {
     for (const [key, value] of entries) {
       const at = heightOfBlockKey(key)
-      const block = decoded(value)
+      const block = decoded(value, member, at)
       // Whose header can be read names the hash of the block below it.
       const named = block?.header.height === at ? block.header.previous : undefined
       // Heights of which there is no block: their hashes may still stand in a tile.
@@ -191,15 +195,15 @@ async function readTile(kv: KvReader, id: number, index: number): Promise<Uint8A
   return leaves?.length === TILE_BYTES ? leaves : undefined
 }
 
-function decoded(value: Uint8Array): HeldBlock | undefined {
+function decoded(value: Uint8Array, member: Uint8Array, height: number): RawHeld | undefined {
   try {
-    return decodeHeld(value)
+    return decodeHeld(value, member, height)
   } catch {
     return undefined
   }
 }
 
-function isWhole({ header, body }: HeldBlock, member: Uint8Array, height: number): boolean {
+function isWhole({ header, body }: RawHeld, member: Uint8Array, height: number): boolean {
   if (header.height !== height || !equalBytes(header.member, member)) return false
   return body === undefined || equalBytes(bodyHash(body), header.bodyHash)
 }

@@ -8,7 +8,7 @@ import {
   type NodeEvents,
   type NodeSettings,
 } from '../../node/index.ts'
-import { type Reading, type Signer, sha256, toHex, toUtf8, type VerifySignature } from '../../protocol/index.ts'
+import { type Reading, type Signer, sha256, toHex, toUtf8, type VerifySignature, verifyCheckpoint } from '../../protocol/index.ts'
 import type { VirtualDisk } from '../disk/virtual-disk.ts'
 import type { VirtualPort } from '../network/virtual-port.ts'
 import { Machine } from '../time/virtual-time.ts'
@@ -147,6 +147,7 @@ export class VirtualNode {
       kv: this.disk.mount(platform.timers),
       networkId: genesis.networkId,
       ownKey: this.key,
+      verifySigned: (checkpoint) => verifyCheckpoint(verify, genesis.networkId, checkpoint),
     })
     if (machine.isDead) return
     const port = network.port(this.host, this.key, platform)

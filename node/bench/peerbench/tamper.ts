@@ -16,7 +16,7 @@ import { sleep, systemPlatform, verifySignature } from '../../index.ts'
 import { ledgerDirectory, openLevelKv, put } from '../../store/index.ts'
 import { blockKey, chainIdOfKey, chainKey } from '../../store/keys.ts'
 import { checkRecord } from '../../store/record.ts'
-import { decodeStored } from '../../store/stored-block.ts'
+import { decodeStored, encodeStored } from '../../store/stored-block.ts'
 import { type BenchReading, genesisOf, itemOf, meterName } from './adapter.ts'
 import { openPeer, type Peer, type PeerInit } from './peer.ts'
 
@@ -263,12 +263,12 @@ async function replace(directory: string, key: Uint8Array): Promise<void> {
   const id = chainIdOfKey(Buffer.concat([Buffer.of(0), checkRecord(name, (await kv.get(name)) as Uint8Array) as Uint8Array]))
   const at = blockKey(id, TAMPERED)
   const value = (await kv.get(at)) as Uint8Array
-  const { header, bytes } = decodeStored(value)
+  const { header, signature } = decodeStored(value, key, TAMPERED)
   const item = itemOf(readingOf(0))
   if (!('reading' in item)) throw new Error('no reading')
   const forged = makeBlock({ ...header, salt: new Uint8Array(SALT_BYTES), content: encodeReadings([item.reading]) })
   // Under the signature that was made for the genuine one.
-  await kv.batch([put(at, Buffer.concat([forged.bytes, value.subarray(bytes.length)]))], { sync: true })
+  await kv.batch([put(at, encodeStored(forged.bytes, TAMPERED, signature))], { sync: true })
   await kv.close()
   console.error(`block ${TAMPERED} of ${toHex(key).slice(0, 8)} replaced`)
 }

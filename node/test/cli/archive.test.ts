@@ -186,7 +186,7 @@ describe('wattness archive', () => {
       if (!('records' in part)) return part
       return {
         records: part.records.map(([key, value]) =>
-          key[0] === 4 && key[8] === 77 ? [key, value.with(130, (value[130] as number) ^ 1)] : [key, value],
+          key[0] === 4 && key[8] === 77 ? [key, value.with(98, (value[98] as number) ^ 1)] : [key, value],
         ),
       }
     })
@@ -229,7 +229,7 @@ describe('wattness archive', () => {
     await node.tamper(dir, async (kv) => {
       for await (const entries of kv.iterate({ gte: Uint8Array.of(4), lt: Uint8Array.of(5) })) {
         const [key, value] = entries[100] as readonly [Uint8Array, Uint8Array]
-        await kv.batch([{ type: 'put', key, value: value.with(120, (value[120] as number) ^ 1) }])
+        await kv.batch([{ type: 'put', key, value: value.with(88, (value[88] as number) ^ 1) }])
         break
       }
     })

@@ -2,6 +2,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import {
+  blockHash,
   CompactRange,
   encodeEvidence,
   encodeReadings,
@@ -17,7 +18,7 @@ import { blockKey, chainKey, evidenceKey, headKey, labelKey, metaKey, tileKey } 
 import { inspectionDirectory, ledgerDirectory } from '../../store/layout.ts'
 import { checkRecord, sealRecord } from '../../store/record.ts'
 import { schemaOperation } from '../../store/schema.ts'
-import { decodeStored } from '../../store/stored-block.ts'
+import { decodeStored, encodeStored, type RawBlock } from '../../store/stored-block.ts'
 import { json, type Said, say } from './command-line.ts'
 import { BLOCKS, DamagedNode, flipByte, readingAt } from './damaged-node.ts'
 
@@ -107,11 +108,12 @@ describe('wattness verify', () => {
 
   it('names chain and height too, from a copy, where a flip in a table hits a block', async () => {
     const dir = await node.copy()
-    const block = await node.blockBytes(100)
+    // Behind the member, which is stored but once.
+    const block = (await node.blockBytes(100)).subarray(34)
     const files = await node.dataFiles()
     const table = files.find(({ name, bytes }) => name.endsWith('.ldb') && bytes.includes(block))
     const { name, bytes } = table as { name: string; bytes: Buffer }
-    await flipByte(dir, name, bytes, bytes.indexOf(block) + 100)
+    await flipByte(dir, name, bytes, bytes.indexOf(block) + 66)
     const { faults } = found(await node.verify(dir))
     expect(faults.map(({ label }) => label)).to.deep.equal(['meter'])
     expect(faults[0]?.height).to.be.within(0, 101)
@@ -271,24 +273,23 @@ async function append(kv: Kv, id: number, node: DamagedNode, fields: Partial<Hea
     content: content ?? encodeReadings([readingAt(5_000)]),
     ...fields,
   })
-  const { hash } = decodeStored(block.bytes)
+  const hash = blockHash(block.headerBytes)
   range.append(hash)
   const size = head.size + 1
   const { root, signature, member } = signCheckpoint(node.signer, node.genesis.networkId, size, range.root())
   const { sealedAt, registrarSize } = block.header
   const checkpoint = { member, size, root, signature }
   const state = { size, range, root, lastHash: hash, sealedAt, registrarSize, checkpoint }
-  const value = Buffer.concat([block.bytes, root, signature])
+  const value = encodeStored(block.bytes, head.size, signature)
   await kv.batch([put(blockKey(id, head.size), value), put(key, encodeHead(key, state))])
 }
 
 async function shorten(kv: Kv, id: number, size: number): Promise<void> {
   const range = await rangeOf(kv, id, size)
-  const last = decodeStored((await kv.get(blockKey(id, size - 1))) as Uint8Array)
-  const { header, hash, signed } = last
+  const { header, hash, signature } = await storedAt(kv, id, size - 1)
   const root = range.root()
   const { sealedAt, registrarSize, member } = header
-  const checkpoint = { member, size, root, signature: signed?.signature as Uint8Array }
+  const checkpoint = { member, size, root, signature: signature as Uint8Array }
   const key = headKey(id)
   const gone = [tileKey(id, 0, 0), tileKey(id, 1, 0)].map(del)
   for (let height = size; height < BLOCKS; height++) gone.push(del(blockKey(id, height)))
@@ -296,10 +297,15 @@ async function shorten(kv: Kv, id: number, size: number): Promise<void> {
   await kv.batch([...gone, put(key, encodeHead(key, state))])
 }
 
+async function storedAt(kv: Kv, id: number, height: number): Promise<RawBlock> {
+  const first = decodeStored((await kv.get(blockKey(id, 0))) as Uint8Array, new Uint8Array(0), 0)
+  return decodeStored((await kv.get(blockKey(id, height))) as Uint8Array, first.header.member, height)
+}
+
 async function rangeOf(kv: Kv, id: number, size: number): Promise<CompactRange> {
   const range = CompactRange.empty()
   for (let height = 0; height < size; height++) {
-    range.append(decodeStored((await kv.get(blockKey(id, height))) as Uint8Array).hash)
+    range.append((await storedAt(kv, id, height)).hash)
   }
   return range
 }
@@ -311,20 +317,19 @@ async function rewrite(
   change: (header: Header, i: number) => Header & { readonly content: Uint8Array },
 ): Promise<void> {
   const range = await rangeOf(kv, id, from)
-  let previous = decodeStored((await kv.get(blockKey(id, from - 1))) as Uint8Array).hash
+  let previous = (await storedAt(kv, id, from - 1)).hash
   const operations = []
   for (let height = from; height < BLOCKS; height++) {
-    const { header, signed } = decodeStored((await kv.get(blockKey(id, height))) as Uint8Array)
+    const { header, signature } = await storedAt(kv, id, height)
     const block = makeBlock({ ...change(header, height), previous, salt: new Uint8Array(16) })
-    previous = decodeStored(block.bytes).hash
+    previous = blockHash(block.headerBytes)
     range.append(previous)
-    const value = Buffer.concat([block.bytes, range.root(), signed?.signature as Uint8Array])
-    operations.push(put(blockKey(id, height), value))
+    operations.push(put(blockKey(id, height), encodeStored(block.bytes, height, signature)))
     if (height < BLOCKS - 1) continue
     const key = headKey(id)
     const { sealedAt, registrarSize, member } = header
     const root = range.root()
-    const checkpoint = { member, size: BLOCKS, root, signature: signed?.signature as Uint8Array }
+    const checkpoint = { member, size: BLOCKS, root, signature: signature as Uint8Array }
     operations.push(
       put(key, encodeHead(key, { size: BLOCKS, range, root, lastHash: previous, sealedAt, registrarSize, checkpoint })),
     )

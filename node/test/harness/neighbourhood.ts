@@ -6,10 +6,12 @@ import {
   parseGenesis,
   parseRoles,
   type Reading,
+  type SignedCheckpoint,
   type Signer,
   sha256,
   toHex,
   toUtf8,
+  verifyCheckpoint,
 } from '../../../protocol/index.ts'
 import { silentLogger } from '../../logger.ts'
 import { createMemoryHub, type MemoryHub } from '../../net/index.ts'
@@ -119,7 +121,9 @@ export class Neighbourhood {
     kv: Kv,
     networkKey = signer.publicKey,
   ): Promise<{ store: LedgerStore; node: LedgerNode }> {
-    const store = await LedgerStore.open({ kv, networkId: this.genesis.networkId, ownKey: signer.publicKey })
+    const { networkId } = this.genesis
+    const verifySigned = (checkpoint: SignedCheckpoint): boolean => verifyCheckpoint(verifySignature, networkId, checkpoint)
+    const store = await LedgerStore.open({ kv, networkId, ownKey: signer.publicKey, verifySigned })
     const node = await LedgerNode.create({
       genesis: this.genesis,
       signer,

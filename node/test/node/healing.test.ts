@@ -1,11 +1,11 @@
 import { expect } from 'chai'
-import { type Bytes, blockHash, type ChainState, concat, makeBlock, toHex } from '../../../protocol/index.ts'
+import { type Block, type Bytes, blockHash, type ChainState, makeBlock, toHex } from '../../../protocol/index.ts'
 import type { NodeEvents } from '../../events.ts'
 import { HEAL_EVERY_MS } from '../../healing.ts'
 import { type Kv, put } from '../../store/index.ts'
 import { blockKey, chainKey } from '../../store/keys.ts'
 import { checkRecord } from '../../store/record.ts'
-import { decodeStored, type StoredBlock } from '../../store/stored-block.ts'
+import { decodeStored, encodeStored } from '../../store/stored-block.ts'
 import { LiarPeer, leavesOf, serving } from '../harness/liar-peer.ts'
 import { Neighbourhood, signerOf } from '../harness/neighbourhood.ts'
 import { TestAuthor } from '../harness/test-author.ts'
@@ -13,7 +13,7 @@ import { TestAuthor } from '../harness/test-author.ts'
 const keyOf = (name: string): Bytes => signerOf(name).publicKey
 
 /** Well-formed, behind the same parent, and never sealed by the member. */
-function forgedIn({ header }: StoredBlock): { bytes: Bytes; hash: Bytes } {
+function forgedIn({ header }: Pick<Block, 'header'>): { bytes: Bytes; hash: Bytes } {
   const { bytes, headerBytes } = makeBlock({ ...header, salt: new Uint8Array(16).fill(9), content: new Uint8Array(40).fill(7) })
   return { bytes, hash: blockHash(headerBytes) }
 }
@@ -23,8 +23,8 @@ async function forge(kv: Kv, member: Bytes, height: number): Promise<void> {
   const record = checkRecord(chainKey(member), (await kv.get(chainKey(member))) as Bytes) as Bytes
   const key = blockKey(((record[0] as number) << 8) | (record[1] as number), height)
   const value = (await kv.get(key)) as Bytes
-  const block = decodeStored(value)
-  await kv.batch([put(key, concat(forgedIn(block).bytes, value.subarray(block.bytes.length)))])
+  const block = decodeStored(value, member, height)
+  await kv.batch([put(key, encodeStored(forgedIn(block).bytes, height, block.signature))])
 }
 
 describe('a node with a forged block on its disk', () => {
@@ -161,7 +161,7 @@ describe('a node with a forged block on its disk', () => {
     const { store } = all.get('meter-1')
     const { size, root, signature } = author.checkpoint()
     const hashes = author.blocks.slice(0, 51).map(({ headerBytes }) => blockHash(headerBytes))
-    const top = forgedIn({ ...(author.blocks[50] as (typeof author.blocks)[number]), hash: root, signed: undefined })
+    const top = forgedIn(author.blocks[50] as (typeof author.blocks)[number])
     const range = author.state(50).range.clone()
     range.append(top.hash)
     const state: ChainState = {

@@ -90,7 +90,7 @@ describe('S27: neighbours that have pruned a chain', () => {
     const damage: string[] = []
     node.on('damage', ({ error }) => damage.push(error.message))
     for await (const entries of kv.iterate({ gte: blockKey(0, 150), lt: blockKey(0, 151) })) {
-      for (const [key, value] of entries) await kv.batch([put(key, value.with(130, (value[130] as number) ^ 1))])
+      for (const [key, value] of entries) await kv.batch([put(key, value.with(98, (value[98] as number) ^ 1))])
     }
     for (const name of ['meter-1', 'meter-2']) await all.restart(name)
     await addObserver('registrar', 'meter-3')

@@ -59,7 +59,7 @@ describe('audit', () => {
   })
 
   it('finds any flipped byte of a block, and says in which', async () => {
-    const { length } = maker.bytesAt(77)
+    const length = maker.storedLength(77)
     for (let at = 0; at < length; at += 3) {
       await flip(blockKey(0, 77), at)
       const audited = (await audit()).chains.find((chain) => equalBytes(chain.member, maker.member))
@@ -87,17 +87,17 @@ describe('audit', () => {
       await kv.batch([put(key, before)])
     }
     const remove = (key: Uint8Array) => () => kv.batch([{ type: 'del' as const, key }])
-    const last = maker.bytesAt(279)
-    const inner = maker.bytesAt(199)
+    const last = maker.storedLength(279)
+    const inner = maker.storedLength(199)
     await restore(blockKey(0, 30), remove(blockKey(0, 30)), { height: 30, what: /missing/ })
     await restore(blockKey(0, 279), remove(blockKey(0, 279)), { height: 279, what: /missing/ })
     await restore(headKey(0), () => flip(headKey(0), 3), { height: 0, what: /head record/ })
     await restore(headKey(0), remove(headKey(0)), { height: 0, what: /head record missing/ })
     await restore(tileKey(0, 0, 0), () => flip(tileKey(0, 0, 0), 5), { height: 255, what: /tile/ })
-    await restore(blockKey(0, 279), () => flip(blockKey(0, 279), last.length + 50), { height: 279, what: /signature/ })
-    await restore(blockKey(0, 279), () => flip(blockKey(0, 279), last.length + 5), { height: 279, what: /signature/ })
-    await restore(blockKey(0, 199), () => flip(blockKey(0, 199), inner.length + 50), { height: 199, what: /signature/ }, true)
-    await restore(blockKey(0, 199), () => flip(blockKey(0, 199), inner.length + 5), { height: 199, what: /root/ }, true)
+    await restore(blockKey(0, 279), () => flip(blockKey(0, 279), last + 50), { height: 279, what: /signature/ })
+    await restore(blockKey(0, 279), () => flip(blockKey(0, 279), last + 5), { height: 279, what: /signature/ })
+    await restore(blockKey(0, 199), () => flip(blockKey(0, 199), inner + 50), { height: 199, what: /signature/ }, true)
+    await restore(blockKey(0, 199), () => flip(blockKey(0, 199), inner + 5), { height: 199, what: /signature/ }, true)
     expect(faultOf(await audit(true))).to.equal(undefined)
   })
 

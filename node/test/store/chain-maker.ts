@@ -4,6 +4,7 @@ import { type ChainState, EMPTY_CHAIN } from '../../../protocol/chain-state.ts'
 import type { SignedCheckpoint } from '../../../protocol/checkpoint.ts'
 import { sha256 } from '../../../protocol/hash.ts'
 import type { Acceptance } from '../../store/index.ts'
+import { encodeStored } from '../../store/stored-block.ts'
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 
@@ -45,14 +46,19 @@ export class ChainMaker {
     return block.bytes
   }
 
+  /** Bytes of the same as it is stored, before its signature. */
+  storedLength(height: number): number {
+    return encodeStored(this.bytesAt(height), height).length
+  }
+
   /** The next `count` blocks as one accepted run whose end is signed, or covered by `checkpoint` if one is given. */
   next(count = 1, contentBytes = 40, checkpoint?: SignedCheckpoint): Acceptance {
     const contents = Array.from({ length: count }, (_, i) => new Uint8Array(contentBytes).fill(this.state.size + i))
     return this.holding(contents, checkpoint)
   }
 
-  /** The next blocks, one for each content of kind "readings". */
-  holding(contents: readonly Uint8Array[], checkpoint?: SignedCheckpoint): Acceptance {
+  /** The next blocks, one for each content; of kind "readings" but for `kinds`, by place. */
+  holding(contents: readonly Uint8Array[], checkpoint?: SignedCheckpoint, kinds: readonly number[] = []): Acceptance {
     const count = contents.length
     const from = this.state.size
     const range = this.state.range.clone()
@@ -62,7 +68,7 @@ export class ChainMaker {
     for (let height = from; height < from + count; height++) {
       const salt = sha256(bytesOf(`${this.#salt} ${height}`)).slice(0, 16)
       const block = makeBlock({
-        kind: KIND_READINGS,
+        kind: kinds[height - from] ?? KIND_READINGS,
         member: this.member,
         height,
         previous: lastHash,

@@ -323,7 +323,7 @@ describe('pruning', () => {
   it('a body that is missing without having been pruned is a fault', async () => {
     const key = blockKey(0, 200)
     const value = (await kv.get(key)) as Uint8Array
-    await kv.batch([put(key, encodePruned(decodeHeld(value)))])
+    await kv.batch([put(key, encodePruned(decodeHeld(value, maker.member, 200)))])
     expect(await faults(kv)).to.deep.equal(['200: body missing, and was never pruned'])
   })
 

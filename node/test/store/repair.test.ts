@@ -94,7 +94,7 @@ describe('repair', () => {
     const kv = await openLevelKv(ledgerDirectory(directory))
     for (const [height, fromEnd] of [
       [21, 1],
-      [101, 96],
+      [101, 64],
     ] as const) {
       const key = blockKey(0, height)
       const value = ((await kv.get(key)) as Uint8Array).slice()

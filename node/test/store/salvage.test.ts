@@ -1,10 +1,11 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { blockHash, makeBlock } from '../../../protocol/block.ts'
-import { concat, equalBytes } from '../../../protocol/bytes.ts'
+import { equalBytes } from '../../../protocol/bytes.ts'
 import { type Kv, LedgerStore, openMemoryKv, put } from '../../store/index.ts'
 import { blockKey, headKey, tileKey } from '../../store/keys.ts'
 import { sealRecord } from '../../store/record.ts'
+import { decodeHeld, encodeStored } from '../../store/stored-block.ts'
 import { ChainMaker, fakeSignature, NETWORK_ID, verifyFake } from './chain-maker.ts'
 
 const open = (kv: Kv): Promise<LedgerStore> => LedgerStore.open({ kv, networkId: NETWORK_ID, verifySigned: verifyFake })
@@ -41,7 +42,8 @@ async function forge(kv: Kv, maker: ChainMaker, height: number, previous?: Uint8
   const key = blockKey(0, height)
   const old = (await kv.get(key)) as Uint8Array
   const { bytes, hash } = forged(maker, height, previous)
-  await kv.batch([put(key, concat(bytes, old.subarray(maker.bytesAt(height).length)))])
+  const { signature } = decodeHeld(old, maker.member, height)
+  await kv.batch([put(key, encodeStored(bytes, height, signature))])
   return hash
 }
 
@@ -80,10 +82,8 @@ describe('salvage of a damaged chain: nothing is kept that nothing vouches for',
 
   it('nor with a signature of its own making', async () => {
     const { kv, maker } = await stored(onesOf(100))
-    const { bytes, hash } = forged(maker, 50)
-    const range = new ChainMaker(1).next(50).state.range.clone()
-    range.append(hash)
-    await kv.batch([put(blockKey(0, 50), concat(bytes, range.root(), new Uint8Array(64).fill(3)))])
+    const { bytes } = forged(maker, 50)
+    await kv.batch([put(blockKey(0, 50), encodeStored(bytes, 50, new Uint8Array(64).fill(3)))])
     await expectKept(kv, maker, 50)
   })
 
@@ -154,7 +154,7 @@ describe('salvage of a damaged chain: nothing is kept that nothing vouches for',
     const { kv, maker } = await stored(onesOf(300))
     for (const height of [40, 41, 120, 290]) {
       const value = ((await kv.get(blockKey(0, height))) as Uint8Array).slice()
-      value.fill(1, maker.bytesAt(height).length)
+      value.fill(1, maker.storedLength(height))
       await kv.batch([put(blockKey(0, height), value)])
     }
     await remove(kv, headKey(0))
@@ -165,7 +165,7 @@ describe('salvage of a damaged chain: nothing is kept that nothing vouches for',
     const { kv, maker } = await stored([10])
     const other = new ChainMaker(1, 'another branch')
     other.next(12)
-    for (const height of [10, 11]) await kv.batch([put(blockKey(0, height), other.bytesAt(height))])
+    for (const height of [10, 11]) await kv.batch([put(blockKey(0, height), encodeStored(other.bytesAt(height), height))])
     await remove(kv, headKey(0))
     await expectKept(kv, maker, 10)
   })
@@ -191,7 +191,7 @@ describe('salvage of a damaged chain: nothing is kept that nothing vouches for',
             if (value === undefined) continue
             if (how === 'forged') await forge(kv, maker, height)
             else if (how === 'lost' || how === 'tile' || how === 'head') await remove(kv, key)
-            else if (how === 'unsigned') await kv.batch([put(key, value.slice(0, maker.bytesAt(height).length))])
+            else if (how === 'unsigned') await kv.batch([put(key, value.slice(0, maker.storedLength(height)))])
             else {
               const place = by % value.length
               value[place] = (value[place] as number) ^ 4
