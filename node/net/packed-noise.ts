@@ -7,6 +7,7 @@ import type {
   SecuredConnection,
 } from '@libp2p/interface'
 import { concat } from '../../protocol/bytes.ts'
+import { noiseCrypto } from './noise-crypto.ts'
 import type { SocketTally } from './traffic.ts'
 import { WindowCredits } from './window-credits.ts'
 
@@ -21,7 +22,7 @@ type Data = Parameters<MessageStream['send']>[0]
  */
 export function packedNoise(tally: SocketTally): (components: NoiseComponents) => ConnectionEncrypter {
   return (components) => {
-    const encrypter: ConnectionEncrypter = noise()(components)
+    const encrypter: ConnectionEncrypter = noise({ crypto: noiseCrypto })(components)
     const secureInbound = encrypter.secureInbound.bind(encrypter)
     const secureOutbound = encrypter.secureOutbound.bind(encrypter)
     encrypter.secureInbound = async (raw, options) => {
