@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises'
-import { Ajv } from 'ajv'
-import Type from 'typebox'
+import * as Type from 'typebox'
 import { WattnessError } from '../../protocol/errors.ts'
 import { parseObis } from '../../protocol/obis.ts'
 import { parseUnit } from '../../protocol/units.ts'
 import { compileTimeFormat } from './csv-time.ts'
 import { parseZone } from './local-time.ts'
+import { mappingCheck } from './mapping-schema.ts'
 import { parseDuration } from './source-spec.ts'
 
 /** The declared column mapping of an interval CSV: a JSON file, or one of the built-in ones. docs/sources.md explains it. */
@@ -95,19 +95,15 @@ export type CsvValue = Type.Static<typeof ValueSchema>
 
 const MAX_MAPPING_BYTES = 65_536
 
-const check = new Ajv({ allErrors: true }).compile<CsvMapping>(CsvMappingSchema)
+const check = mappingCheck(CsvMappingSchema)
 
 /** Throws CSV_MAPPING_INVALID, with every place that is wrong. */
 export function validateMapping(value: unknown, where: string): CsvMapping {
-  if (!check(value)) {
-    const places = (check.errors ?? []).map(({ instancePath, message, params }) => {
-      const extra = 'additionalProperty' in params ? ` (${String(params['additionalProperty'])})` : ''
-      return `${instancePath === '' ? 'the mapping' : instancePath} ${message ?? 'is wrong'}${extra}`
-    })
-    return refuse(where, places.slice(0, 10).join('; '))
-  }
-  for (const reason of contradictions(value)) refuse(where, reason)
-  return value
+  const fault = check(value)
+  if (fault !== undefined) return refuse(where, fault)
+  const mapping = value as CsvMapping
+  for (const reason of contradictions(mapping)) refuse(where, reason)
+  return mapping
 }
 
 /** Throws CSV_MAPPING_INVALID, also where the file cannot be read or is no JSON. */

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
-import { Ajv } from 'ajv'
-import Type from 'typebox'
+import * as Type from 'typebox'
 import { isWattnessError, WattnessError } from '../../protocol/errors.ts'
 import { parseObis } from '../../protocol/obis.ts'
 import { parseUnit } from '../../protocol/units.ts'
 import { compileTimeFormat } from './csv-time.ts'
+import { mappingCheck } from './mapping-schema.ts'
 
 /** What of which messages is a value: a JSON file, or a profile. docs/sources.md explains it. */
 
@@ -55,25 +55,21 @@ export type MqttValue = MqttMapping['values'][number]
 
 const MAX_MAPPING_BYTES = 65_536
 
-const check = new Ajv({ allErrors: true }).compile<MqttMapping>(MqttMappingSchema)
+const check = mappingCheck(MqttMappingSchema)
 
 /** Throws MQTT_MAPPING_INVALID, with every place that is wrong. */
 export function validateMqttMapping(value: unknown, where: string): MqttMapping {
-  if (!check(value)) {
-    const places = (check.errors ?? []).map(({ instancePath, message, params }) => {
-      const extra = 'additionalProperty' in params ? ` (${String(params['additionalProperty'])})` : ''
-      return `${instancePath === '' ? 'the mapping' : instancePath} ${message ?? 'is wrong'}${extra}`
-    })
-    return refuse(where, places.slice(0, 10).join('; '))
-  }
-  attempt(where, '/time', () => timeFormats(value).map(({ format, zone }) => compileTimeFormat(zoned(format, zone))))
-  for (const [index, { register, unit, decimals }] of value.values.entries()) {
+  const fault = check(value)
+  if (fault !== undefined) return refuse(where, fault)
+  const mapping = value as MqttMapping
+  attempt(where, '/time', () => timeFormats(mapping).map(({ format, zone }) => compileTimeFormat(zoned(format, zone))))
+  for (const [index, { register, unit, decimals }] of mapping.values.entries()) {
     attempt(where, `/values/${index}/register`, () => parseObis(register))
     attempt(where, `/values/${index}/unit`, () => parseUnit(unit))
-    if (value.floats === true && decimals === undefined) refuse(where, `/values/${index}/decimals is needed with floats`)
+    if (mapping.floats === true && decimals === undefined) refuse(where, `/values/${index}/decimals is needed with floats`)
   }
-  for (const topic of value.topics ?? []) if (!isTopicFilter(topic)) refuse(where, `/topics: ${topic} is no topic filter`)
-  return value
+  for (const topic of mapping.topics ?? []) if (!isTopicFilter(topic)) refuse(where, `/topics: ${topic} is no topic filter`)
+  return mapping
 }
 
 /** Throws MQTT_MAPPING_INVALID, also where the file cannot be read or is no JSON. */

@@ -1,4 +1,7 @@
-import Type, { type Static, type TSchema, type TUnsafe } from 'typebox'
+// All of it by one name, instead of its own `Type`: then only what is used of it goes into the built program.
+
+import type { Static, TSchema, TUnsafe } from 'typebox'
+import * as Type from 'typebox'
 
 /**
  * Every setting of a node, once: from here come the schema of config.json, the names in the environment, the flags of the
