@@ -1,7 +1,10 @@
-import { request as httpRequest, type IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
 import { WattnessError } from '../../protocol/index.ts'
 import { findSocket } from './socket-path.ts'
+
+/** Not imported: see server.ts. */
+const { request: httpRequest } = process.getBuiltinModule('node:http')
 
 /** `undefined`: nobody answers at the socket, so no node runs (or it was killed and left its socket behind). */
 export type ControlAnswer<T> = T | undefined

@@ -1,7 +1,9 @@
-import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { isWattnessError, WattnessError } from '../../protocol/index.ts'
+
+/** Not imported: see node/control/server.ts. */
+const { STATUS_CODES } = process.getBuiltinModule('node:http')
 
 /**
  * Errors leave as problem details (RFC 9457): the type says no more than the status does, `code` is the stable one of
