@@ -1,4 +1,4 @@
-import { crc32c } from '@node-rs/crc32'
+import { createRequire } from 'node:module'
 
 /**
  * LevelDB's log record format (its `doc/log_format.md`), in which logs and manifests are written: blocks of 32 KiB, in them
@@ -17,6 +17,16 @@ export interface Fault {
   readonly what: string
   /** What a crash in mid-write leaves behind too: the end of a log that was never acknowledged. */
   readonly torn?: boolean
+}
+
+type Crc32c = (bytes: Uint8Array, begun?: number) => number
+
+let native: Crc32c | undefined
+
+/** Loaded with the first file that is walked: a node that runs leaves that to LevelDB, and the addon is 3 MiB of it. */
+function crc32c(bytes: Uint8Array, begun?: number): number {
+  native ??= (createRequire(import.meta.url)('@node-rs/crc32') as { crc32c: Crc32c }).crc32c
+  return native(bytes, begun)
 }
 
 const TORN = 'last record incomplete: a crash in mid-write, or damage'
