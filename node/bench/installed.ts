@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, symlinkSync } from 'node:fs'
+import { readFileSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
 
 /** A node as a process of its own, compiled as it is installed, and what Linux says that it takes. */
@@ -13,12 +13,14 @@ const PAGE_BYTES = 4_096
 /** The program, below `dir`, as `npm run build` has it, the page left out. */
 export function compileProgram(dir: string): string {
   const out = path.join(dir, 'dist')
-  const compiler = path.join(root, 'node_modules/.bin/tsc')
-  spawnSync(compiler, ['-p', path.join(root, 'tsconfig.build.json'), '--outDir', out], { stdio: 'inherit' })
+  const tool = (name: string, ...words: string[]): void => {
+    const { status } = spawnSync(path.join(root, 'node_modules/.bin', name), words, { cwd: root, stdio: 'inherit' })
+    if (status !== 0) throw new Error(`${name} ended with ${status}`)
+  }
+  tool('tsc', '-p', 'tsconfig.build.json', '--outDir', out)
+  tool('vite', 'build', '--config', 'node/cli/vite.config.ts', '--outDir', out)
   for (const name of ['node_modules', 'package.json']) symlinkSync(path.join(root, name), path.join(dir, name))
-  const program = path.join(out, 'node/cli/wattness.js')
-  if (!existsSync(program)) throw new Error('nothing was compiled')
-  return program
+  return path.join(out, 'node/cli/wattness.js')
 }
 
 export interface Usage {

@@ -8,7 +8,11 @@ const MOST_PACKED_BYTES = 1.5 * 1024 * 1024
 /** What npm adds to the names in `files` by itself. */
 const ALONGSIDE = new Set(['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE'])
 
+/** As node/cli/vite.config.ts has them. */
+const ENTRIES = ['cli/wattness', 'demo/host-process', 'validate/worker', 'audit/worker'].map((entry) => `dist/node/${entry}.js`)
+
 interface Manifest {
+  readonly version: string
   readonly bin: Readonly<Record<string, string>>
   readonly exports: Readonly<Record<string, Readonly<Record<'types' | 'default', string>>>>
 }
@@ -63,6 +67,36 @@ describe('the package', () => {
     for (const { types, default: code } of Object.values(manifest.exports)) {
       expect(files).to.include(path.posix.normalize(types))
       expect(files).to.include(path.posix.normalize(code))
+    }
+  })
+
+  it('holds the program put together, under the licences of what went into it, and nothing of a build before', () => {
+    const program = [...files].filter((file) => file.startsWith('dist/node/program/'))
+    const chunks = program.filter((file) => file.endsWith('.js'))
+    const all = chunks.map(read).concat(ENTRIES.map(read)).join('\n')
+    for (const chunk of chunks) expect(all, chunk).to.include(path.basename(chunk))
+    expect(program.filter((file) => !chunks.includes(file))).to.deep.equal(['dist/node/program/licences.md'])
+    const licences = read('dist/node/program/licences.md')
+    for (const name of ['libp2p', '@libp2p/gossipsub', '@libp2p/noise', '@noble/hashes', 'abstract-level', 'commander', 'pino'])
+      expect(licences).to.include(`## ${name} `)
+  })
+
+  it('the command loads nothing of the program before it has a Node that can', () => {
+    const imports = [...read(ENTRIES[0] as string).matchAll(/(?:^|[;\n])import[^;(]*?from\s*"([^"]+)"/g)].map(([, name]) => name)
+    expect(imports).to.not.be.empty
+    expect(imports.filter((name) => name?.startsWith('node:') !== true)).to.deep.equal([])
+  })
+
+  it('each file that a process or a thread begins with loads', () => {
+    const version = execFileSync(process.execPath, [path.join(PROJECT_ROOT, ENTRIES[0] as string), '--version'], {
+      encoding: 'utf8',
+    })
+    expect(version.trim()).to.equal(manifest.version)
+    for (const entry of ENTRIES) {
+      const code = read(entry)
+      for (const [, name] of code.matchAll(/(?:from|import\()\s*["`](\.[^"`]+)["`]/g)) {
+        expect(files, `${entry}: ${name}`).to.include(path.posix.join(path.posix.dirname(entry), name as string))
+      }
     }
   })
 
