@@ -49,7 +49,10 @@ export const checker: Checker = {
     }
     const hours = new Map<number, Hour>()
     const hourOf = (host: number): Hour => {
-      const hour = hours.get(host) ?? { sent: 0, blocks: 0, links: 0 }
+      const standing = hours.get(host)
+      if (standing !== undefined) return standing
+      const node = world.nodes[host]
+      const hour = { sent: 0, blocks: 0, links: node === undefined ? 0 : linksOf(node) }
       hours.set(host, hour)
       return hour
     }
@@ -73,12 +76,13 @@ export const checker: Checker = {
       if (sender?.isHonest !== true) attacked += bytes
       else if (receiver?.isHonest === true) hourOf(from).sent += bytes
       if (++messages % MESSAGES_PER_LOOK > 0) return
-      for (const node of [sender, receiver]) {
-        if (node?.isHonest !== true) continue
-        hourOf(node.host).links = Math.max(hourOf(node.host).links, linksOf(node))
-        look(world, node, complain)
-      }
+      for (const node of [sender, receiver]) if (node?.isHonest === true) look(world, node, complain)
     }
+    // Links become more only where one is made; the new one has no session yet.
+    world.on('link', (node) => {
+      const hour = hourOf(node.host)
+      hour.links = Math.max(hour.links, linksOf(node) + 1)
+    })
     world.on('stored', ({ host }, { count }) => {
       hourOf(host).blocks += count
     })

@@ -50,6 +50,33 @@ describe('virtual time', () => {
     expect(time.elapsedMs).to.equal(10)
   })
 
+  it('promises settle after each of many events', async () => {
+    const time = new VirtualTime(0)
+    const open = new Set<number>()
+    let most = 0
+    for (let event = 0; event < 1_000; event++) {
+      time.after(event, () => {
+        open.add(event)
+        most = Math.max(most, open.size)
+        void (async () => {
+          for (let hop = 0; hop < 20; hop++) await Promise.resolve()
+          open.delete(event)
+        })()
+      })
+    }
+    await time.runUntil(2_000)
+    expect([most, open.size, time.events]).to.deep.equal([1, 0, 1_000])
+  })
+
+  it('what an event throws ends the wait', async () => {
+    const time = new VirtualTime(0)
+    time.after(1, () => {
+      throw new Error('no')
+    })
+    const failed = await time.runUntil(2).catch((error: unknown) => error)
+    expect((failed as Error).message).to.equal('no')
+  })
+
   it('stops where it is told that it is over', async () => {
     const time = new VirtualTime(0)
     let ran = 0

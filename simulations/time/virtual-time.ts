@@ -7,10 +7,9 @@ import { Agenda, type Entry } from './agenda.ts'
  */
 const settle = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve))
 
-/** A whole turn of the event loop: signals are heard, and what was let go of is forgotten. */
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+const SETTLED = Promise.resolve()
 
-/** Events between two turns of the event loop. */
+/** Events between two whole turns of the event loop: signals are heard then. */
 const EVENTS_PER_TURN = 256
 
 /**
@@ -58,11 +57,8 @@ export class VirtualTime {
   /** Works off what falls due until `untilMs` since the start, or until `isOver`; time stands at `untilMs` then. */
   async runUntil(untilMs: number, isOver: () => boolean = () => false): Promise<void> {
     await settle()
-    for (let nextMs = this.#agenda.nextMs(); nextMs !== undefined && nextMs <= untilMs; nextMs = this.#agenda.nextMs()) {
-      if (isOver()) return
-      await this.#step(nextMs)
-    }
-    this.#elapsedMs = untilMs
+    const isCutShort = await this.#work((nextMs) => nextMs === undefined || nextMs > untilMs, isOver)
+    if (!isCutShort) this.#elapsedMs = untilMs
   }
 
   /** Waits for a promise while time passes, for `limitMs` at most. */
@@ -74,20 +70,39 @@ export class VirtualTime {
     promise.then(mark, mark)
     const untilMs = this.#elapsedMs + limitMs
     await settle()
-    while (!isDone) {
-      const nextMs = this.#agenda.nextMs()
-      if (nextMs === undefined || nextMs > untilMs) throw new Error(`virtual time: nothing came of a promise in ${limitMs} ms`)
-      await this.#step(nextMs)
-    }
+    const isLate = (nextMs: number | undefined): boolean => nextMs === undefined || nextMs > untilMs
+    const isCutShort = await this.#work(
+      (nextMs) => !isDone && isLate(nextMs),
+      () => isDone,
+    )
+    if (!isCutShort) throw new Error(`virtual time: nothing came of a promise in ${limitMs} ms`)
     return promise
   }
 
-  async #step(nextMs: number): Promise<void> {
-    this.#elapsedMs = nextMs
-    const run = this.#agenda.take()
-    this.#events++
-    run?.()
-    await (this.#events % EVENTS_PER_TURN === 0 ? turn() : settle())
+  /**
+   * One event after the other until the next one is not to be worked off, or until it is over: then true. Events follow one
+   * another by ticks, without a promise for each: there are millions of them.
+   */
+  #work(isEnd: (nextMs: number | undefined) => boolean, isOver: () => boolean): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      const step = (): void => {
+        try {
+          const nextMs = this.#agenda.nextMs()
+          if (isEnd(nextMs)) return resolve(false)
+          if (isOver()) return resolve(true)
+          this.#elapsedMs = nextMs ?? this.#elapsedMs
+          this.#events++
+          this.#agenda.take()?.()
+        } catch (error) {
+          return reject(error instanceof Error ? error : new Error(String(error)))
+        }
+        if (this.#events % EVENTS_PER_TURN === 0) setImmediate(inTurn)
+        else process.nextTick(inTurn)
+      }
+      // As a promise's own step: what ticks and turns begin themselves is followed by ticks before promises have settled.
+      const inTurn = (): void => void SETTLED.then(step)
+      step()
+    })
   }
 }
 
