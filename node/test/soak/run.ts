@@ -12,7 +12,7 @@ import { LEAST_METERS, Soak, type Watched } from './soak.ts'
  * the nodes do not agree at the end; 2 for wrong usage.
  */
 
-const USAGE = `usage: npm run soak -- [--hours 0.5] [--meters ${LEAST_METERS}] [--interval-ms 500]
+const USAGE = `usage: npm run soak -- [--hours 0.5] [--meters ${LEAST_METERS}] [--interval-ms 200]
          [--fault-every 30] [--seed 1] [--dir DIR]
   --hours        how long, a fraction too (0.5); its first third is warm-up
   --meters       ${LEAST_METERS} to 40; the first of them and the registrar are those that are watched
@@ -24,7 +24,7 @@ const USAGE = `usage: npm run soak -- [--hours 0.5] [--meters ${LEAST_METERS}] [
 const options = {
   hours: { type: 'string', default: '0.5' },
   meters: { type: 'string', default: String(LEAST_METERS) },
-  'interval-ms': { type: 'string', default: '500' },
+  'interval-ms': { type: 'string', default: '200' },
   'fault-every': { type: 'string', default: '30' },
   seed: { type: 'string', default: '1' },
   dir: { type: 'string' },

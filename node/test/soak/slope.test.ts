@@ -1,8 +1,10 @@
 import { expect } from 'chai'
 import { seededRandom } from '../harness/seeded-random.ts'
-import { floors, isRising, LEAST_RISE_SHARE, MAX_WINDOWS, MIN_SAMPLES, type Sample, trendOf } from './slope.ts'
+import { floors, isRising, MAX_WINDOWS, MIN_SAMPLES, type Sample, trendOf } from './slope.ts'
 
 const MINUTE_MS = 60_000
+/** A twentieth of the level. */
+const LEAST = { rise: 0, share: 0.05 }
 const series = (count: number, value: (i: number) => number): Sample[] =>
   Array.from({ length: count }, (_, i) => ({ atMs: i * MINUTE_MS, value: value(i) }))
 
@@ -24,29 +26,29 @@ describe('slopes of a soak', () => {
     const steady = floors(series(240, teeth), 24)
     const watchedMs = 240 * MINUTE_MS
     const [rise, none] = [trendOf(leaking), trendOf(steady)]
-    expect(rise !== undefined && isRising(rise, watchedMs)).to.equal(true)
-    expect(none !== undefined && isRising(none, watchedMs)).to.equal(false)
+    expect(rise !== undefined && isRising(rise, watchedMs, LEAST)).to.equal(true)
+    expect(none !== undefined && isRising(none, watchedMs, LEAST)).to.equal(false)
   })
 
   it('noise is no rise, in a hundred draws', () => {
     const rising = Array.from({ length: 100 }, (_, seed) => {
       const noise = noiseOf(seed)
       const trend = trendOf(series(30, () => 100 + noise() * 40))
-      return trend !== undefined && isRising(trend, 30 * MINUTE_MS)
+      return trend !== undefined && isRising(trend, 30 * MINUTE_MS, LEAST)
     }).filter(Boolean)
     expect(rising.length).to.be.at.most(4)
   })
 
   it('a certain rise that comes to nothing is none', () => {
-    const small = trendOf(series(60, (i) => 100 + (i / 60) * 100 * LEAST_RISE_SHARE * 0.9))
+    const small = trendOf(series(60, (i) => 100 + (i / 60) * 100 * LEAST.share * 0.9))
     expect(small?.leastPerHour).to.be.above(0)
-    expect(small !== undefined && isRising(small, 60 * MINUTE_MS)).to.equal(false)
+    expect(small !== undefined && isRising(small, 60 * MINUTE_MS, LEAST)).to.equal(false)
   })
 
   it('a rise below what is told is none', () => {
     const line = trendOf(series(60, (i) => 10 + i / 10))
-    expect(line !== undefined && isRising(line, 60 * MINUTE_MS, 5)).to.equal(true)
-    expect(line !== undefined && isRising(line, 60 * MINUTE_MS, 7)).to.equal(false)
+    expect(line !== undefined && isRising(line, 60 * MINUTE_MS, { rise: 5, share: 0 })).to.equal(true)
+    expect(line !== undefined && isRising(line, 60 * MINUTE_MS, { rise: 7, share: 0 })).to.equal(false)
   })
 
   it('too few samples tell nothing', () => {

@@ -68,11 +68,13 @@ function middle(sorted: readonly number[]): number {
   return Number.isInteger(half) ? ((sorted[half - 1] ?? 0) + above) / 2 : above
 }
 
-/** Below such a rise in the stretch that was watched nothing is said: pages come and go. */
-export const LEAST_RISE_SHARE = 0.05
+/** What a rise comes to before it is told: in the values' own unit, and as a share of their level. */
+export interface Least {
+  readonly rise: number
+  readonly share: number
+}
 
-/** A rise that chance does not explain, and that came to something in the time that was watched: more than `least`, too. */
-export function isRising(trend: Trend, watchedMs: number, least = 0): boolean {
-  const rise = (trend.perHour * watchedMs) / HOUR_MS
-  return trend.leastPerHour > 0 && rise > Math.max(least, trend.level * LEAST_RISE_SHARE)
+/** A rise that chance does not explain, and that came to something in the time that was watched. */
+export function isRising(trend: Trend, watchedMs: number, { rise, share }: Least): boolean {
+  return trend.leastPerHour > 0 && (trend.perHour * watchedMs) / HOUR_MS > Math.max(rise, trend.level * share)
 }

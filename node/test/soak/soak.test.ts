@@ -3,7 +3,7 @@ import { between, choose, FAULTS, LASTS_MS } from './faults.ts'
 import { risesOf, Samples } from './soak.ts'
 
 const HOUR_MS = 3_600_000
-const STILL = { heap: 50, memory: 100, handles: 33, disk: 1, lag: 0, finalLag: 3 }
+const STILL = { heap: 50, code: 10, memory: 100, handles: 33, disk: 1, lag: 0, finalLag: 3 }
 
 describe('a soak', () => {
   it('finds a heap that rises, and not the chains’ own growth on the disk', () => {
@@ -12,6 +12,16 @@ describe('a soak', () => {
     const found = risesOf('meter-1', samples.trends(0), HOUR_MS)
     expect(found).to.have.length(1)
     expect(found[0]).to.match(/^meter-1: heap rises by 6\.\d+ an hour/)
+  })
+
+  it('finds a heap that rises by little, and surely, where a soak is long', () => {
+    const samples = new Samples()
+    const noise = [0, 0.1, 0.05, 0.12, 0.02]
+    for (let i = 0; i < 120; i++) samples.add(i * 10_000, { ...STILL, heap: 45 + i / 100 + (noise[i % 5] as number) })
+    expect(risesOf('meter-1', samples.trends(0), HOUR_MS / 3)).to.have.length(1)
+    const still = new Samples()
+    for (let i = 0; i < 120; i++) still.add(i * 10_000, { ...STILL, heap: 45 + (noise[i % 5] as number), code: 8 + i / 10 })
+    expect(risesOf('meter-1', still.trends(0), HOUR_MS / 3)).to.deep.equal([])
   })
 
   it('takes a write buffer that fills for none', () => {
