@@ -13,7 +13,7 @@ describe('observe: a stretch of a chain checked in the page', () => {
     const app = street.app()
     const { blocks, size } = (await app.inject('/v1/members/1/blocks?order=desc&content=no')).json<BlocksAnswer>()
     rows = blocks
-    for (const { path, first } of entryTiles(0, size - 1, size)) {
+    for (const { path, first } of entryTiles(0, size - 1)) {
       const bundle = (await app.inject(`/tlog/${blocks[0]?.key}/tile/${path}`)).rawPayload
       for (const [at, entry] of (splitEntries(bundle) ?? []).entries()) headers.set(first + at, entry)
     }
@@ -51,12 +51,21 @@ describe('observe: a stretch of a chain checked in the page', () => {
     expect(chainFault(raised, new Map(headers).set((rows[0]?.height ?? 0) + 1, top))).to.include('its header says height')
   })
 
+  it('rows that were told when the chain was shorter, or longer than the page knew, are checked all the same', async () => {
+    const app = street.app()
+    for (const top of rows) {
+      const [tile, ...more] = entryTiles(0, top.height)
+      const answer = await app.inject(`/tlog/${top.key}/tile/${tile?.path}`)
+      expect([answer.statusCode, splitEntries(answer.rawPayload)?.length, more]).to.deep.equal([200, top.height + 1, []])
+    }
+  })
+
   it('tiles are named as C2SP names them, the last one by its width', () => {
-    expect(entryTiles(250, 260, 300)).to.deep.equal([
+    expect(entryTiles(250, 260)).to.deep.equal([
       { path: 'entries/000', first: 0 },
-      { path: 'entries/001.p/44', first: 256 },
+      { path: 'entries/001.p/5', first: 256 },
     ])
-    expect(entryTiles(256_000, 256_001, 256_002)).to.deep.equal([{ path: 'entries/x001/000.p/2', first: 256_000 }])
+    expect(entryTiles(256_000, 256_001)).to.deep.equal([{ path: 'entries/x001/000.p/2', first: 256_000 }])
   })
 
   it('bytes that are no bundle of entries are none', () => {

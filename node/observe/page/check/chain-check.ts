@@ -4,12 +4,15 @@ import type { BlockHead } from '../../schemas/index.ts'
 /** Entries of one C2SP tile. */
 export const TILE_ENTRIES = 256
 
-/** The bundles of entries, as paths below `/tlog/<member>/tile/`, that hold the headers of these heights. */
-export function entryTiles(low: number, high: number, size: number): { readonly path: string; readonly first: number }[] {
+/**
+ * The bundles of entries, as paths below `/tlog/<member>/tile/`, that hold the headers of these heights, and none above: however
+ * much the chain has grown since the heights were told, they are there.
+ */
+export function entryTiles(low: number, high: number): { readonly path: string; readonly first: number }[] {
   const tiles: { path: string; first: number }[] = []
   for (let index = Math.floor(low / TILE_ENTRIES); index * TILE_ENTRIES <= high; index++) {
     const first = index * TILE_ENTRIES
-    const width = Math.min(TILE_ENTRIES, size - first)
+    const width = Math.min(TILE_ENTRIES, high + 1 - first)
     const digits = String(index)
     const groups = digits.padStart(Math.ceil(digits.length / 3) * 3, '0').match(/\d{3}/g) ?? []
     const name = groups.map((group, at) => (at === groups.length - 1 ? group : `x${group}`)).join('/')

@@ -85,7 +85,7 @@ function Readings({ readings }: { readonly readings: readonly ReadingLine[] }): 
                   {formats.moment(time)}
                 </time>
                 {intervalMs === undefined ? null : (
-                  <span class="muted small"> {t('overMinutes', { n: Math.round(intervalMs / 600) / 100 })}</span>
+                  <span class="muted small over-minutes">{t('overMinutes', { n: Math.round(intervalMs / 600) / 100 })}</span>
                 )}
               </th>
               {columns.map(([column]) => (

@@ -9,19 +9,13 @@ import { Notice } from './notice.tsx'
 type Verdict = { readonly type: 'checked' } | { readonly type: 'refused' | 'unchecked'; readonly why: string }
 
 /** The topmost block is checked as any; the ones below hang on it by their hashes. */
-export function ChainVerdict({
-  blocks,
-  size,
-}: {
-  readonly blocks: readonly BlockHead[]
-  readonly size: number
-}): JSX.Element | null {
+export function ChainVerdict({ blocks }: { readonly blocks: readonly BlockHead[] }): JSX.Element | null {
   const { t, ...page } = usePage()
   const networkId = useStatus()?.network.id
   const hashes = blocks.map(({ hash }) => hash).join()
   const verdict = useLater(async () => {
     if (networkId === undefined) return new Promise<never>(() => undefined)
-    return verdictOf({ t, ...page }, networkId, blocks, size)
+    return verdictOf({ t, ...page }, networkId, blocks)
   }, [hashes, networkId])
   if (verdict === undefined) return <p class="muted small">{t('checking')}</p>
   if (verdict.type === 'unchecked') return <p class="muted small">{t('chainUnchecked')}</p>
@@ -40,7 +34,7 @@ export function ChainVerdict({
   )
 }
 
-async function verdictOf(page: Page, networkId: string, blocks: readonly BlockHead[], size: number): Promise<Verdict> {
+async function verdictOf(page: Page, networkId: string, blocks: readonly BlockHead[]): Promise<Verdict> {
   const [top] = blocks
   const bottom = blocks.at(-1)
   if (top === undefined || bottom === undefined) return { type: 'unchecked', why: '' }
@@ -58,7 +52,7 @@ async function verdictOf(page: Page, networkId: string, blocks: readonly BlockHe
     if (fault !== undefined) return { type: 'refused', why: fault.detail }
     if (!report.ok) return { type: 'unchecked', why: '' }
     const headers = new Map<number, Uint8Array>()
-    for (const { path, first } of entryTiles(bottom.height, top.height, size)) {
+    for (const { path, first } of entryTiles(bottom.height, top.height)) {
       const entries = splitEntries(await page.ask.bytes(`tlog/${key}/tile/${path}`)) ?? []
       for (const [at, entry] of entries.entries()) headers.set(first + at, entry)
     }

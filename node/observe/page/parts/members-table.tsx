@@ -75,7 +75,7 @@ export function MembersTable({ members, late, fresh, clock }: MembersTableProps)
 
 export function RoleText({ roles }: { readonly roles: string }): JSX.Element {
   const { t } = usePage()
-  const names = { registrar: t('registrar'), meter: t('roleMeter'), witness: t('roleWitness'), observer: t('roleObserver') }
+  const names = { registrar: t('roleRegistrar'), meter: t('roleMeter'), witness: t('roleWitness'), observer: t('roleObserver') }
   const shown = roles.split(',').map((role) => names[role as keyof typeof names] ?? role)
   return <span class="roles small muted">{shown.join(', ')}</span>
 }

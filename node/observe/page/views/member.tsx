@@ -134,7 +134,7 @@ function Chain({ id, size }: { readonly id: string; readonly size: number }): JS
             </Empty>
           ) : (
             <>
-              <ChainVerdict blocks={blocks} size={size} />
+              <ChainVerdict blocks={blocks} />
               <ol class="chain" aria-label={t('chain')}>
                 {blocks.map((block) => (
                   <li key={block.hash} data-final={block.final}>

@@ -232,6 +232,7 @@ export const de: Words = {
   register: 'Register',
   registrar: 'Registrar',
   replacedBy: 'Es geht weiter als Mitglied {index}',
+  roleRegistrar: 'Registrar',
   roleMeter: 'Zähler',
   roleObserver: 'Beobachter',
   roleWitness: 'Zeuge',

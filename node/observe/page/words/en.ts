@@ -219,6 +219,7 @@ export const en = {
   register: 'Register',
   registrar: 'Registrar',
   replacedBy: 'It goes on as member {index}',
+  roleRegistrar: 'registrar',
   roleMeter: 'meter',
   roleObserver: 'observer',
   roleWitness: 'witness',

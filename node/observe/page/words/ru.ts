@@ -265,6 +265,7 @@ export const ru: Words = {
   register: 'Регистр',
   registrar: 'Регистратор',
   replacedBy: 'Продолжается как участник {index}',
+  roleRegistrar: 'регистратор',
   roleMeter: 'счётчик',
   roleObserver: 'наблюдатель',
   roleWitness: 'свидетель',
