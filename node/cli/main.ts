@@ -1,61 +1,41 @@
 import { Command } from 'commander'
+import { loadPart } from '../part.ts'
 import { programVersion } from '../version.ts'
-import { registerArchive } from './archive.ts'
-import { registerBlocks } from './blocks.ts'
-import { registerCheck } from './check.ts'
-import { registerConfig } from './config.ts'
 import { Context, type ExitStatus, type Register } from './context.ts'
-import { registerDemo } from './demo.ts'
-import { registerEvidence } from './evidence.ts'
-import { registerExport } from './export.ts'
 import { reportFailure } from './failure.ts'
-import { registerImport } from './import.ts'
 import { type Io, write } from './io.ts'
-import { registerJoin } from './join.ts'
-import { registerMember } from './member.ts'
-import { registerMigrate } from './migrate.ts'
-import { registerNetwork } from './network.ts'
-import { registerObserve } from './observe.ts'
-import { registerProve } from './prove.ts'
-import { registerPrune } from './prune.ts'
-import { registerRead } from './read.ts'
-import { registerRepair } from './repair.ts'
-import { registerRun } from './run.ts'
-import { registerStatus } from './status.ts'
-import { registerTicket } from './ticket.ts'
-import { registerVerify } from './verify.ts'
 
-/** In the order of the help. */
-const COMMANDS: readonly Register[] = [
-  registerDemo,
-  registerNetwork,
-  registerTicket,
-  registerJoin,
-  registerRun,
-  registerObserve,
-  registerStatus,
-  registerBlocks,
-  registerExport,
-  registerVerify,
-  registerRepair,
-  registerMigrate,
-  registerPrune,
-  registerArchive,
-  registerEvidence,
-  registerProve,
-  registerCheck,
-  registerMember,
-  registerRead,
-  registerImport,
-  registerConfig,
-]
+/** In the order of the help, by their names. Each is loaded where it is called, with what it needs; all for the help. */
+const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
+  demo: async () => (await import('./demo.ts')).registerDemo,
+  network: async () => (await import('./network.ts')).registerNetwork,
+  ticket: async () => (await import('./ticket.ts')).registerTicket,
+  join: async () => (await import('./join.ts')).registerJoin,
+  run: async () => (await import('./run.ts')).registerRun,
+  observe: async () => (await import('./observe.ts')).registerObserve,
+  status: async () => (await import('./status.ts')).registerStatus,
+  blocks: async () => (await import('./blocks.ts')).registerBlocks,
+  export: async () => (await import('./export.ts')).registerExport,
+  verify: async () => (await import('./verify.ts')).registerVerify,
+  repair: async () => (await import('./repair.ts')).registerRepair,
+  migrate: async () => (await import('./migrate.ts')).registerMigrate,
+  prune: async () => (await import('./prune.ts')).registerPrune,
+  archive: async () => (await import('./archive.ts')).registerArchive,
+  evidence: async () => (await import('./evidence.ts')).registerEvidence,
+  prove: async () => (await import('./prove.ts')).registerProve,
+  check: async () => (await import('./check.ts')).registerCheck,
+  member: async () => (await import('./member.ts')).registerMember,
+  read: async () => (await import('./read.ts')).registerRead,
+  import: async () => (await import('./import.ts')).registerImport,
+  config: async () => (await import('./config.ts')).registerConfig,
+}
 
 /** Runs one command line, the words after the program's name; never throws and never ends the process. */
 export async function main(words: readonly string[], io: Io): Promise<ExitStatus> {
   const context = new Context(io)
   context.isVerbose = words.includes('--verbose')
-  const program = createProgram(context)
   try {
+    const program = await createProgram(context, words)
     await program.parseAsync([...words], { from: 'user' })
     return context.status
   } catch (error) {
@@ -63,7 +43,7 @@ export async function main(words: readonly string[], io: Io): Promise<ExitStatus
   }
 }
 
-function createProgram(context: Context): Command {
+async function createProgram(context: Context, words: readonly string[]): Promise<Command> {
   const { io } = context
   const program = new Command('wattness')
     .description('The ledger that electricity meters keep together, without a server')
@@ -77,6 +57,17 @@ function createProgram(context: Context): Command {
       writeErr: (text) => void write(io.stderr, text.replace(/^error: /, 'wattness: ')),
     })
     .showHelpAfterError('(wattness COMMAND --help says more)')
-  for (const register of COMMANDS) register(program, context)
+  for (const [name, load] of commandsOf(words)) {
+    const register = await loadPart(`the command ${name}`, load)
+    register(program, context)
+  }
   return program
+}
+
+/** The one that is called; none for the version alone; else all, be it for the help or to say what was meant. */
+function commandsOf(words: readonly string[]): readonly (readonly [name: string, load: () => Promise<Register>])[] {
+  const [first, ...rest] = words.filter((word) => word !== '--verbose')
+  if (first === '--version' && rest.length === 0) return []
+  const load = first !== undefined && Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined
+  return load === undefined ? Object.entries(COMMANDS) : [[first as string, load]]
 }

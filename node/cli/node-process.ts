@@ -6,6 +6,7 @@ import { ControlServer } from '../control/index.ts'
 import { filesOf, readGenesisFile } from '../directory/index.ts'
 import { type OpenedNode, openNode, verifySignature } from '../index.ts'
 import type { HttpServer } from '../observe/index.ts'
+import { loadPart } from '../part.ts'
 import { programVersion } from '../version.ts'
 import { sourceDepsOf } from './config.ts'
 import { type Context, type ExitStatus, FINE, FOUND_WRONG, type SharedOptions } from './context.ts'
@@ -96,7 +97,7 @@ async function serveHttp(
 ): Promise<HttpServer | undefined> {
   if (http === undefined) return undefined
   // Most commands and nodes serve nothing, and need not load what it is served with.
-  const { startHttp, Tokens } = await import('../observe/index.ts')
+  const { startHttp, Tokens } = await loadPart('what serves HTTP', () => import('../observe/index.ts'))
   const tokens = await Tokens.read(files.httpTokens)
   if (isHttpReadClosed && tokens.size === 0) {
     const text = `${files.httpTokens} holds no token, and without one nobody may read: write some, or set httpRead to "open"`

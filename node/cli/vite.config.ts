@@ -17,7 +17,7 @@ const CHUNKS = 'node/program'
 /** Files that a process or a thread begins with. */
 const ENTRIES = ['node/cli/wattness', 'node/demo/host-process', 'node/validate/worker', 'node/audit/worker']
 
-/** Loaded from where they are installed: native parts, and what reads files of its own or serves HTTP, which not every node does. */
+/** Loaded from where they are installed: native parts, and what reads files of its own or serves HTTP, as not every node does. */
 const INSTALLED = [
   'classic-level',
   'serialport',

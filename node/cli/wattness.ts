@@ -18,6 +18,8 @@ else runUnder(bundledNode())
 
 async function runHere(): Promise<void> {
   liveNoLongerThanParent()
+  const { holdYoungHeap } = await import('../young-heap.ts')
+  holdYoungHeap()
   const { main } = await import('./main.ts')
   const { processIo } = await import('./io.ts')
   const { io } = processIo()
