@@ -7,7 +7,7 @@ import { toHex } from '../../../protocol/index.ts'
 import { type ArchivePart, ArchiveWriter, readArchive } from '../../archive/archive-format.ts'
 import type { ArchiveReport, RestoreReport } from '../../archive/index.ts'
 import { askControl, type Status } from '../../control/index.ts'
-import { openNode, openStore } from '../../index.ts'
+import { createMemoryHub, openNode, openStore, systemPlatform } from '../../index.ts'
 import { type Kv, openLevelKv } from '../../store/index.ts'
 import { ledgerDirectory } from '../../store/layout.ts'
 import { event, json, type Said, say, start, until } from './command-line.ts'
@@ -258,13 +258,18 @@ describe('wattness archive', () => {
     expect(json({ status: 0, out: await readFile(join(again, 'config.json'), 'utf8'), err: '' })).to.deep.equal({
       interval: '1h',
     })
-    const alone = await openNode({ dir: again, settings: { verifyThreads: 0 }, listen: [LISTEN] })
-    await alone.start()
-    await alone.node.take([{ source: 'test', reading: readingAt(BLOCKS) }])
-    expect(alone.node.heldBack()).to.be.a('string')
-    const sealed = await alone.node.sealNow().catch((error: { code: string }) => error.code)
-    expect(sealed).to.equal('SEAL_HELD_BACK')
-    await alone.close()
+    // On a network of its own: over the real one it may find its neighbour before it is looked at.
+    const hub = createMemoryHub(systemPlatform)
+    const alone = await openNode({ dir: again, settings: { verifyThreads: 0 }, network: (key) => hub.network(key) })
+    try {
+      await alone.start()
+      await alone.node.take([{ source: 'test', reading: readingAt(BLOCKS) }])
+      expect(alone.node.heldBack()).to.be.a('string')
+      const sealed = await alone.node.sealNow().catch((error: { code: string }) => error.code)
+      expect(sealed).to.equal('SEAL_HELD_BACK')
+    } finally {
+      await alone.close()
+    }
     const running = start(['run', '--dir', again, '--listen', LISTEN, '--bootstrap', node.peerAddress])
     try {
       await running.line(event('listening'))
