@@ -12,7 +12,7 @@ import {
   type Membership,
   mayWrite,
 } from '../../protocol/index.ts'
-import type { BrokenRule, ChainAuditInit, NamedEnd, RawHeld } from '../store/index.ts'
+import type { BrokenRule, ChainAuditInit, HeldBlock, NamedEnd } from '../store/index.ts'
 
 export interface RulesInit {
   readonly genesis: Genesis
@@ -27,7 +27,7 @@ export function ledgerRules(init: RulesInit): Required<Pick<ChainAuditInit, 'bro
   return { brokenRule: (block, previous) => brokenRule(init, block, previous), endOf: (member) => endOf(init, member) }
 }
 
-function brokenRule(init: RulesInit, block: RawHeld, previous: Header | undefined): BrokenRule | undefined {
+function brokenRule(init: RulesInit, block: HeldBlock, previous: Header | undefined): BrokenRule | undefined {
   const { genesis } = init
   const { header } = block
   const isRegistrar = equalBytes(header.member, genesis.registrar)

@@ -89,7 +89,7 @@ export function blockLine(member: Member, block: HeldBlock, finalSize: number, m
 
 export function blockHeadLine(
   member: Member,
-  block: Pick<HeldBlock, 'header' | 'headerBytes' | 'hash' | 'signed'>,
+  block: Pick<HeldBlock, 'header' | 'headerBytes' | 'hash' | 'signature'>,
   finalSize: number,
 ): BlockHeadLine {
   const { header } = block
@@ -104,7 +104,7 @@ export function blockHeadLine(
     sealedAt: new Date(header.sealedAt).toISOString(),
     registrarSize: header.registrarSize,
     bytes: block.headerBytes.length + header.bodyLength,
-    signed: block.signed !== undefined,
+    signed: block.signature !== undefined,
     final: header.height < finalSize,
   }
 }

@@ -53,7 +53,7 @@ export async function proveInChain(node: ObservedNode, member: Member, block: He
     body: block.body === undefined ? null : toBase64(block.body),
     pruned: block.body === undefined,
     root: toHex(root),
-    signature: block.signed === undefined ? null : toBase64(block.signed.signature),
+    signature: block.signature === undefined ? null : toBase64(block.signature),
     checkpoint: checkpoint === undefined ? null : checkpointText(checkpoint),
     inclusion:
       checkpoint === undefined || inclusion === undefined

@@ -11,7 +11,7 @@ import { blockKey, headKey, heightOfBlockKey, tileKey } from './keys.ts'
 import type { KvEntry, KvReader } from './kv.ts'
 import { QueryAudit, type QueryChunks } from './query-audit.ts'
 import { checkRecord, openRecord } from './record.ts'
-import { decodeHeld, type RawHeld } from './stored-block.ts'
+import { decodeHeld, type HeldBlock } from './stored-block.ts'
 import { TILE_BYTES, TILE_HEIGHT, TILE_WIDTH } from './tiles.ts'
 import type { RootMark } from './witness-audit.ts'
 
@@ -32,7 +32,7 @@ export interface ChainAuditInit {
   /** Every signature that is kept, not only the newest of each chain. */
   readonly allSignatures?: boolean
   /** The rules that need genesis and membership: the one that a block breaks. `previous` is its parent's header. */
-  readonly brokenRule?: (block: RawHeld, previous: Header | undefined) => BrokenRule | undefined
+  readonly brokenRule?: (block: HeldBlock, previous: Header | undefined) => BrokenRule | undefined
   /** Where a revocation ends the chain, and whether it is this chain that it ends (rule V19). */
   readonly endOf?: (member: Uint8Array) => NamedEnd | undefined
   /** Called with the number of blocks checked since the last call, at most one batch of an iterator. */
@@ -131,7 +131,7 @@ class ChainWalker {
   #full: FullTile[] = []
   /** Also where a catch-up broke off: its checkpoint lies above the head, and no proof is kept that leads there. */
   #checksAll: boolean
-  #last: RawHeld | undefined
+  #last: HeldBlock | undefined
   #query: QueryAudit | undefined
   size: number | undefined
   signatures = 0
@@ -213,9 +213,9 @@ class ChainWalker {
   }
 
   /** What the block itself can show: place, member, link, body. */
-  #checked(value: Uint8Array): RawHeld {
+  #checked(value: Uint8Array): HeldBlock {
     const height = this.blocks
-    let block: RawHeld
+    let block: HeldBlock
     try {
       block = decodeHeld(value, this.#chain.member, height)
     } catch (error) {
@@ -231,7 +231,7 @@ class ChainWalker {
     return block
   }
 
-  #checkBody(height: number, { header, body }: RawHeld): void {
+  #checkBody(height: number, { header, body }: HeldBlock): void {
     if (body === undefined) {
       if (height >= (this.#chain.pruned ?? NOT_PRUNED).to) throw new Found(height, 'body missing, and was never pruned', 'V15')
       this.pruned++

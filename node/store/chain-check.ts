@@ -9,7 +9,7 @@ import { decodeHead, encodeHead, type HeadRecord } from './head-record.ts'
 import { blockKey, headKey, heightOfBlockKey, tileKey } from './keys.ts'
 import { del, type Kv, type KvOperation, put } from './kv.ts'
 import { checkRecord, openRecord } from './record.ts'
-import { checkStored, decodeHeld, type RawHeld } from './stored-block.ts'
+import { checkStored, decodeHeld, type HeldBlock } from './stored-block.ts'
 import { EMPTY_EDGE, extendTiles, TILE_BYTES, TILE_WIDTH, type TileEdge, tilesAt } from './tiles.ts'
 import { TreeReader } from './tree-reader.ts'
 import { type ChainEnd, vouchedBeginning } from './vouching.ts'
@@ -90,7 +90,7 @@ async function intactChain(
   const edge = await readEdge(kv, id, member, size)
   const pendingFrom = tilesAt(0, size).full * TILE_WIDTH
   let height = from
-  let last: RawHeld | undefined
+  let last: HeldBlock | undefined
   let firstPrevious: Uint8Array = ZERO_HASH
   for await (const entries of kv.iterate({ gte: blockKey(id, from), lt: blockKey(id, size) })) {
     for (const [key, value] of entries) {
@@ -124,7 +124,7 @@ async function intactChain(
   return { ...bare, state: { ...base, range, root: range.root() } }
 }
 
-function checkpointOf(head: HeadRecord, member: Uint8Array, last: RawHeld): SignedCheckpoint | undefined {
+function checkpointOf(head: HeadRecord, member: Uint8Array, last: HeldBlock): SignedCheckpoint | undefined {
   const { covered, size, root } = head
   if (covered === undefined) return undefined
   if (covered === 'by-block') {
@@ -235,7 +235,7 @@ async function rewrite(context: CheckContext, id: number, member: Uint8Array, si
   return { ...emptyEntry(id, member), state: { ...state, range, root: range.root() }, edge }
 }
 
-function readWhole(value: Uint8Array, member: Uint8Array, height: number): RawHeld | undefined {
+function readWhole(value: Uint8Array, member: Uint8Array, height: number): HeldBlock | undefined {
   try {
     return checkStored(value, member, height)
   } catch {

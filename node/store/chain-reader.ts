@@ -1,11 +1,10 @@
 import type { Header } from '../../protocol/block.ts'
 import { equalBytes } from '../../protocol/bytes.ts'
 import type { SignedCheckpoint } from '../../protocol/checkpoint.ts'
-import type { CompactRange } from '../../protocol/tree.ts'
 import { type ChainEntry, damaged } from './chain-entry.ts'
 import { blockKey, heightOfBlockKey } from './keys.ts'
 import type { Kv } from './kv.ts'
-import { bodyPruned, checkStored, type HeldBlock, type RawHeld, type StoredBlock } from './stored-block.ts'
+import { bodyPruned, checkStored, type HeldBlock, type StoredBlock } from './stored-block.ts'
 import { hashAt, TILE_WIDTH } from './tiles.ts'
 import type { TreeReader } from './tree-reader.ts'
 
@@ -42,16 +41,8 @@ export class ChainReader {
 
   /** The same with those that were pruned, as what is held of them. */
   async readHeld(entry: ChainEntry, from: number, maxBlocks: number, maxBytes = Number.POSITIVE_INFINITY): Promise<HeldBlock[]> {
-    const blocks = await this.#readRaw(entry, from, maxBlocks, maxBytes)
-    if (blocks.every(({ signature }) => signature === undefined)) return blocks.map((block) => ({ ...block, signed: undefined }))
-    const below = await this.#tree.rangeAt(entry, from)
-    const hashes = blocks.map(({ hash }) => hash)
-    return blocks.map((block, i) => ({ ...block, signed: signedAt(block, below, hashes, i + 1) }))
-  }
-
-  async #readRaw(entry: ChainEntry, from: number, maxBlocks: number, maxBytes: number): Promise<RawHeld[]> {
     const end = Math.min(entry.state.size, from + maxBlocks)
-    const blocks: RawHeld[] = []
+    const blocks: HeldBlock[] = []
     let bytes = 0
     let height = from
     let tile: Uint8Array | undefined
@@ -126,23 +117,5 @@ export class ChainReader {
       else low = middle + 1
     }
     return low
-  }
-}
-
-/** The root is made when it is asked for: of many blocks that are read together, one's is, or none's. */
-function signedAt(
-  { signature }: RawHeld,
-  below: CompactRange,
-  hashes: readonly Uint8Array[],
-  count: number,
-): HeldBlock['signed'] {
-  if (signature === undefined) return undefined
-  return {
-    signature,
-    get root() {
-      const range = below.clone()
-      range.appendAll(hashes.slice(0, count))
-      return range.root()
-    },
   }
 }

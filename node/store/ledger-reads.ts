@@ -97,6 +97,23 @@ export class LedgerReads {
     return this.#steady(member, (entry) => this.reader.readBlocks(entry, from, maxBlocks, maxBytes))
   }
 
+  /** The same, and the newest signature among them. */
+  readRun(
+    member: Uint8Array,
+    from: number,
+    maxBlocks: number,
+    maxBytes?: number,
+  ): Promise<{ readonly blocks: StoredBlock[]; readonly signed: SignedCheckpoint | undefined }> {
+    return this.#steady(member, async (entry) => {
+      const blocks = await this.reader.readBlocks(entry, from, maxBlocks, maxBytes)
+      const last = blocks.findLastIndex((block) => block.signature !== undefined)
+      const signature = blocks[last]?.signature
+      if (signature === undefined) return { blocks, signed: undefined }
+      const size = from + last + 1
+      return { blocks, signed: { member, size, root: await this.tree.rootAt(entry, size), signature } }
+    })
+  }
+
   readBlock(member: Uint8Array, height: number): Promise<StoredBlock | undefined> {
     return this.#steady(member, (entry) => this.reader.readBlock(entry, height))
   }

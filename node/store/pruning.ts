@@ -4,7 +4,7 @@ import type { ChainReader } from './chain-reader.ts'
 import { blockKey, heightOfQueryWholeKey, queryChunksOf, queryWholeKey, queryWholesOf, readQueryChunkKey } from './keys.ts'
 import { del, type KvOperation, type KvReader, put } from './kv.ts'
 import { sureStart } from './query-stretch.ts'
-import { encodePruned, type RawHeld } from './stored-block.ts'
+import { encodePruned, type HeldBlock } from './stored-block.ts'
 
 /**
  * Bodies are dropped from a chain's beginning upwards, up to where a stretch of the query index begins: so each query chunk is
@@ -106,7 +106,7 @@ class Dropped {
     this.#id = id
   }
 
-  drop(block: RawHeld): void {
+  drop(block: HeldBlock): void {
     const { header, body } = block
     const isContinuation = header.height === 0 && header.kind !== KIND_READINGS
     if (body === undefined || isContinuation) return

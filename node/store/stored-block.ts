@@ -11,33 +11,23 @@ import { SIGNATURE_BYTES } from './head-record.ts'
  * Only a chain's first block keeps its member, so that it can be told whose chain it is where the record of the id is lost.
  */
 
-interface RawHeader {
+interface StoredHeader {
   readonly header: Header
   readonly headerBytes: Uint8Array
   readonly hash: Uint8Array
-  /** That of the run that the block came in, where it ended here: over the root of the chain up to here. */
+  /** Of the run that the block came in, where that ended here: over the root of the chain up to and with this block. */
   readonly signature: Uint8Array | undefined
 }
 
-/** A block as one record says it, and its hash. */
-export interface RawBlock extends Block, RawHeader {}
+/** A block as it stands in the store, and its hash. */
+export interface StoredBlock extends Block, StoredHeader {}
 
 /** What pruning leaves of a block: all that links and proves it, and not what it says. */
-interface RawPruned extends RawHeader {
+export interface PrunedBlock extends StoredHeader {
   readonly body: undefined
   readonly bytes: undefined
 }
 
-export type RawHeld = RawBlock | RawPruned
-
-interface Signed {
-  /** The end signature of the run that the block came in, where that ended here, and the root that the tree has there. */
-  readonly signed: { readonly root: Uint8Array; readonly signature: Uint8Array } | undefined
-}
-
-/** A block as it leaves the store. */
-export type StoredBlock = RawBlock & Signed
-export type PrunedBlock = RawPruned & Signed
 export type HeldBlock = StoredBlock | PrunedBlock
 
 /** Where a block begins with its version, which is never 0 (rule B2). */
@@ -60,7 +50,7 @@ export function encodeStored(block: Uint8Array, height: number, signature?: Uint
 }
 
 /** 00 ‖ length of the whole header u8 ‖ header, without the member but at height 0 [‖ signature]. */
-export function encodePruned({ header, headerBytes, signature }: RawHeld): Uint8Array {
+export function encodePruned({ header, headerBytes, signature }: HeldBlock): Uint8Array {
   const rest = encodeStored(headerBytes, header.height, signature)
   return new Writer(PRUNED_HEAD_BYTES + rest.length).u8(PRUNED).u8(headerBytes.length).bytes(rest).finish()
 }
@@ -68,7 +58,9 @@ export function encodePruned({ header, headerBytes, signature }: RawHeld): Uint8
 function withMember(value: Uint8Array, from: number, member: Uint8Array, height: number): Uint8Array {
   if (height === 0) return value
   const at = Math.min(from, value.length)
-  const bytes = new Uint8Array(value.length + KEY_BYTES)
+  // From Node's buffer pool, as keys are; a plain view, whose slices are copies.
+  const { buffer, byteOffset, length } = Buffer.allocUnsafe(value.length + KEY_BYTES)
+  const bytes = new Uint8Array(buffer, byteOffset, length)
   bytes.set(value.subarray(0, at))
   bytes.set(member, at)
   bytes.set(value.subarray(at), at + KEY_BYTES)
@@ -76,7 +68,7 @@ function withMember(value: Uint8Array, from: number, member: Uint8Array, height:
 }
 
 /** What encodeStored or encodePruned has made of `member`'s block. Throws what a Reader throws. Compares no hashes. */
-export function decodeHeld(value: Uint8Array, member: Uint8Array, height: number): RawHeld {
+export function decodeHeld(value: Uint8Array, member: Uint8Array, height: number): HeldBlock {
   if (value[0] !== PRUNED) return decodeStored(value, member, height)
   const whole = withMember(value, PRUNED_HEAD_BYTES + MEMBER_AT, member, height)
   const reader = new Reader(whole, 'pruned block', 1)
@@ -87,7 +79,7 @@ export function decodeHeld(value: Uint8Array, member: Uint8Array, height: number
 }
 
 /** The same of a block that has its body. */
-export function decodeStored(value: Uint8Array, member: Uint8Array, height: number): RawBlock {
+export function decodeStored(value: Uint8Array, member: Uint8Array, height: number): StoredBlock {
   const reader = new Reader(withMember(value, MEMBER_AT, member, height), 'stored block')
   const { header, headerBytes, body, bytes } = readBlock(reader)
   const signature = readSignature(reader)
@@ -104,8 +96,8 @@ function readSignature(reader: Reader): Uint8Array | undefined {
 export const isPruned = (value: Uint8Array): boolean => value[0] === PRUNED
 
 /** The same with everything checked that the block itself can show: place, member, body. Throws STORE_DAMAGED. */
-export function checkStored(value: Uint8Array, member: Uint8Array, height: number): RawHeld {
-  let block: RawHeld
+export function checkStored(value: Uint8Array, member: Uint8Array, height: number): HeldBlock {
+  let block: HeldBlock
   try {
     block = decodeHeld(value, member, height)
   } catch (error) {

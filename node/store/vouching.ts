@@ -6,7 +6,7 @@ import type { VerifySigned } from './chain-check.ts'
 import { blockKey, heightOfBlockKey, MAX_U48, tileKey } from './keys.ts'
 import type { KvReader } from './kv.ts'
 import { checkRecord } from './record.ts'
-import { decodeHeld, type RawHeld } from './stored-block.ts'
+import { decodeHeld, type HeldBlock } from './stored-block.ts'
 import { hashAt, TILE_BYTES, TILE_WIDTH } from './tiles.ts'
 
 /** A chain's end as its head, or memory, says: neither is written together with a block that is damaged later. */
@@ -151,7 +151,7 @@ async function* placesOf(init: VouchInit): AsyncGenerator<Place> {
   const { kv, id, member, end } = init
   const size = end?.size ?? MAX_U48
   let tile: { readonly index: number; readonly leaves: Uint8Array | undefined } | undefined
-  const place = async (height: number, block: RawHeld | undefined, next: Uint8Array | undefined): Promise<Place> => {
+  const place = async (height: number, block: HeldBlock | undefined, next: Uint8Array | undefined): Promise<Place> => {
     const index = Math.floor(height / TILE_WIDTH)
     if (tile?.index !== index) tile = { index, leaves: await readTile(kv, id, index) }
     const { leaves } = tile
@@ -163,7 +163,7 @@ async function* placesOf(init: VouchInit): AsyncGenerator<Place> {
     }
   }
   let height = 0
-  let before: RawHeld | undefined
+  let before: HeldBlock | undefined
   for await (const entries of kv.iterate({ gte: blockKey(id, 0), lt: blockKey(id, size) })) {
     for (const [key, value] of entries) {
       const at = heightOfBlockKey(key)
@@ -195,7 +195,7 @@ async function readTile(kv: KvReader, id: number, index: number): Promise<Uint8A
   return leaves?.length === TILE_BYTES ? leaves : undefined
 }
 
-function decoded(value: Uint8Array, member: Uint8Array, height: number): RawHeld | undefined {
+function decoded(value: Uint8Array, member: Uint8Array, height: number): HeldBlock | undefined {
   try {
     return decodeHeld(value, member, height)
   } catch {
@@ -203,7 +203,7 @@ function decoded(value: Uint8Array, member: Uint8Array, height: number): RawHeld
   }
 }
 
-function isWhole({ header, body }: RawHeld, member: Uint8Array, height: number): boolean {
+function isWhole({ header, body }: HeldBlock, member: Uint8Array, height: number): boolean {
   if (header.height !== height || !equalBytes(header.member, member)) return false
   return body === undefined || equalBytes(bodyHash(body), header.bodyHash)
 }

@@ -103,14 +103,13 @@ export class Server {
   /** Blocks from `from` on under the best end there is: the last signature within reach, else the newest one and a proof. */
   async #runFrom(key: Bytes, from: number, maxBlocks: number, maxBytes: number): Promise<Bytes | undefined> {
     const { store } = this.#init
-    const blocks = await store.readBlocks(key, from, maxBlocks, maxBytes)
+    const { blocks, signed } = await store.readRun(key, from, maxBlocks, maxBytes)
     if (blocks.length === 0) return undefined
-    const signedAt = blocks.findLastIndex((block) => block.signed !== undefined)
-    const signed = blocks[signedAt]?.signed
+    const ofOwn = signed === undefined ? 0 : signed.size - from
     const upToSigned = (): Bytes | undefined =>
-      signed && encodeRun(bytesOf(blocks.slice(0, signedAt + 1)), { type: 'signed', ...signed })
+      signed && encodeRun(bytesOf(blocks.slice(0, ofOwn)), { type: 'signed', ...signed })
     // Cutting off less than half for a signature of the run's own is cheaper than a proof on both sides.
-    if (signedAt + 1 >= blocks.length / 2) return upToSigned()
+    if (ofOwn >= blocks.length / 2) return upToSigned()
     const size = from + blocks.length
     const newest = await newestSigned(store, key)
     if (newest === undefined || newest.size <= size) return upToSigned()

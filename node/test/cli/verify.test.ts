@@ -18,7 +18,7 @@ import { blockKey, chainKey, evidenceKey, headKey, labelKey, metaKey, tileKey } 
 import { inspectionDirectory, ledgerDirectory } from '../../store/layout.ts'
 import { checkRecord, sealRecord } from '../../store/record.ts'
 import { schemaOperation } from '../../store/schema.ts'
-import { decodeStored, encodeStored, type RawBlock } from '../../store/stored-block.ts'
+import { decodeStored, encodeStored, type StoredBlock } from '../../store/stored-block.ts'
 import { json, type Said, say } from './command-line.ts'
 import { BLOCKS, DamagedNode, flipByte, readingAt } from './damaged-node.ts'
 
@@ -297,7 +297,7 @@ async function shorten(kv: Kv, id: number, size: number): Promise<void> {
   await kv.batch([...gone, put(key, encodeHead(key, state))])
 }
 
-async function storedAt(kv: Kv, id: number, height: number): Promise<RawBlock> {
+async function storedAt(kv: Kv, id: number, height: number): Promise<StoredBlock> {
   const first = decodeStored((await kv.get(blockKey(id, 0))) as Uint8Array, new Uint8Array(0), 0)
   return decodeStored((await kv.get(blockKey(id, height))) as Uint8Array, first.header.member, height)
 }

@@ -45,7 +45,7 @@ describe('ledger store', () => {
     expect(blocks.map((block) => Buffer.from(block.bytes).toString('hex'))).to.deep.equal(
       maker.blocks.map((block) => Buffer.from(block.bytes).toString('hex')),
     )
-    expect(blocks.map((block) => block.signed !== undefined)).to.deep.equal([false, false, true, true])
+    expect(blocks.map((block) => block.signature !== undefined)).to.deep.equal([false, false, true, true])
     expect((await store.readBlock(maker.member, 2))?.header.height).to.equal(2)
     expect(await store.readBlock(maker.member, 4)).to.equal(undefined)
   })

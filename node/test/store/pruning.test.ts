@@ -79,9 +79,9 @@ async function values(store: LedgerStore, member: Uint8Array): Promise<string[]>
 async function proofs(store: LedgerStore, { member, state, roots }: ChainMaker): Promise<string> {
   const size = store.head(member)?.size ?? 0
   const parts: unknown[] = [size, toHex(store.head(member)?.root ?? new Uint8Array(0))]
-  for (const { header, hash, signed, headerBytes } of await store.readHeld(member, 0, size)) {
+  for (const { header, hash, signature, headerBytes } of await store.readHeld(member, 0, size)) {
     expect(blockHash(headerBytes)).to.deep.equal(hash)
-    parts.push(header.height, toHex(hash), signed && toHex(signed.signature))
+    parts.push(header.height, toHex(hash), signature && toHex(signature))
   }
   for (const at of [1, 33, 255, 256, 257, 400, size]) {
     expect(await store.rootAt(member, at)).to.deep.equal(roots[at - 1])
