@@ -11,7 +11,7 @@ import { ConfigMap, Namespace, Service } from 'kubernetes-models/v1'
 import { temporaryDirectory } from '../cli/command-line.ts'
 import { projectPath, readYaml, readYamls } from './declared.ts'
 
-const FOLDERS = ['docker/kubernetes', 'docker/kubernetes/simulations'] as const
+const FOLDERS = ['docker/kubernetes', 'docker/kubernetes/simulations', 'docker/kubernetes/spread-simulation'] as const
 
 /** What may be declared, with what the API makes of it; and where its type is. */
 const KINDS = {
@@ -31,6 +31,7 @@ interface Container {
   readonly name: string
   readonly image: string
   readonly command?: readonly string[]
+  readonly args?: readonly string[]
   readonly env?: readonly { name: string; valueFrom?: { configMapKeyRef?: { name: string; key: string } } }[]
   readonly ports?: readonly { readonly name: string; readonly containerPort: number }[]
   readonly securityContext: object
@@ -64,6 +65,7 @@ interface Declared {
     readonly selector?: Labels & { readonly matchLabels?: Labels }
     readonly serviceName?: string
     readonly completions?: number
+    readonly replicas?: number
     readonly ports?: readonly { readonly targetPort: string }[]
     readonly volumeClaimTemplates?: readonly { readonly metadata: { readonly name: string } }[]
   }
@@ -78,7 +80,8 @@ const kustomizationOf = (folder: string): Kustomization => readYaml(`${folder}/k
 const declaredIn = (folder: string): Declared[] =>
   kustomizationOf(folder).resources.flatMap((file) => readYamls(`${folder}/${file}`) as Declared[])
 const all = FOLDERS.flatMap(declaredIn)
-const workloads = all.filter((each): each is Declared & { spec: { template: Pod } } => each.spec?.template !== undefined)
+type Workload = Declared & { spec: { template: Pod } }
+const workloads = all.filter((each): each is Workload => each.spec?.template !== undefined)
 const ofKind = (kind: Declared['kind']): Declared[] => all.filter((each) => each.kind === kind)
 
 const matches = (labels: Labels, selector: Labels): boolean =>
@@ -201,7 +204,7 @@ describe('what is declared for Kubernetes', () => {
   })
 
   it('each node is asked /healthz and /readyz, at a port that it has', () => {
-    const nodes = workloads.filter(({ kind }) => kind !== 'Job')
+    const nodes = declaredIn('docker/kubernetes').filter((each): each is Workload => each.spec?.template !== undefined)
     expect(nodes.map(({ metadata }) => metadata.name)).to.have.members(['registrar', 'meter', 'observer'])
     for (const { spec } of nodes)
       for (const { startupProbe, livenessProbe, readinessProbe, ports = [] } of spec.template.spec.containers) {
@@ -213,6 +216,19 @@ describe('what is declared for Kubernetes', () => {
 
   it('the job has a pod for each scenario', () => {
     const scenarios = readdirSync(projectPath('simulations/scenarios')).filter((file) => file.endsWith('.ts'))
-    expect(ofKind('Job').map(({ spec }) => spec.completions)).to.deep.equal([scenarios.length])
+    const [job] = declaredIn('docker/kubernetes/simulations').filter(({ kind }) => kind === 'Job')
+    expect(job?.spec.completions).to.equal(scenarios.length)
+  })
+
+  it('a run over pods waits for as many as there are, at the port and under the name that they call', () => {
+    const spread = declaredIn('docker/kubernetes/spread-simulation')
+    const set = spread.find(({ kind }) => kind === 'StatefulSet') as Workload
+    const job = spread.find(({ kind }) => kind === 'Job') as Workload
+    const [[worker], [run]] = [set.spec.template.spec.containers, job.spec.template.spec.containers]
+    const words = run?.args ?? []
+    expect(words[words.indexOf('--machines') + 1]).to.equal(String(set.spec.replicas))
+    expect(words[words.indexOf('--workers') + 1]).to.equal(String(run?.ports?.[0]?.containerPort))
+    expect(worker?.args).to.deep.equal(['worker', `${job.metadata.name}:${run?.ports?.[0]?.containerPort}`])
+    expect(spread.some(({ kind, metadata }) => kind === 'Service' && metadata.name === job.metadata.name)).to.equal(true)
   })
 })
