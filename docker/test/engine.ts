@@ -44,6 +44,12 @@ export class Engine {
     return this.#run([...this.#compose, '-p', this.project, '-f', this.#file, ...words])
   }
 
+  /** What a container has written, to either stream. */
+  async logs(container: string): Promise<string> {
+    const { stdout, stderr } = await execute('docker', ['logs', container], { maxBuffer: 16 * 1_048_576 })
+    return `${stdout}${stderr}`
+  }
+
   /** Containers of a service, by number. */
   async containers(service: string): Promise<string[]> {
     const found = await this.docker(

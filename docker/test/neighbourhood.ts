@@ -84,10 +84,10 @@ export class Neighbourhood {
     })
   }
 
-  /** Neighbours whose heads root the observer has compared with its own and found equal. */
-  async agreeing(): Promise<number> {
+  /** Neighbours of the observer, and of how many the heads root has been compared with its own and found equal. */
+  async agreement(): Promise<{ readonly equal: number; readonly all: number }> {
     const { peers } = (await this.#get('/v1/peers')) as { readonly peers: readonly { readonly agreement: string }[] }
-    return peers.filter(({ agreement }) => agreement === 'equal').length
+    return { equal: peers.filter(({ agreement }) => agreement === 'equal').length, all: peers.length }
   }
 
   /** Runs the command line in a container of the neighbourhood. */

@@ -4,6 +4,8 @@ import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Engine } from './engine.ts'
 import { Neighbourhood } from './neighbourhood.ts'
+import { REGISTER, Readings } from './readings.ts'
+import { SmallDisk } from './small-disk.ts'
 
 /**
  * `npm run test:docker [-- --no-build]`: builds the image, starts the composition with four meters and an observer, does to its
@@ -28,13 +30,15 @@ async function main(): Promise<void> {
   if (!process.argv.includes('--no-build')) await build(engine)
   await measureImage(engine)
   const place = new Neighbourhood(engine, `http://127.0.0.1:${port}`)
+  const smallDisk = new SmallDisk(engine, place)
   try {
-    await play(engine, place)
+    await play(engine, place, smallDisk)
     console.log(JSON.stringify({ ok: true, ...figures }))
   } catch (error) {
     console.error(await engine.compose('logs', '--tail=40').catch(() => ''))
     throw error
   } finally {
+    await smallDisk.remove()
     await engine.compose('down', '-v', '--remove-orphans')
   }
 }
@@ -53,13 +57,13 @@ async function measureImage(engine: Engine): Promise<void> {
   if (base > 0) check('imageOverBaseMB', ((await sizeOf(engine.image)) - base) / 1e6, 140)
 }
 
-async function play(engine: Engine, place: Neighbourhood): Promise<void> {
+async function play(engine: Engine, place: Neighbourhood, smallDisk: SmallDisk): Promise<void> {
   const beganMs = performance.now()
   await say('the composition is up', () => engine.compose('up', '-d', '--no-build'))
   await place.until(
     'four meters agree',
     180,
-    async () => (await place.meters()).length === METERS && (await place.agreeing()) > 0,
+    async () => (await place.meters()).length === METERS && (await place.agreement()).equal > 0,
   )
   figures['upToAgreementSeconds'] = seconds(beganMs)
   await place.until('all is final', 180, async () => (await place.meters()).every(({ final }) => final > 0))
@@ -70,7 +74,9 @@ async function play(engine: Engine, place: Neighbourhood): Promise<void> {
   const [one = '', two = '', three = '', four = ''] = await engine.containers('meter')
   await assertApart(engine, [one, two, three, four])
 
-  const acknowledged = await importInto(engine, one)
+  const readings = new Readings(engine, one)
+  await readings.take(ACKNOWLEDGED)
+  const { key } = (await readings.status()).self
   await engine.docker('kill', one)
   await engine.docker('pause', two)
   await wait(10_000)
@@ -78,8 +84,8 @@ async function play(engine: Engine, place: Neighbourhood): Promise<void> {
   await engine.docker('start', one)
   figures['afterKillAndPauseSeconds'] = await place.goesOn('after a kill -9 and a pause', 180, METERS)
   await place.until(`${ACKNOWLEDGED} acknowledged readings are in the ledger`, 120, async () => {
-    const told = await place.values(acknowledged.member, REGISTER)
-    return JSON.stringify(told) === JSON.stringify(acknowledged.values)
+    const told = await place.values(key, REGISTER)
+    return JSON.stringify(told) === JSON.stringify(readings.acknowledged)
   })
   console.log('a killed and a paused meter go on, and what was acknowledged just before is in the ledger, once')
 
@@ -97,9 +103,19 @@ async function play(engine: Engine, place: Neighbourhood): Promise<void> {
   const beforeStop = performance.now()
   await engine.docker('stop', '-t', '10', four)
   check('stopSeconds', seconds(beforeStop), 5)
+  const before = (await place.members()).length
   await upgrade(engine, four)
   figures['afterUpgradeSeconds'] = await place.goesOn('after an upgrade', 180, METERS)
+  if ((await place.members()).length !== before) throw new Error('the upgraded meter goes on as somebody else')
   console.log('a meter goes on under a newer image')
+
+  await smallDisk.play(METERS)
+  Object.assign(figures, smallDisk.figures)
+  console.log('a meter on a full disk says so, loses nothing that it acknowledged, and goes on once there is room')
+  await place.until('every neighbour of the observer holds what it holds', 120, async () => {
+    const { equal, all } = await place.agreement()
+    return all > METERS && equal === all
+  })
 
   const { chains } = JSON.parse(await place.wattness(registrar, 'verify', '--json', '--dir', '/data/registrar')) as Verified
   for (const { fault } of chains)
@@ -107,40 +123,7 @@ async function play(engine: Engine, place: Neighbourhood): Promise<void> {
   console.log(`${chains.length} chains verify from genesis on`)
 }
 
-/** No household says this register. */
-const REGISTER = '1-0:15.8.0'
 const ACKNOWLEDGED = 200
-
-interface Imported {
-  /** Key in hex. */
-  readonly member: string
-  /** Counter readings in kWh, in order of time. */
-  readonly values: readonly string[]
-}
-
-/** Hands a file to the running node, which has it on the disk when the command ends. */
-async function importInto(engine: Engine, container: string): Promise<Imported> {
-  const values = Array.from({ length: ACKNOWLEDGED }, (_, i) => `${1_000 + i}.${i % 10}`)
-  const lines = values.map((value, i) => {
-    return JSON.stringify({ time: Date.UTC(2025, 0, 1) + i * 60_000, values: { [REGISTER]: `${value} kWh` } })
-  })
-  const write = `require('fs').writeFileSync('/tmp/readings.jsonl', ${JSON.stringify(lines.join('\n'))})`
-  await engine.docker('exec', container, 'node', '-e', write)
-  const dir = await directoryOf(engine, container)
-  const words = ['node', '/app/dist/node/cli/wattness.js']
-  await engine.docker('exec', container, ...words, 'import', '--json', '/tmp/readings.jsonl', '--format', 'jsonl', '--dir', dir)
-  const status = await engine.docker('exec', container, ...words, 'status', '--json', '--dir', dir)
-  const { self } = JSON.parse(status) as { readonly self: { readonly key: string } }
-  return { member: self.key, values }
-}
-
-async function directoryOf(engine: Engine, container: string): Promise<string> {
-  const find = `const fs = require('fs'), os = require('os')
-    for (const name of fs.readdirSync('/data/meters'))
-      if (fs.readFileSync('/data/meters/' + name + '/holder', 'utf8') === os.hostname())
-        process.stdout.write('/data/meters/' + name)`
-  return engine.docker('exec', container, 'node', '-e', find)
-}
 
 interface Verified {
   readonly chains: readonly { readonly fault?: unknown }[]
