@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import path from 'node:path'
@@ -6,8 +6,9 @@ import { ask, numberSetting, run, setting, until } from './command.ts'
 
 /**
  * A meter's container. Replicas share one volume, and each takes a directory of its own there: two nodes under one key would
- * tell two stories. Whoever runs on a directory says so in it again and again, under its container's name; behind that stands the
- * lock that the kernel holds on a running node's LevelDB. A new directory belongs to whoever made its folder.
+ * tell two stories. Whoever runs on a directory says so in it again and again, under its container's name, and takes that back
+ * when it is stopped, so that the container of a newer image finds the place of the one before; behind that stands the lock that
+ * the kernel holds on a running node's LevelDB.
  */
 const HOME = setting('METERS', '/data/meters')
 const TICKETS = setting('TICKETS', '/tickets')
@@ -21,9 +22,18 @@ const SAID_AGAIN_MS = 5_000
 const SILENT_MS = 60_000
 
 let saying: NodeJS.Timeout | undefined
+/** Runs here, or is about to. */
+let held: string | undefined
+process.once('exit', () => {
+  if (held !== undefined && isHeldHere(held)) rmSync(path.join(held, HOLDER), { force: true })
+})
 await mkdir(HOME, { recursive: true, mode: 0o700 })
-for (let number = 1; number <= MAX_METERS; number++) {
-  const dir = path.join(HOME, `meter-${String(number).padStart(3, '0')}`)
+const dirOf = (number: number): string => path.join(HOME, `meter-${String(number).padStart(3, '0')}`)
+const numbers = Array.from({ length: MAX_METERS }, (_, i) => i + 1)
+// A container that was killed goes on where it was.
+const own = numbers.filter((number) => isHeldHere(dirOf(number)))
+for (const number of new Set([...own, ...numbers])) {
+  const dir = dirOf(number)
   if (!(await take(dir, number))) continue
   const source = SOURCE === '' ? `household:${number}?solar=${number % 2 === 0 ? '4kWp' : '0kWp'}&interval=${INTERVAL}` : SOURCE
   const { status, output } = await run('run', '--dir', dir, '--interval', INTERVAL, '--source', source)
@@ -32,6 +42,14 @@ for (let number = 1; number <= MAX_METERS; number++) {
 }
 console.error(`no directory is left in ${HOME}: all ${MAX_METERS} are in use`)
 process.exit(1)
+
+function isHeldHere(dir: string): boolean {
+  try {
+    return readFileSync(path.join(dir, HOLDER), 'utf8') === hostname()
+  } catch {
+    return false
+  }
+}
 
 /** True where a member's directory is ready to be run by this container. */
 async function take(dir: string, number: number): Promise<boolean> {
@@ -46,6 +64,7 @@ async function take(dir: string, number: number): Promise<boolean> {
     if (Date.now() - (await stat(holder)).mtimeMs < SILENT_MS) return false
     await writeFile(holder, hostname(), { mode: 0o600 })
   }
+  held = dir
   saying = setInterval(() => void utimes(holder, new Date(), new Date()).catch(() => undefined), SAID_AGAIN_MS)
   if (!existsSync(path.join(dir, 'genesis.json')) || existsSync(path.join(dir, 'ticket'))) await join(dir, number)
   return true
