@@ -210,9 +210,16 @@ export class LedgerNode {
 
   /** Readings and events of this node's own meter: on disk when it resolves. Throws SPOOL_FULL, DISK_FULL. */
   async take(items: readonly SpoolItem[]): Promise<Appended> {
-    const appended = await this.store.spool.append(items)
-    this.#parts.schedule.readingsCame()
-    return appended
+    const { ownChain, schedule } = this.#parts
+    try {
+      const appended = await this.store.spool.append(items)
+      ownChain.onTaking()
+      schedule.readingsCame()
+      return appended
+    } catch (error) {
+      ownChain.onTaking(error)
+      throw error
+    }
   }
 
   /** Seals one block of what waits, now; undefined when nothing does. Throws SEAL_HELD_BACK, SEAL_FAILED. */

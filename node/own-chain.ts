@@ -1,4 +1,11 @@
-import { type Bytes, equalBytes, type Membership, type MembershipOperation, WattnessError } from '../protocol/index.ts'
+import {
+  type Bytes,
+  equalBytes,
+  isWattnessError,
+  type Membership,
+  type MembershipOperation,
+  WattnessError,
+} from '../protocol/index.ts'
 import type { NodeEmitter } from './events.ts'
 import type { Sealed, Sealer, SealGate } from './seal/index.ts'
 import type { Session } from './sync/index.ts'
@@ -26,6 +33,8 @@ export class OwnChain {
   #closedFor: string | undefined
   /** Why the newest attempt failed, until one succeeds. */
   #failure: string | undefined
+  /** Why the newest readings were not taken, until some are. */
+  #refused: string | undefined
 
   constructor(init: OwnChainInit) {
     this.#init = init
@@ -33,7 +42,7 @@ export class OwnChain {
 
   /** Why this node does not seal at present, be it not allowed or not able to; undefined when it may and can. */
   heldBack(): string | undefined {
-    return this.refusal() ?? (this.#init.waitingRows() > 0 ? this.#failure : undefined)
+    return this.refusal() ?? (this.#init.waitingRows() > 0 ? this.#failure : undefined) ?? this.#refused
   }
 
   /** Why this node may not seal; undefined when it may. What failed is no reason: it is tried again. */
@@ -77,6 +86,11 @@ export class OwnChain {
   onSealFailed(error: unknown): void {
     this.#failure = `sealing fails: ${error instanceof Error ? error.message : String(error)}`
     this.#init.events.emit('sealFailed', { error })
+  }
+
+  /** Readings were taken; or they were not, and it is said why as long as that is the disk's fault. */
+  onTaking(error?: unknown): void {
+    this.#refused = isWattnessError(error, 'DISK_FULL') ? `no reading is taken: ${error.message}` : undefined
   }
 
   /** Own blocks that were lost here and came back hold readings that may have been in the spool still when it was written. */

@@ -275,6 +275,17 @@ describe('sealing', () => {
       expect(all.get('meter-1').node.heldBack(), 'a seal that succeeded').to.equal(undefined)
     })
 
+    it('a full disk that takes no reading is told where nothing waits to be sealed too', async () => {
+      await start()
+      kv.isFull = true
+      expect(await all.take('meter-1').catch((error: { code: string }) => error.code)).to.equal('DISK_FULL')
+      expect(all.get('meter-1').store.spool.size).to.equal(0)
+      expect(all.get('meter-1').node.heldBack()).to.match(/^no reading is taken: .*no space left/)
+      kv.isFull = false
+      await all.take('meter-1')
+      expect(all.get('meter-1').node.heldBack()).to.equal(undefined)
+    })
+
     it('a membership block that a failing disk stored all the same counts, here as everywhere', async () => {
       await start()
       const troubled = new TroubledKv(all.get('registrar').kv, all.time.timers)
