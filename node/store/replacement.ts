@@ -6,7 +6,7 @@ import type { Acceptance } from './acceptance.ts'
 import type { ChainEntry } from './chain-entry.ts'
 import { blockKey, tileKey } from './keys.ts'
 import { del, type KvOperation } from './kv.ts'
-import { TILE_BYTES, TILE_WIDTH, tileOperation, tilesAt } from './tiles.ts'
+import { roomyTile, TILE_WIDTH, tileOperation, tilesAt } from './tiles.ts'
 import type { TreeReader } from './tree-reader.ts'
 
 /** Blocks above the new end that are removed in the very write that replaces a tail; more of them follow behind it. */
@@ -19,7 +19,7 @@ export async function stump(tree: TreeReader, entry: ChainEntry, from: number): 
   for (let level = 0; level === 0 || from >= TILE_WIDTH ** level; level++) {
     const { full, width } = tilesAt(level, from)
     // Of its own: the chain's is still read, and written behind its end.
-    const tile = new Uint8Array(TILE_BYTES)
+    const tile = roomyTile(width)
     if (width > 0) tile.set((await tree.tile(entry, level, full)).subarray(0, width * HASH_BYTES))
     edge.push(tile)
   }

@@ -50,11 +50,23 @@ export function tileOperation(chainId: number, level: number, index: number, has
 
 /**
  * The partial tiles of one chain, one per level, level 0 first. How far each is filled follows from the chain's size, so
- * hashes written behind that point by a batch that then failed are as good as not there.
+ * hashes written behind that point by a batch that then failed are as good as not there. A tile has room for what it holds and
+ * as much again at most: hundreds of young chains would take 8 KiB each otherwise.
  */
 export type TileEdge = readonly Uint8Array[]
 
 export const EMPTY_EDGE: TileEdge = []
+
+/** Told apart from an array that a chain owns: nothing is ever written into it. */
+const NO_TILE = new Uint8Array(0)
+const LEAST_ROOM = 4
+
+/** A tile of its own with room for `width` hashes: a power of two of them. */
+export function roomyTile(width: number): Uint8Array {
+  let room = LEAST_ROOM
+  while (room < width) room *= 2
+  return new Uint8Array(room * HASH_BYTES)
+}
 
 /**
  * Adds leaf hashes to the tiles of a chain of `range.size` blocks; tiles to be written are pushed to `operations`. The root
@@ -111,7 +123,7 @@ function completeTiles(
     const full = levels[level] as Uint8Array
     operations.push(tileOperation(chainId, level, nodes - 1, full))
     changed.delete(level)
-    levels[level] = new Uint8Array(TILE_BYTES)
+    levels[level] = NO_TILE
     setHashes(levels, level + 1, (nodes - 1) % TILE_WIDTH, [level === 0 ? root : subtreeRoot(full, 0, TILE_WIDTH)])
     if (nodes % TILE_WIDTH !== 0) {
       changed.set(level + 1, nodes)
@@ -122,9 +134,12 @@ function completeTiles(
 }
 
 function setHashes(levels: Uint8Array[], level: number, place: number, hashes: readonly Uint8Array[]): void {
-  let tile = levels[level]
-  if (tile === undefined) {
-    tile = new Uint8Array(TILE_BYTES)
+  const held = levels[level] ?? NO_TILE
+  const width = place + hashes.length
+  let tile = held
+  if (held.length < width * HASH_BYTES) {
+    tile = roomyTile(width)
+    tile.set(held)
     levels[level] = tile
   }
   let at = place * HASH_BYTES

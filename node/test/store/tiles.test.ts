@@ -83,6 +83,20 @@ describe('tiles', () => {
     expect((await kv.get(tileKey(3, 2, 0)))?.length).to.equal(32 + 4)
   })
 
+  it('a chain takes room for the hashes of its last tile and as many again: a young one takes little', () => {
+    const range = CompactRange.empty()
+    let edge: TileEdge = EMPTY_EDGE
+    for (let size = 0; size < 2 * TILE_WIDTH + 3; ) {
+      const before = edge[0]?.slice(0, (size % TILE_WIDTH) * 32)
+      edge = extendTiles(edge, 3, range, [leaf(size)], [])
+      range.append(leaf(size))
+      size++
+      const width = size % TILE_WIDTH
+      expect(edge[0]?.length ?? 0, `${size} blocks`).to.be.at.most(Math.max(4, 2 * width) * 32)
+      if (width > 1) expect(edge[0]?.slice(0, (width - 1) * 32)).to.deep.equal(before)
+    }
+  })
+
   it('a lost tile of a higher level is made again from those below', async () => {
     await kv.batch([{ type: 'del', key: tileKey(3, 1, 0) }])
     const tree = reader()
