@@ -36,6 +36,8 @@ async function ping(connection: Connection, platform: Platform, signal: AbortSig
   const stream = await connection.newStream(PING_PROTOCOL, { signal, runOnLimitedConnection: true })
   try {
     const echoed = echo(stream, signal)
+    // A stream that closed meanwhile refuses what is sent, and its end rejects this as well, when nobody waits for it any more.
+    echoed.catch(() => undefined)
     stream.send(platform.random.bytes(PING_BYTES))
     await echoed
     await stream.close({ signal })

@@ -44,6 +44,30 @@ describe('liveness', () => {
     expect(time.clock.monotonicMs()).to.equal(TIMEOUT_MS)
   })
 
+  it("fails once where the stream is closed before the ping goes out: its end is nobody else's to hear of", async () => {
+    const target = new EventTarget()
+    const closed = new Error('the stream is closed')
+    const stream = Object.assign(target, {
+      send: () => {
+        throw closed
+      },
+      abort: (error: Error) => void target.dispatchEvent(Object.assign(new Event('close'), { error })),
+    })
+    const connection = { status: 'open', newStream: async () => stream } as unknown as Connection
+    const unheard: unknown[] = []
+    const hear = (error: unknown): void => void unheard.push(error)
+    process.on('unhandledRejection', hear)
+    try {
+      const proof = proveAlive(connection, time.platform(seededRandom(1)), TIMEOUT_MS).catch((error: unknown) => error)
+      expect(await proof).to.equal(closed)
+      // Node tells of a rejection that nobody took once the microtasks are through.
+      await new Promise((resolve) => setImmediate(resolve))
+      expect(unheard).to.deep.equal([])
+    } finally {
+      process.off('unhandledRejection', hear)
+    }
+  })
+
   it('asks again when the process itself stood still: the answer may wait unread', async () => {
     const platform = time.platform(seededRandom(1))
     let stalledMs = 0
