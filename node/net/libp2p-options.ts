@@ -10,6 +10,7 @@ import { yamux } from '@libp2p/yamux'
 import type { Libp2pOptions, ServiceFactoryMap } from 'libp2p'
 import { CHANNEL_WINDOW_BYTES, DIAL_TIMEOUT_MS, MAX_GUESTS, MAX_LINKS, PING_TIMEOUT_MS } from './limits.ts'
 import { packedNoise } from './packed-noise.ts'
+import { quietLogger } from './quiet-logger.ts'
 import type { SocketTally } from './traffic.ts'
 
 /** How a node takes part in the network beyond plain TCP. All off unless asked for. */
@@ -70,6 +71,7 @@ export function libp2pOptions(
   return {
     privateKey,
     start: false,
+    logger: quietLogger,
     nodeInfo: { name: 'wattness', version: '1', userAgent: 'wattness' },
     // A relay is asked for room only by who listens through relays: whoever may use them does, at any that has room.
     addresses: { listen: reach.relay ? [...new Set([...listen, ANY_RELAY])] : [...listen], announce: [...announce] },
