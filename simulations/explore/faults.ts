@@ -2,9 +2,10 @@ import type { WriteFate } from '../disk/virtual-disk.ts'
 import type { Act, Deed } from '../scenario.ts'
 import type { VirtualNode } from '../world/virtual-node.ts'
 import type { World } from '../world/world.ts'
+import { ATTACKS, mayTurn } from './attacks.ts'
 
 /**
- * One fault of a drawn run: something that is done to the world at `atMs` and undone at `untilMs`. All of it is numbers, so that
+ * One fault of a drawn run: something that is done to the world at `atMs` and undone at `untilMs`, or an attacker that acts then. All of it is numbers, so that
  * it can be written down, replayed and shrunk: `who` picks a node, `amount` (0 to 1) says how much of it.
  */
 export interface Fault {
@@ -15,8 +16,10 @@ export interface Fault {
   readonly amount: number
 }
 
-interface FaultRule {
+export interface FaultRule {
   readonly what: string
+  /** Before anybody starts. */
+  readonly stage?: (world: World, fault: Fault) => unknown
   readonly begin: (world: World, fault: Fault) => unknown
   readonly end: (world: World, fault: Fault) => unknown
 }
@@ -64,14 +67,6 @@ function setClock(world: World, fault: Fault, skewMs: number): void {
     node.altered.skewMs = skewMs
     if (wasUp) await node.start()
   })
-}
-
-/** No more turned witnesses than can be borne: with more of them anything may happen, and rightly. */
-function mayTurn(world: World, node: VirtualNode): boolean {
-  if (!node.isHonest || !node.isUp || node.host === 0) return false
-  const borne = Math.floor((world.settings.witnesses - 1) / 3)
-  const turned = world.witnesses.filter(({ isHonest }) => !isHonest).length
-  return !world.witnesses.includes(node) || turned < borne
 }
 
 const FAULTS = {
@@ -148,18 +143,27 @@ const FAULTS = {
     begin: (world, fault) => setClock(world, fault, Math.round((2 * fault.amount - 1) * MAX_SKEW_MS)),
     end: (world, fault) => setClock(world, fault, 0),
   },
-  late: { what: 'a node is switched on late', begin: () => undefined, end: startAgain },
+  late: {
+    what: 'a node is switched on late',
+    stage: (world, fault) => {
+      // Somebody has to be there from the start.
+      if (world.latecomers.size < world.nodes.length >> 1) world.latecomers.add(chosen(world, fault))
+    },
+    begin: () => undefined,
+    end: startAgain,
+  },
   twin: {
     what: 'a key runs twice, and each half of the network sees one of the two',
     begin: (world, fault) => {
       const liar = chosen(world, fault)
-      if (!mayTurn(world, liar)) return
+      if (!liar.isUp || !mayTurn(world, liar)) return
       const twin = world.addTwin(liar)
       world.run(`${twin.name} starts`, () => twin.start())
       split(world, fault)
     },
     end: heal,
   },
+  ...ATTACKS,
 } as const satisfies { readonly [kind: string]: FaultRule }
 
 export type FaultKind = keyof typeof FAULTS
@@ -169,10 +173,8 @@ export const FAULT_KINDS = Object.keys(FAULTS) as FaultKind[]
 export function stageOf(faults: readonly Fault[]): Deed {
   return (world) => {
     for (const fault of faults) {
-      if (fault.kind !== 'late') continue
-      const node = chosen(world, fault)
-      // Somebody has to be there from the start.
-      if (world.latecomers.size < world.nodes.length >> 1) world.latecomers.add(node)
+      const { stage }: FaultRule = FAULTS[fault.kind]
+      stage?.(world, fault)
     }
   }
 }

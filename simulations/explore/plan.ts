@@ -51,7 +51,9 @@ export function drawPlan(seed: string, { meters: told, breaks }: DrawInit = {}):
     bytesPerSecond: random.pick([0, 0, 20_000]),
   }
   const faults = Array.from({ length: random.below(MOST_FAULTS + 1) }, () => drawFault(random, forMs))
-  return { seed, settings, faults, ...(breaks === undefined ? {} : { breaks }) }
+  // A flood through thin ways is no finding: who asks for all there is gets it, as fast as ways carry it.
+  const ways = faults.some(({ kind }) => kind === 'spam') ? { bytesPerSecond: 0 } : {}
+  return { seed, settings: { ...settings, ...ways }, faults, ...(breaks === undefined ? {} : { breaks }) }
 }
 
 /** Everything is over before the run is: what cannot be mended says nothing about the nodes. */

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import { expect } from 'chai'
 import { isWattnessError } from '../../protocol/index.ts'
+import { attackersOf } from '../attackers/attacker.ts'
 import { type Explored, explore } from '../explore/explore.ts'
 import { FAULT_KINDS, type Fault } from '../explore/faults.ts'
 import { drawPlan, formatPlan, type Plan, parsePlan, scenarioOf, settingsOf } from '../explore/plan.ts'
@@ -116,6 +117,20 @@ describe('explore: runs', function () {
       const { violations } = await tryPlan({ ...BRIEF, faults: [fault(kind, 240_000, 480_000)] })
       expect(violations, kind).to.deep.equal([])
     }
+  })
+
+  it('attackers are turned, no more than can be borne, and act', async () => {
+    const kinds = ['tamper', 'forge', 'replay', 'spam', 'lie', 'silence'] as const
+    const faults = kinds.map((kind, who): Fault => ({ kind, atMs: 240_000, untilMs: 600_000, who, amount: 0.5 }))
+    const settings = { ...BRIEF.settings, meters: 8, witnesses: 4 }
+    const { world, violations } = await runPlan({ ...BRIEF, settings, faults })
+    expect(violations).to.deep.equal([])
+    // One of four witnesses may be turned, which are the first meters; and two of eight meters.
+    expect(world.meters.filter(({ isHonest }) => !isHonest).map(({ name }) => name)).to.deep.equal(['meter-1'])
+    const apart = faults.map((each, place) => ({ ...each, who: 7 - place }))
+    const { world: other } = await runPlan({ ...BRIEF, settings, faults: apart })
+    expect(other.meters.filter(({ isHonest }) => !isHonest).map(({ name }) => name)).to.deep.equal(['meter-7', 'meter-8'])
+    expect(attackersOf(other).every(({ done }) => done.size > 0)).to.equal(true)
   })
 
   it('every fault changes the course of a run', async () => {
