@@ -213,6 +213,21 @@ function runQueries(executable: string): void {
       })
     }
 
+    it('what the dashboard lets one choose from: every node', async () => {
+      const [variable] = dashboard.templating.list
+      const [, metric = '', label = ''] = /^label_values\((\w+), (\w+)\)$/.exec(variable?.definition ?? '') ?? []
+      const found = await (server as Prometheus).query(metric)
+      expect(new Set(found.map((sample) => sample.metric[label])).size).to.equal(3)
+    })
+
+    it('every alert rule is evaluated, and nothing is wrong with any', async () => {
+      const health = await until(
+        () => (server as Prometheus).rules(),
+        (all) => all.size > 0 && ![...all.values()].includes('unknown'),
+      )
+      expect(Object.fromEntries(health)).to.deep.equal(Object.fromEntries(alerts.map(({ alert }) => [alert, 'ok'])))
+    })
+
     it('the answers are those of the neighbourhood: three nodes, two members, a witness, blocks that become final', async () => {
       const one = async (expression: string): Promise<number | undefined> =>
         (await (server as Prometheus).query(expression))[0]?.value

@@ -41,6 +41,12 @@ export interface Sample {
   readonly value: number
 }
 
+interface Rule {
+  readonly name: string
+  readonly health: string
+  readonly lastError?: string
+}
+
 /** A real Prometheus in a directory of its own, at a port of the system's choice. */
 export class Prometheus {
   readonly #child: ChildProcess
@@ -97,6 +103,15 @@ export class Prometheus {
     }
     if (status !== 'success' || data === undefined) throw new Error(`${expression}: ${error}`)
     return data.result.map(({ metric, value }) => ({ metric, value: Number(value[1]) }))
+  }
+
+  /** By alert: `ok` once it was evaluated, `unknown` before, or what was wrong with it. */
+  async rules(): Promise<ReadonlyMap<string, string>> {
+    const answer = await fetch(`http://${this.#address}/api/v1/rules?type=alert`)
+    const { data } = (await answer.json()) as {
+      readonly data: { readonly groups: readonly { readonly rules: readonly Rule[] }[] }
+    }
+    return new Map(data.groups.flatMap(({ rules }) => rules.map(({ name, health, lastError }) => [name, lastError || health])))
   }
 
   async stop(): Promise<void> {
