@@ -6,8 +6,8 @@ import { ATTACKS, mayTurn } from './attacks.ts'
 
 /**
  * One fault of a drawn run: something that is done to the world at `atMs` and undone at `untilMs`, or an attacker that acts
- * between the two. All of it is numbers, so that it can be written down, replayed and shrunk: `who` picks a node, `amount` (0 to 1)
- * says how much of it.
+ * between the two. All of it is numbers, so that it can be written down, replayed and shrunk: `who` picks a node, `amount`
+ * (0 to 1) says how much of it.
  */
 export interface Fault {
   readonly kind: FaultKind
