@@ -14,7 +14,9 @@ import {
 import { createGenesisFile, createKeyFile, filesOf, makeDirectory } from '../../directory/index.ts'
 import { createSigner, type OpenedNode, openNode, systemPlatform } from '../../index.ts'
 import { type Kv, openLevelKv } from '../../store/index.ts'
+import { chainKey } from '../../store/keys.ts'
 import { ledgerDirectory } from '../../store/layout.ts'
+import { checkRecord } from '../../store/record.ts'
 import { event, type Said, say, start, temporaryDirectory, until } from './command-line.ts'
 
 /** Files that hold data; beside them lie LevelDB's chatter and its empty lock. */
@@ -138,6 +140,17 @@ export class DamagedNode {
     } finally {
       await kv.close()
     }
+  }
+
+  /** The number under which its own store keeps the meter's chain. */
+  async chainId(): Promise<number> {
+    let id = 0
+    await this.tamper(await this.copy(), async (kv) => {
+      const key = chainKey(this.signer.publicKey)
+      const value = checkRecord(key, (await kv.get(key)) as Uint8Array) as Uint8Array
+      id = ((value[0] as number) << 8) | (value[1] as number)
+    })
+    return id
   }
 
   verify(dir: string, ...more: readonly string[]): Promise<Said> {

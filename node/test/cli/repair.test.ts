@@ -4,9 +4,9 @@ import { expect } from 'chai'
 import type { RepairResult } from '../../cli/repair.ts'
 import { openNode } from '../../index.ts'
 import { put } from '../../store/index.ts'
-import { blockKey, chainKey, evidenceKey, labelKey, metaKey, spoolKey, witnessEvidenceKey } from '../../store/keys.ts'
+import { blockKey, evidenceKey, labelKey, metaKey, spoolKey, witnessEvidenceKey } from '../../store/keys.ts'
 import { inspectionDirectory, ledgerDirectory } from '../../store/layout.ts'
-import { checkRecord, sealRecord } from '../../store/record.ts'
+import { sealRecord } from '../../store/record.ts'
 import { event, json, type Said, say, start } from './command-line.ts'
 import { BLOCKS, DamagedNode, flipByte, LISTEN, readingAt } from './damaged-node.ts'
 
@@ -19,11 +19,7 @@ describe('wattness repair', () => {
   before(async function () {
     this.timeout(60_000)
     node = await DamagedNode.make()
-    await node.tamper(await node.copy(), async (kv) => {
-      const key = chainKey(node.signer.publicKey)
-      const value = checkRecord(key, (await kv.get(key)) as Uint8Array) as Uint8Array
-      id = ((value[0] as number) << 8) | (value[1] as number)
-    })
+    id = await node.chainId()
   })
   after(() => node.close())
 

@@ -11,6 +11,7 @@ import { Chart } from '../parts/chart.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { Loaded } from '../parts/loaded.tsx'
 import { Notice } from '../parts/notice.tsx'
+import { NumbersTable } from '../parts/numbers-table.tsx'
 import type { WordName } from '../words/language.ts'
 
 const BALANCE_SPANS = ['day', 'week', 'month', 'year'] as const
@@ -236,51 +237,14 @@ function barsOf(intervals: BalanceAnswer['intervals'], side: 'import' | 'export'
 
 function Table({ data }: { readonly data: BalanceAnswer }): JSX.Element {
   const { t, formats } = usePage()
-  const [isOpen, setOpen] = useState(false)
   const { intervals, unit, feeder } = data
-  const cell = (text: string | null): JSX.Element => <td class="number">{text === null ? '–' : formats.decimal(text)}</td>
-  return (
-    <details onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>{t('asTable')}</summary>
-      <div class="scroll">
-        <table>
-          <caption>{t('tableCaption', { unit })}</caption>
-          <thead>
-            <tr>
-              <th scope="col">{t('from')}</th>
-              <th scope="col" class="number">
-                {t('sumImport')}
-              </th>
-              <th scope="col" class="number">
-                {t('sumExport')}
-              </th>
-              <th scope="col" class="number">
-                {t('sumSelf')}
-              </th>
-              {feeder === null ? null : (
-                <th scope="col" class="number">
-                  {t('sumLoss')}
-                </th>
-              )}
-              <th scope="col" class="number">
-                {t('missing')}
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {(isOpen ? intervals : []).map((each) => (
-              <tr key={each.from}>
-                <th scope="row">{formats.moment(each.from)}</th>
-                {cell(each.import)}
-                {cell(each.export)}
-                {cell(each.selfConsumption)}
-                {feeder === null ? null : cell(each.loss)}
-                <td class="number">{formats.count(each.missing.length)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-    </details>
-  )
+  const shown = (text: string | null): string => (text === null ? '–' : formats.decimal(text))
+  const names = [t('sumImport'), t('sumExport'), t('sumSelf'), ...(feeder === null ? [] : [t('sumLoss')]), t('missing')]
+  const row = (at: number) => {
+    const each = intervals[at] as BalanceAnswer['intervals'][number]
+    const lost = feeder === null ? [] : [shown(each.loss)]
+    const sums = [shown(each.import), shown(each.export), shown(each.selfConsumption), ...lost]
+    return { from: each.from, cells: [...sums, formats.count(each.missing.length)] }
+  }
+  return <NumbersTable unit={unit} heads={names.map((name) => ({ name }))} count={intervals.length} row={row} />
 }
