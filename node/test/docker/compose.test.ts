@@ -11,6 +11,7 @@ interface Service {
   readonly networks?: readonly string[]
   readonly read_only?: boolean
   readonly cap_drop?: readonly string[]
+  readonly logging?: { readonly options: Readonly<Record<string, string>> }
 }
 
 const { services, networks } = readYaml('docker/compose.yaml') as {
@@ -39,6 +40,11 @@ describe('what is declared for compose', () => {
       if (file !== undefined) expect(existsSync(projectPath(file.replace('/app/', ''))), file).to.equal(true)
       if (build?.target !== undefined) expect(dockerfile, name).to.include(` AS ${build.target}\n`)
     }
+  })
+
+  it('every log has a bound', () => {
+    for (const [name, { logging }] of Object.entries(services))
+      expect(Object.keys(logging?.options ?? {}), name).to.deep.equal(['max-size', 'max-file'])
   })
 
   it('sim: meters call the run at its name and port, in a network of their own', () => {
