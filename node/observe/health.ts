@@ -46,7 +46,13 @@ function whatIsWrong(node: ObservedNode): string[] {
   const { peers, caughtUp } = describeRunning(node, [])
   const reasons: string[] = []
   if (peers.length === 0) reasons.push('no neighbour is connected')
-  else if (!caughtUp) reasons.push('a neighbour holds more than this node')
+  else if (!caughtUp && !isLeftByAll(node)) reasons.push('a neighbour holds more than this node')
   if (node.store.witness.halted !== undefined) reasons.push('this key must not witness any more')
   return reasons
+}
+
+/** All that is lacking was pruned by whoever holds it: waiting brings none of it, and `status` names it. */
+function isLeftByAll({ sync }: ObservedNode): boolean {
+  const lacks = [...sync.lacks()]
+  return lacks.length > 0 && lacks.every(({ isPruned }) => isPruned)
 }

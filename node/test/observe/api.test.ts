@@ -228,6 +228,28 @@ describe('the API of an observer', () => {
     await alone.stop()
   })
 
+  it('readyz waits for what a neighbour can give, and not for what everybody has pruned', async () => {
+    const { node } = street.node()
+    const lacking = async (...lacks: readonly { readonly isPruned: boolean }[]): Promise<readonly string[]> => {
+      const sync = { sessions: [...node.sync.sessions], isCaughtUp: false, lacks: () => lacks.values() }
+      const observed = new Proxy(node, {
+        get(target, name) {
+          const value = name === 'sync' ? sync : (Reflect.get(target, name, target) as unknown)
+          return typeof value === 'function' ? value.bind(target) : value
+        },
+      })
+      const answer = await street.app(undefined, { node: observed }).inject({ url: '/readyz' })
+      const { ok, reasons } = answer.json<HealthAnswer>()
+      expect([answer.statusCode, ok]).to.deep.equal(reasons.length === 0 ? [200, true] : [503, false])
+      return reasons
+    }
+    const behind = ['a neighbour holds more than this node']
+    expect(await lacking({ isPruned: true }, { isPruned: true })).to.deep.equal([])
+    expect(await lacking({ isPruned: true }, { isPruned: false })).to.deep.equal(behind)
+    // Blocks that came are being checked.
+    expect(await lacking()).to.deep.equal(behind)
+  })
+
   it('QUERY_INVALID: a parameter that is unknown, or not as it must be, is named', async () => {
     const detailOf = async (url: string): Promise<string> => (await app.inject({ url })).json<Problem>().detail
     for (const url of [
