@@ -282,7 +282,9 @@ export class QueryIndex {
         const name = readQueryChunkKey(key)
         // Whatever was stored meanwhile is in the tail already.
         if (name === undefined || name.start >= Math.min(tail.start, endSize)) continue
-        const isAcross = isCut && name.start + STRETCH_BLOCKS > endSize
+        const isAcross = isCut && sureStart(entry.member, name.start + STRETCH_BLOCKS) > endSize
+        // Pruned before the end was known: which of its rows lie below it nothing tells any more.
+        if (isAcross && name.start < entry.pruned.to) continue
         const chunk = isAcross ? await this.#fromBlocks(entry, name, endSize) : checkRecord(key, record)
         yield* decodeChunk(chunk ?? (await this.#madeAgain(entry, name)), fromMs, toMs)
       }

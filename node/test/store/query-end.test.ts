@@ -45,4 +45,16 @@ describe('values of a chain that has an end', () => {
     expect(await countOf(store, other.member, 1)).to.equal(1)
     expect(await countOf(store, other.member, 2)).to.equal(many.length + 1)
   })
+
+  it('leave out the stretch that the end cuts where it was pruned before: nothing tells any more which rows count', async () => {
+    const { member, state } = maker
+    await store.prune(member, state.size, { unfinal: true })
+    const { to } = store.pruned(member)
+    const first = STRETCH_BLOCKS - ((member[0] as number) % STRETCH_BLOCKS)
+    const beginning = (end: number): number => (end < first ? 0 : end - ((end - first) % STRETCH_BLOCKS))
+    for (let end = 0; end <= state.size; end++) {
+      expect(await countOf(store, member, end), String(end)).to.equal(end < to ? beginning(end) : end)
+    }
+    expect(to).to.be.above(2 * STRETCH_BLOCKS)
+  })
 })
