@@ -156,6 +156,8 @@ export function networkContract(name: string, createWorld: () => Promise<World>)
         await world.until(() => a.unlinked.length === 1, 'the end is seen')
         const again = await started(2)
         await channelled(a, again)
+        // The first one, which has ended, is there as well.
+        await world.until(() => a.channels.length === 2, 'another channel')
         expect(again.keyHex).to.equal(b.keyHex)
         a.channel.send(text('back'))
         await world.until(() => again.frames.length === 1, 'the frame arrives')
