@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http'
-import { createInterface } from 'node:readline'
 import { WattnessError } from '../../protocol/index.ts'
 import { findSocket } from './socket-path.ts'
 
@@ -27,6 +26,8 @@ export async function streamControl<T>(socket: string, path: string, order?: obj
 }
 
 async function* linesOf<T>(response: IncomingMessage): AsyncGenerator<T> {
+  // Asked by commands alone, and the running node has this file too.
+  const { createInterface } = await import('node:readline')
   try {
     for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
       const value = valueOf(line)

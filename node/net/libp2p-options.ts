@@ -1,13 +1,11 @@
 import type { GossipSub, GossipSubComponents } from '@chainsafe/libp2p-gossipsub'
-import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
-import { dcutr } from '@libp2p/dcutr'
 import { identify } from '@libp2p/identify'
 import type { ConnectionGater, PrivateKey } from '@libp2p/interface'
-import { mdns } from '@libp2p/mdns'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import type { Libp2pOptions, ServiceFactoryMap } from 'libp2p'
+import { loadPart } from '../part.ts'
 import { CHANNEL_WINDOW_BYTES, DIAL_TIMEOUT_MS, MAX_GUESTS, MAX_LINKS, PING_TIMEOUT_MS } from './limits.ts'
 import { packedNoise } from './packed-noise.ts'
 import { quietLogger } from './quiet-logger.ts'
@@ -50,7 +48,8 @@ const ANY_RELAY = '/p2p-circuit'
 /** Buffered for a paused stream before it is reset: a full window and what may be on its way when it is granted. */
 const MAX_READ_BUFFER_BYTES = 2 * CHANNEL_WINDOW_BYTES
 
-export function libp2pOptions(
+/** What few nodes use of libp2p is loaded where it is asked for. Throws PART_NOT_LOADED. */
+export async function libp2pOptions(
   privateKey: PrivateKey,
   listen: readonly string[],
   announce: readonly string[],
@@ -58,16 +57,17 @@ export function libp2pOptions(
   gossip: (components: GossipSubComponents) => GossipSub,
   reach: Reach,
   tally: SocketTally,
-): Libp2pOptions {
+): Promise<Libp2pOptions> {
+  const { relay, dcutr, mdns } = await partsOf(reach)
   const services: ServiceFactoryMap = {
     identify: identify(),
     ping: ping({ maxInboundStreams: 8, maxOutboundStreams: 8, timeout: PING_TIMEOUT_MS }),
     gossip,
   }
-  if (reach.relay) services['dcutr'] = dcutr()
+  if (dcutr !== undefined) services['dcutr'] = dcutr.dcutr()
   // Only members get past the gater: no need to cut them off after two minutes or 128 KiB.
-  if (reach.relayServer)
-    services['relay'] = circuitRelayServer({ reservations: { applyDefaultLimit: false, maxReservations: MAX_LINKS } })
+  if (reach.relayServer && relay !== undefined)
+    services['relay'] = relay.circuitRelayServer({ reservations: { applyDefaultLimit: false, maxReservations: MAX_LINKS } })
   return {
     privateKey,
     start: false,
@@ -78,7 +78,7 @@ export function libp2pOptions(
     // Sockets are given up by our own pings, not for being quiet.
     transports: [
       tcp({ inboundSocketInactivityTimeout: 0, outboundSocketInactivityTimeout: 0 }),
-      ...(reach.relay ? [circuitRelayTransport()] : []),
+      ...(reach.relay && relay !== undefined ? [relay.circuitRelayTransport()] : []),
     ],
     connectionEncrypters: [packedNoise(tally)],
     streamMuxers: [
@@ -93,10 +93,19 @@ export function libp2pOptions(
         },
       }),
     ],
-    peerDiscovery: reach.mdns ? [mdns(reach.mdnsTag === undefined ? {} : { serviceTag: reach.mdnsTag })] : [],
+    peerDiscovery: mdns === undefined ? [] : [mdns.mdns(reach.mdnsTag === undefined ? {} : { serviceTag: reach.mdnsTag })],
     connectionGater: gater,
     connectionManager: { ...RAISED, dialTimeout: DIAL_TIMEOUT_MS },
     connectionMonitor: { enabled: false },
     services,
+  }
+}
+
+/** What `reach` asks for, each undefined where it does not. */
+async function partsOf({ relay, relayServer, mdns }: Reach) {
+  return {
+    relay: relay || relayServer ? await loadPart('the circuit relay', () => import('@libp2p/circuit-relay-v2')) : undefined,
+    dcutr: relay ? await loadPart('hole punching', () => import('@libp2p/dcutr')) : undefined,
+    mdns: mdns ? await loadPart('mDNS', () => import('@libp2p/mdns')) : undefined,
   }
 }

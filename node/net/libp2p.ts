@@ -84,7 +84,7 @@ class Libp2pNetwork implements Network {
     const listen = init.listen ?? ['/ip4/127.0.0.1/tcp/0']
     const { announce = [], reach = {} } = init
     const tally = new SocketTally()
-    const options = libp2pOptions(privateKey, listen, announce, gater.libp2p, gossip.service, reach, tally)
+    const options = await libp2pOptions(privateKey, listen, announce, gater.libp2p, gossip.service, reach, tally)
     const node = await createLibp2p(options)
     const network = new Libp2pNetwork(privateKey.publicKey.raw, init, node, gater, gossip, tally)
     return network
