@@ -24,8 +24,8 @@ const METERS = 50
 const PROCESSES = 4
 const WITNESSES = 4
 const INTERVAL_MS = 60_000
-/** Between two blocks of `docker/Dockerfile`'s health check. */
-const HEALTH_MS = 5_000
+/** Between two looks of the health check in `docker/Dockerfile`. */
+const HEALTH_MS = 60_000
 const SECONDS = 180
 /** Links are made, everybody has written once, and V8 has compiled what runs often. */
 const SETTLE_MS = 150_000
