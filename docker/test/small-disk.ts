@@ -7,6 +7,8 @@ const FILLING = '/data/filling'
 /** Handed over at once; several of these still fit into the last page of a full disk. */
 const BATCH = 50
 const MAX_BATCHES = 50
+/** As commands, status and log say it. */
+const FULL = /no (space left|room) on the disk/
 
 /** Takes every byte that is left. */
 const FILL = `const fs = require('fs'), file = fs.openSync('${FILLING}', 'w')
@@ -45,10 +47,8 @@ export class SmallDisk {
 
     await this.#inside(this.#meter, FILL)
     await this.#refused(readings)
-    await place.until('the node says that its disk is full', 60, async () =>
-      JSON.stringify(await readings.status()).includes('DISK_FULL'),
-    )
-    if (!(await this.#engine.logs(this.#meter)).includes('DISK_FULL')) throw new Error('a full disk is not in the log')
+    await place.until('the node says that its disk is full', 60, async () => FULL.test(JSON.stringify(await readings.status())))
+    if (!FULL.test(await this.#engine.logs(this.#meter))) throw new Error('a full disk is not in the log')
     this.figures['othersBesideFullDiskSeconds'] = await place.goesOn('beside a full disk', 180, others)
     await this.#inside(this.#keeper, FREE)
     this.figures['afterFullDiskSeconds'] = await place.goesOn('after there is room again', 180, others + 1)
@@ -106,7 +106,7 @@ export class SmallDisk {
         (error: Error) => error.message,
       )
       if (why === undefined) continue
-      if (/no (space left|room) on the disk/.test(why)) return
+      if (FULL.test(why)) return
       throw new Error(`readings for a full disk: expected to be told that it is full, found ${why}`)
     }
     throw new Error(`a full disk took ${MAX_BATCHES * BATCH} readings`)
