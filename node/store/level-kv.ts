@@ -13,7 +13,7 @@ import {
   storageError,
 } from './kv.ts'
 
-/** Log size at which LevelDB starts a new one; durable marks count on it (durability.ts). */
+/** Log size at which LevelDB starts a new one, at most; durable marks count on it (durable-mark.ts). */
 export const WRITE_BUFFER_BYTES = 4 * 1024 * 1024
 
 /**
@@ -36,6 +36,8 @@ export interface LevelKvOptions {
   readonly createIfMissing?: boolean
   /** Other threads of this process open the same store, with this option too: they share one LevelDB. */
   readonly multithreading?: boolean
+  /** In place of WRITE_BUFFER_BYTES, for many stores in one process: less, since durable marks count on no more than that. */
+  readonly writeBufferBytes?: number
   /** Replaces REOPEN_FREE_BYTES, for tests on small disks. */
   readonly reopenFreeBytes?: number
 }
@@ -51,7 +53,7 @@ export async function openLevelKv(location: string, options: LevelKvOptions = {}
     const level = new ClassicLevel<Uint8Array, Uint8Array>(location, {
       ...ENCODINGS,
       compression: false,
-      writeBufferSize: WRITE_BUFFER_BYTES,
+      writeBufferSize: Math.min(WRITE_BUFFER_BYTES, options.writeBufferBytes ?? WRITE_BUFFER_BYTES),
       maxOpenFiles: MAX_OPEN_FILES,
       maxFileSize: TABLE_BYTES,
       createIfMissing,

@@ -5,6 +5,8 @@ import { MAX_LINKS_TOLD, type NodeFigures } from '../node-figures.ts'
 import { commitOf, type Report, replayOf, spreadOf } from '../report.ts'
 import type { Settings } from '../settings.ts'
 import type { RealSimulation } from './real-simulation.ts'
+import { WRITE_BUFFER_BYTES } from './resident.ts'
+import { WORKER_FRUGALITY } from './worker-channel.ts'
 
 /** As node/net raises them for every node; a run on one machine would be refused and silenced by the presets. */
 const RAISED = [
@@ -19,6 +21,7 @@ const DIFFERENCES = [
   'checking of large runs: on the main thread (verifyThreads 0), so that 200 nodes do not have 200 threads',
   'traffic: not counted',
   'processor time: of all threads of all workers, from meshed to drained; the main process is not in it',
+  `memory of workers: ${WORKER_FRUGALITY.join('; ')}; LevelDB buffers ${WRITE_BUFFER_BYTES / 1_024} KiB, not 4,096`,
 ]
 
 const SPREAD =

@@ -6,6 +6,22 @@ import type { FromWorker, ToWorker } from './messages.ts'
 /** Half of a worker's young generation: larger ones hold memory that nodes need, smaller ones collect too often. */
 const SEMI_SPACE_MIB = 8
 
+/** A worker's heap grows by this until it is collected as a whole. V8 lets dead objects take as much again as live ones. */
+const HEAP_GROWTH_PERCENT = 20
+
+/** Heaps of the C library: as many as threads hold memory that nobody uses, LevelDB's and sodium's. */
+const MALLOC_ARENAS = 2
+
+/** Much that lives as long as a connection is a few bytes of Node's pool of buffers, and keeps a whole one: 64 KiB by preset. */
+export const POOL_BYTES = 4_096
+
+/** What a worker process is told so that hundreds of nodes fit into it; the report names it. */
+export const WORKER_FRUGALITY = [
+  `V8 semi-space ${SEMI_SPACE_MIB} MiB, heap growth ${HEAP_GROWTH_PERCENT} % (V8 chooses up to 300 %)`,
+  `MALLOC_ARENA_MAX=${MALLOC_ARENAS}`,
+  `Buffer.poolSize=${POOL_BYTES}`,
+] as const
+
 /** A worker process, here or on another machine. */
 export interface WorkerChannel {
   /** 0 on another machine. */
@@ -27,7 +43,8 @@ export type OpenChannel = (init: ChannelInit) => WorkerChannel
 
 /** A debugger's port is one process's, and a heap that suits a whole neighbourhood is too large for a share of it. */
 function execArgvOf(own: readonly string[]): string[] {
-  return [...own.filter((option) => !/^--(inspect|max-)/.test(option)), `--max-semi-space-size=${SEMI_SPACE_MIB}`]
+  const frugal = [`--max-semi-space-size=${SEMI_SPACE_MIB}`, `--heap-growing-percent=${HEAP_GROWTH_PERCENT}`]
+  return [...own.filter((option) => !/^--(inspect|max-|heap-growing-percent)/.test(option)), ...frugal]
 }
 
 /** A child of this process, whose nodes others reach at `host`. It ends with its parent, whatever happens to that. */
@@ -38,8 +55,7 @@ export function forkWorker({ onMessage, onEnd }: ChannelInit, host = '127.0.0.1'
     // What a worker writes there is the reason of its death.
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     execArgv: execArgvOf(process.execArgv),
-    // As many heaps of the C library as threads hold memory that nobody uses: LevelDB's and sodium's.
-    env: { ...systemEnvironment(), MALLOC_ARENA_MAX: '2' },
+    env: { ...systemEnvironment(), MALLOC_ARENA_MAX: String(MALLOC_ARENAS) },
   })
   let hasEnded = false
   const end = (how: string): void => {

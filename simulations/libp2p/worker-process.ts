@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs'
 import type { Call, FromWorker, Orders, ToWorker } from './messages.ts'
 import { Worker } from './worker.ts'
+import { POOL_BYTES } from './worker-channel.ts'
 
 /**
  * A process that holds a share of a run's nodes. It lives as long as the channel to its parent: whatever becomes of that, no
@@ -26,6 +27,7 @@ function textOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 
+Buffer.poolSize = POOL_BYTES
 process.title = 'wattness simulation: worker'
 // Ctrl-C in a terminal reaches every process of the group: the parent decides what follows.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => undefined)

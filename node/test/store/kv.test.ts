@@ -47,6 +47,19 @@ describe('LevelDB behind the kv', () => {
     await rm(directory, { recursive: true })
   })
 
+  it('a smaller write buffer: tables are written sooner', async () => {
+    const tables = async (writeBufferBytes?: number): Promise<number> => {
+      const directory = await directories.make()
+      const kv = await openLevelKv(directory, writeBufferBytes === undefined ? {} : { writeBufferBytes })
+      for (let i = 0; i < 24; i++) await kv.batch([put(Uint8Array.of(i), new Uint8Array(16_384).fill(i))])
+      // Opening writes what is buffered as a table, closing does not.
+      await kv.close()
+      return (await readdir(directory)).filter((name) => name.endsWith('.ldb')).length
+    }
+    expect(await tables(65_536)).to.be.above(0)
+    expect(await tables()).to.equal(0)
+  })
+
   it('tells the errors of a storage library apart', () => {
     const codeOf = (message: string, code?: string): string => {
       const cause = Object.assign(new Error(message), { code })
