@@ -26,6 +26,8 @@ const WITNESSES = 4
 const INTERVAL_MS = 60_000
 /** Between two looks of the health check in `docker/Dockerfile`. */
 const HEALTH_MS = 60_000
+/** Prometheus asks so often. */
+const LOOK_MS = 15_000
 const SECONDS = 180
 /** Links are made, everybody has written once, and V8 has compiled what runs often. */
 const SETTLE_MS = 150_000
@@ -37,7 +39,6 @@ interface Moment {
   readonly cpuMs: number
   readonly rssBytes: number
   readonly wireBytes: number
-  readonly meshDegree: number
   readonly peers: number
   readonly blocks: number
   readonly blockBytes: number
@@ -72,10 +73,10 @@ export async function run(args: readonly string[] = []): Promise<BenchResult> {
     }
     const look = (): Promise<Moment> =>
       momentOf(node?.pid as number, http, hosts[0] as (typeof hosts)[number], others[0] as number)
-    await beHealthy(http, SETTLE_MS)
+    await watch(http, SETTLE_MS)
     const before = await look()
-    await beHealthy(http, seconds * 1_000)
-    return resultOf(before, await look())
+    const degree = await watch(http, seconds * 1_000)
+    return resultOf(before, await look(), degree)
   } finally {
     node?.kill('SIGKILL')
     await Promise.all(hosts.map((host) => host.stop()))
@@ -83,10 +84,9 @@ export async function run(args: readonly string[] = []): Promise<BenchResult> {
   }
 }
 
-function resultOf(before: Moment, after: Moment): BenchResult {
+function resultOf(before: Moment, after: Moment, degree: number): BenchResult {
   const seconds = (after.atMs - before.atMs) / 1_000
   const blocks = after.blocks - before.blocks
-  const degree = (before.meshDegree + after.meshDegree) / 2
   const wire = (after.wireBytes - before.wireBytes) / seconds
   // Where blocks are not gossiped each still comes once.
   const told = ((after.blockBytes - before.blockBytes) / seconds) * Math.max(1, degree)
@@ -96,7 +96,7 @@ function resultOf(before: Moment, after: Moment): BenchResult {
     wireBytesPerSecondBeyond: round(wire - told),
     wireBytesPerSecond: round(wire),
     blocksPerMinute: round((blocks * 60) / seconds),
-    meshDegree: degree,
+    meshDegree: round(degree),
     peers: after.peers,
   }
   const names = Object.keys(BUDGET) as (keyof typeof BUDGET)[]
@@ -130,29 +130,36 @@ async function openAll(
   return addresses
 }
 
-/** Asks for its health as often as the container's check does. */
-async function beHealthy(http: string, forMs: number): Promise<void> {
+/** Asks for its health and its metrics as often as container and Prometheus do; the mean size of its mesh. */
+async function watch(http: string, forMs: number): Promise<number> {
   const { clock, timers } = systemPlatform
-  const endMs = clock.monotonicMs() + forMs
-  while (clock.monotonicMs() < endMs) {
-    await sleep(timers, Math.min(HEALTH_MS, Math.max(0, endMs - clock.monotonicMs())))
-    await (await fetch(new URL('/readyz', http))).text()
+  const degrees: number[] = []
+  for (let atMs = LOOK_MS; atMs <= forMs; atMs += LOOK_MS) {
+    const endMs = clock.monotonicMs() + LOOK_MS
+    degrees.push((await metricsOf(http))('gossip_mesh_peers'))
+    if (atMs % HEALTH_MS === 0) await (await fetch(new URL('/readyz', http))).text()
+    await sleep(timers, Math.max(0, endMs - clock.monotonicMs()))
+  }
+  return degrees.reduce((sum, each) => sum + each, 0) / degrees.length
+}
+
+/** Values by name. */
+async function metricsOf(http: string): Promise<(name: string) => number> {
+  const lines = (await (await fetch(new URL('/metrics', http))).text()).split('\n')
+  return (name) => {
+    const line = lines.find((each) => each.startsWith(`wattness_${name} `))
+    if (line === undefined) throw new Error(`the node says nothing of ${name}`)
+    return Number(line.slice(line.lastIndexOf(' ') + 1))
   }
 }
 
 async function momentOf(pid: number, http: string, host: Host<NodeHostCommands>, meter: number): Promise<Moment> {
-  const text = await (await fetch(new URL('/metrics', http))).text()
-  const value = (name: string): number => {
-    const line = text.split('\n').find((each) => each.startsWith(`wattness_${name} `))
-    if (line === undefined) throw new Error(`the node says nothing of ${name}`)
-    return Number(line.slice(line.lastIndexOf(' ') + 1))
-  }
+  const value = await metricsOf(http)
   const wireBytes = value('net_bytes_total{direction="received"}') + value('net_bytes_total{direction="sent"}')
   const { blocks, bytes } = await host.call('holding', { name: `meter ${meter}` })
   const usage = usageOf(pid)
-  const [meshDegree, peers] = [value('gossip_mesh_peers'), value('peers')]
   if (value('caught_up') !== 1) throw new Error('the node lags behind its neighbours')
-  return { ...usage, atMs: systemPlatform.clock.monotonicMs(), wireBytes, meshDegree, peers, blocks, blockBytes: bytes }
+  return { ...usage, atMs: systemPlatform.clock.monotonicMs(), wireBytes, peers: value('peers'), blocks, blockBytes: bytes }
 }
 
 /** Where it serves; what it logs is read on and dropped. */
