@@ -8,8 +8,8 @@ import { ThreeHostsByThePage } from './three-hosts.ts'
 
 /**
  * `npm run test:hosts`: five hosts, each a network namespace with a node in it, through partition, loss, delay, a slow link and a
- * pulled cable; and before that three of them with what docs/operations.md tells their operators to type. Needs root, iproute2 and
- * iptables; status 1 where they are missing, or where something was not as it should be.
+ * pulled cable; and before that three of them with what docs/operations.md tells their operators to type. Needs root, iproute2
+ * and iptables; status 1 where they are missing, or where something was not as it should be.
  */
 
 const USAGE = `usage: npm run test:hosts [-- --quick] [-- --page] [-- --partition SECONDS]
