@@ -1,4 +1,5 @@
-import { createServer, type Server } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import { Aedes, type AedesOptions, type Client } from 'aedes'
 
 /** A broker in this process, on a port of the system's choice the first time and on the same one again. */
@@ -14,17 +15,19 @@ export interface Broker {
   close(): Promise<void>
 }
 
-export async function startBroker(port = 0, options: AedesOptions = {}): Promise<Broker> {
+/** With `tls` it speaks nothing else. */
+export async function startBroker(port = 0, options: AedesOptions = {}, tls?: TlsOptions): Promise<Broker> {
   const broker = await Aedes.createBroker({ concurrency: 10, ...options })
   const clients = new Set<Client>()
   broker.on('client', (client) => void clients.add(client))
   broker.on('clientDisconnect', (client) => void clients.delete(client))
   let subscriptions = 0
   broker.on('subscribe', () => void subscriptions++)
-  const server: Server = createServer((socket) => {
+  const welcome = (socket: Socket): void => {
     socket.on('error', () => undefined)
     broker.handle(socket)
-  })
+  }
+  const server: Server = tls === undefined ? createServer(welcome) : createTlsServer(tls, welcome)
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   return {
     port: (server.address() as { port: number }).port,
