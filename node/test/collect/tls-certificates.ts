@@ -1,6 +1,6 @@
 /**
- * Certificates of tests, made for them with openssl and good until 2126: an authority, a broker at 127.0.0.1 and one of another name, a
- * meter, and an authority that has signed none of these. The keys guard nothing.
+ * Certificates of tests, made for them with openssl and good until 2126: an authority, a broker at 127.0.0.1 and one of another
+ * name, a meter, and an authority that has signed none of these. The keys guard nothing.
  */
 
 export const AUTHORITY = `-----BEGIN CERTIFICATE-----
