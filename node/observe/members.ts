@@ -1,4 +1,4 @@
-import { formatObis, formatQuantity, headLeafSize, type Member, toHex } from '../../protocol/index.ts'
+import { formatObis, formatQuantity, headLeafSize, type Member, toBase64, toHex } from '../../protocol/index.ts'
 import { readLines } from '../collect/index.ts'
 import { chainLine, describeMembers, findMember } from '../control/index.ts'
 import { CachedAnswer, sendJson } from './answers.ts'
@@ -54,8 +54,10 @@ export const members: Noun = (app, context, done) => {
       const line = await memberOf(context, readings, member, countsOf(node)[member.index] === true)
       const registers = await node.store.registersOf(member.key, MAX_REGISTERS)
       const last = await readings.of(member)
+      const record = member.label === undefined ? undefined : await node.store.labels.get(member.key)
       const answer: MemberAnswer = {
         ...line,
+        labelRecord: record === undefined ? null : toBase64(record),
         root: line.size === 0 ? null : toHex(node.store.head(member.key)?.root as Uint8Array),
         registers: registers.map((register) => ({
           register: formatObis(register.obis),

@@ -58,6 +58,13 @@ const Register = object('Register', 'What a chain has values of.', {
 export const MemberAnswer = object('MemberAnswer', 'One member.', {
   ...fields,
   root: nullable(Hash),
+  labelRecord: nullable(
+    Type.String({
+      description:
+        "Salt and text of its label, base64: its SHA-256 stands in the registrar's block of height admittedAt − 1. " +
+        'Null where the label stands in genesis, or is not known.',
+    }),
+  ),
   registers: Type.Array(Register, { description: 'Registers that its blocks have values of, 256 at most.' }),
   lastReadings: Type.Array(ReadingLine, { description: 'The values of the newest reading held.' }),
 })

@@ -119,8 +119,9 @@ function tryPage(executable: string): void {
   it('checks a block by itself: hash, content, link, tree, signature; and says what it takes on trust', async () => {
     await open(`#/block/${hashes[1]}`)
     await page.waitForSelector('.notice.good')
+    await page.waitForSelector('[data-step=label]')
     const steps = await page.locator('[data-step]').evaluateAll((all) => all.map((each) => each.getAttribute('data-state')))
-    expect(steps).to.deep.equal(new Array(8).fill('verified'))
+    expect(steps).to.deep.equal(new Array(9).fill('verified'))
     expect(await text('.notice.good strong')).to.include('Checked here')
     expect(await page.locator('section', { hasText: 'Taken on trust' }).locator('li').count()).to.equal(6)
     await page.keyboard.press('ArrowRight')
@@ -159,6 +160,15 @@ function tryPage(executable: string): void {
       expect(await page.locator('.doubtful').count()).to.equal(1)
     })
   }
+
+  it('refuses a name that neither genesis nor the registrar gave to the key', async () => {
+    await openChanged(`#/block/${hashes[1]}`, `v1/blocks/${hashes[1]}`, (answer: BlockAnswer) => ({
+      ...answer,
+      label: 'Elm Street 12',
+    }))
+    await page.waitForSelector('[data-step=label][data-state=refused]')
+    expect(await text('[data-step=label] p')).to.include('genesis calls it')
+  })
 
   it('checks the links of a chain as it is walked, and refuses one that was put in', async () => {
     await open('#/member/1')

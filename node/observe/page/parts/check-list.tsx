@@ -33,21 +33,32 @@ export function CheckList({ report }: { readonly report: BlockReport }): JSX.Ele
   const { t } = usePage()
   return (
     <ol class="checks">
-      {report.steps.map(({ step, state, detail }) => (
-        <li key={step} class={state} data-step={step} data-state={state}>
-          <span class="mark">
-            <Icon name={MARKS[state]} />
-          </span>
-          <div>
-            <strong>{t(TITLES[step])}</strong>
-            <span class="unseen">
-              : {t(state === 'verified' ? 'isVerified' : state === 'refused' ? 'isRefused' : 'isAbsent')}
-            </span>
-            <p>{state === 'verified' ? t(REASONS[step]) : state === 'absent' ? t('stepAbsent') : detail}</p>
-          </div>
-        </li>
+      {report.steps.map((each) => (
+        <Step key={each.step} {...each} title={t(TITLES[each.step])} why={t(REASONS[each.step])} />
       ))}
     </ol>
+  )
+}
+
+interface StepProps extends Omit<StepResult, 'step'> {
+  readonly step: string
+  readonly title: string
+  readonly why: string
+}
+
+export function Step({ step, state, detail, title, why }: StepProps): JSX.Element {
+  const { t } = usePage()
+  return (
+    <li class={state} data-step={step} data-state={state}>
+      <span class="mark">
+        <Icon name={MARKS[state]} />
+      </span>
+      <div>
+        <strong>{title}</strong>
+        <span class="unseen">: {t(state === 'verified' ? 'isVerified' : state === 'refused' ? 'isRefused' : 'isAbsent')}</span>
+        <p>{state === 'verified' ? why : state === 'absent' ? t('stepAbsent') : detail}</p>
+      </div>
+    </li>
   )
 }
 

@@ -7,6 +7,7 @@ import { BlockContent } from '../parts/block-content.tsx'
 import { FinalChip, Hash, KindText, Name, nameText } from '../parts/block-facts.tsx'
 import { CheckList, TrustList } from '../parts/check-list.tsx'
 import { Icon } from '../parts/icon.tsx'
+import { LabelCheck } from '../parts/label-check.tsx'
 import { Loaded, Skeleton } from '../parts/loaded.tsx'
 import { Notice } from '../parts/notice.tsx'
 import { ProofPanel } from '../parts/proof-panel.tsx'
@@ -72,6 +73,7 @@ function Block({ block, wanted }: { readonly block: BlockAnswer; readonly wanted
         <section class="card" aria-labelledby="checks-title">
           <h2 id="checks-title">{t('checkedHere')}</h2>
           {report === undefined ? <Skeleton rows={8} /> : <CheckList report={report} />}
+          <LabelCheck memberKey={key} label={label} />
         </section>
         <Facts block={block} />
         <section class="card" aria-labelledby="trust-title">
