@@ -90,7 +90,7 @@ export {
   type Timers,
 } from './platform.ts'
 export { phaseOf, type Sealed, SealGate } from './seal/index.ts'
-export { announceDelayOf, attestDelayOf, DEFAULT_SETTINGS, type NodeSettings } from './settings.ts'
+export { announceDelayOf, attestDelayOf, crossCheckOf, DEFAULT_SETTINGS, type NodeSettings } from './settings.ts'
 export { createSigner, generateSeed, useNativeHash, verifySignature } from './signature.ts'
 export {
   type Appended,

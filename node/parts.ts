@@ -16,8 +16,9 @@ import { OwnChain } from './own-chain.ts'
 import { PeerBook } from './peer-book.ts'
 import { Reactions } from './reactions.ts'
 import { Refusals } from './refusals.ts'
+import { carriedRounds } from './rounds.ts'
 import { Sealer, SealGate, SealSchedule } from './seal/index.ts'
-import { announceDelayOf, attestDelayOf } from './settings.ts'
+import { announceDelayOf, attestDelayOf, crossCheckOf } from './settings.ts'
 import { Sync } from './sync/index.ts'
 import { createVerifyPool, Door, EvidenceDesk, type VerifyPool } from './validate/index.ts'
 import { askWitness, type EpochBook, Witnessing } from './witness/index.ts'
@@ -119,15 +120,18 @@ export function createParts(init: NodeInit, roster: Roster, book: EpochBook, eve
   })
   if (store.quarantined(key)) ownChain.stopForGood()
 
+  const announceDelayMs = announceDelayOf(settings)
+  const attestDelayMs = attestDelayOf(settings)
   // The neighbours.
   const sync = new Sync(
     {
       genesis,
+      key,
       store,
       platform,
       verify,
-      announceDelayMs: announceDelayOf(settings),
-      crossCheckMs: settings.crossCheckMs,
+      announceDelayMs,
+      crossCheckMs: crossCheckOf(settings),
       isObserver: () => membership().member(key) === undefined,
       agent: settings.agent,
       submit: (run) => door.submit(run),
@@ -172,7 +176,7 @@ export function createParts(init: NodeInit, roster: Roster, book: EpochBook, eve
       const outcome = await witnessing.take(bytes, source)
       return outcome === 'early' ? 'ignore' : outcome
     },
-    publishesAttestations: gossipsAttestations(settings.gossip, attestDelayOf(settings), announceDelayOf(settings)),
+    publishesAttestations: gossipsAttestations(settings.gossip, attestDelayMs, announceDelayMs),
     onBadEvidence: (peer) => sync.noteBadEvidence(peer),
     onBadAttestation: (peer) => sync.noteBadAttestation(peer),
     onRefused: (peer, outcome) => sync.noteRefusal(peer, outcome),
@@ -217,8 +221,9 @@ export function createParts(init: NodeInit, roster: Roster, book: EpochBook, eve
     verify,
     clock: platform.clock,
     timers: platform.timers,
-    attestDelayMs: attestDelayOf(settings),
-    announceDelayMs: announceDelayOf(settings),
+    rounds: () =>
+      gossip.attestationsOn ? { lengthMs: attestDelayMs, phaseMs: 0 } : carriedRounds(attestDelayMs, announceDelayMs),
+    announceDelayMs,
     membership,
     held: () => roster.held,
     epochs: () => book.epochs,

@@ -83,7 +83,8 @@ export class PeerBook {
     const told = this.#toldLabels.get(session) ?? new Set<number>()
     this.#toldLabels.set(session, told)
     const labels: KeyLabel[] = []
-    for (const { index, labelHash, label } of this.#init.roster.membership.members.slice(0, knownMembers)) {
+    for (const { index, labelHash, label } of this.#init.roster.membership.members) {
+      if (index >= knownMembers) break
       if (labelHash === undefined || label === undefined || told.has(index)) continue
       told.add(index)
       const record = await this.#init.roster.labelRecord(index)

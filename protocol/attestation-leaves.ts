@@ -15,6 +15,11 @@ export interface OwnLeaves {
   readonly keys: readonly Uint8Array[]
   /** The sizes in `tree`; where it has none, the member has none here. */
   readonly sizes: readonly number[]
+  /** Heads roots found to be this node's own at their frontiers, no leaf being named: until a chain is replaced. */
+  readonly known?: {
+    has(headsRoot: Uint8Array, frontier: readonly number[]): boolean
+    add(headsRoot: Uint8Array, frontier: readonly number[]): void
+  }
   /** This node's own root of a chain at a size of 1 or more that it holds. */
   rootAt(index: number, size: number): Uint8Array | Promise<Uint8Array>
 }
@@ -31,7 +36,8 @@ export type LeavesAnswer =
 export function lackingChains({ frontier, named }: Attestation, { sizes, keys }: OwnLeaves): ChainSize[] {
   const lacking: ChainSize[] = []
   let next = 0
-  for (const [index, size] of frontier.entries()) {
+  for (let index = 0; index < frontier.length; index++) {
+    const size = frontier[index] as number
     const isNamed = named[next]?.index === index
     if (isNamed) next++
     if (index >= keys.length || (!isNamed && size > (sizes[index] ?? 0))) lacking.push({ index, size })
@@ -44,6 +50,7 @@ export async function attestationLeaves(attestation: Attestation, own: OwnLeaves
   const chains = lackingChains(attestation, own)
   if (chains.length > 0) return { type: 'lacking', chains }
   const { frontier, named, headsRoot: signed } = attestation
+  if (named.length === 0 && own.known?.has(signed, frontier)) return { type: 'equal' }
   const changes: HeadChange[] = []
   let next = 0
   for (const [index, size] of frontier.entries()) {
@@ -54,7 +61,9 @@ export async function attestationLeaves(attestation: Attestation, own: OwnLeaves
     const root = isNamed ? leaf.root : size === 0 ? EMPTY_ROOT : await own.rootAt(index, size)
     changes.push({ index, leaf: { member: own.keys[index] as Uint8Array, size, root } })
   }
-  return { type: equalBytes(own.tree.rootWith(changes, frontier.length), signed) ? 'equal' : 'different' }
+  if (!equalBytes(own.tree.rootWith(changes, frontier.length), signed)) return { type: 'different' }
+  if (named.length === 0) own.known?.add(signed, frontier)
+  return { type: 'equal' }
 }
 
 /**

@@ -13,6 +13,12 @@ export const MAX_ADDRESSES_PER_PEER = 4
 export const MAX_ADDRESS_BYTES = 256
 /** Two rounds of all the witnesses that there can be. */
 export const MAX_ATTESTATIONS_PER_FRAME = 64
+/** Names of attestations in one frame: of as many witnesses as there can be, in 16 epochs. */
+export const MAX_NAMES_PER_FRAME = 352
+/** Of a witness's key in a name: enough that no two members share it, be it on purpose. */
+export const WITNESS_PREFIX_BYTES = 8
+/** Of the second half of a signature, which alone depends on all that was signed (rule S28). */
+export const ATTESTATION_TAG_BYTES = 8
 
 /** First on every stream, both ways. */
 export interface HelloFrame extends Holdings {
@@ -141,6 +147,28 @@ export interface AttestationsFrame {
   readonly attestations: readonly Uint8Array[]
 }
 
+/** An attestation by its name (rule S28): what a neighbour holds already need not be sent to it. */
+export interface AttestationName {
+  /** First bytes of the witness's key. */
+  readonly witness: Uint8Array
+  readonly epoch: number
+  readonly sequence: number
+  /** Tells two of one sequence apart. */
+  readonly tag: Uint8Array
+}
+
+/** These attestations are held: the newest of each witness and epoch. */
+export interface AttestedFrame {
+  readonly type: 'attested'
+  readonly names: readonly AttestationName[]
+}
+
+/** Send the newest attestation of each of these witnesses and epochs. */
+export interface WantAttestationsFrame {
+  readonly type: 'want-attestations'
+  readonly names: readonly Pick<AttestationName, 'witness' | 'epoch'>[]
+}
+
 /** Rule S22: send the leaves that this attestation's heads root is over. A witness may have signed two of one sequence. */
 export interface AskAttestedLeavesFrame {
   readonly type: 'ask-attested-leaves'
@@ -208,6 +236,8 @@ export type KnownFrame =
   | AttestationsFrame
   | AskAttestedLeavesFrame
   | AttestedLeavesFrame
+  | AttestedFrame
+  | WantAttestationsFrame
   | WantBranchFrame
   | ClosingsFrame
   | AskClosingsFrame

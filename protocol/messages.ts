@@ -52,7 +52,16 @@ import {
   takeProof,
   takeText,
 } from './message-fields.ts'
-import { askAttestedLeaves, askClosings, attestations, attestedLeaves, closings, wantBranch } from './witness-messages.ts'
+import {
+  askAttestedLeaves,
+  askClosings,
+  attestations,
+  attested,
+  attestedLeaves,
+  closings,
+  wantAttestations,
+  wantBranch,
+} from './witness-messages.ts'
 
 export * from './frames.ts'
 
@@ -304,6 +313,8 @@ const FORMS: { readonly [T in KnownFrame['type']]: Form<Extract<KnownFrame, { ty
   'want-branch': wantBranch,
   closings,
   'ask-closings': askClosings,
+  attested,
+  'want-attestations': wantAttestations,
 }
 
 const FORM_OF = new Map(Object.values(FORMS).map((form) => [form.code, form as Form<KnownFrame>]))

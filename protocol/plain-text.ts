@@ -11,10 +11,14 @@ const FORBIDDEN: readonly (readonly [number, number])[] = [
   [0x2066, 0x2069],
 ]
 
+const PRINTABLE_ASCII = /^[ -~]+$/
+
 /** What is wrong with `text` as 1 to `maxBytes` bytes of plain UTF-8, in words; undefined where nothing is. */
 export function plainTextFault(text: string, maxBytes: number): string | undefined {
   if (text.length === 0) return 'is empty'
   if (text.length > maxBytes) return `is longer than ${maxBytes} bytes`
+  // Nearly all of it is, and an address is looked at for every neighbour that tells it.
+  if (PRINTABLE_ASCII.test(text)) return undefined
   if (!text.isWellFormed()) return 'holds half of a surrogate pair'
   const bytes = toUtf8(text).length
   if (bytes > maxBytes) return `is ${bytes} bytes long, ${maxBytes} allowed`

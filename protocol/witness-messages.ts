@@ -4,11 +4,17 @@ import { KEY_BYTES } from './ed25519.ts'
 import {
   type AskAttestedLeavesFrame,
   type AskClosingsFrame,
+  ATTESTATION_TAG_BYTES,
+  type AttestationName,
   type AttestationsFrame,
+  type AttestedFrame,
   type AttestedLeavesFrame,
   type ClosingsFrame,
   MAX_ATTESTATIONS_PER_FRAME,
+  MAX_NAMES_PER_FRAME,
+  type WantAttestationsFrame,
   type WantBranchFrame,
+  WITNESS_PREFIX_BYTES,
 } from './frames.ts'
 import { HASH_BYTES } from './hash.ts'
 import { MAX_CHAIN_SIZE, MAX_RUN_BLOCKS, MAX_RUN_BYTES, MAX_WITNESSES } from './limits.ts'
@@ -27,7 +33,7 @@ import {
   takeNumber,
 } from './message-fields.ts'
 
-/** The frames of witnesses, types 14 to 19 (rules S21 to S26). */
+/** The frames of witnesses, types 14 to 21 (rules S21 to S26, S28, S29). */
 export const attestations: Form<AttestationsFrame> = {
   code: 14,
   write: (writer, { attestations }) => putAttestations(writer, attestations, MAX_ATTESTATIONS_PER_FRAME),
@@ -110,6 +116,54 @@ export const askClosings: Form<AskClosingsFrame> = {
     putEpoch(writer, epoch)
   },
   read: (reader) => ({ type: 'ask-closings', id: takeId(reader), epoch: takeEpoch(reader) }),
+}
+
+export const attested: Form<AttestedFrame> = {
+  code: 20,
+  write(writer, { names }) {
+    putNumber(writer, names.length, 1, MAX_NAMES_PER_FRAME, 'names')
+    for (const { witness, epoch, sequence, tag } of names) {
+      putWord(writer, { witness, epoch })
+      putNumber(writer, sequence, 1, Number.MAX_SAFE_INTEGER, 'sequence')
+      putFixed(writer, tag, ATTESTATION_TAG_BYTES, 'tag of an attestation')
+    }
+  },
+  read(reader) {
+    const names: AttestationName[] = []
+    for (let left = takeNumber(reader, 1, MAX_NAMES_PER_FRAME, 'names'); left > 0; left--) {
+      const { witness, epoch } = takeWord(reader)
+      const sequence = takeNumber(reader, 1, Number.MAX_SAFE_INTEGER, 'sequence')
+      names.push({ witness, epoch, sequence, tag: takeFixed(reader, ATTESTATION_TAG_BYTES) })
+    }
+    return { type: 'attested', names }
+  },
+}
+
+export const wantAttestations: Form<WantAttestationsFrame> = {
+  code: 21,
+  write(writer, { names }) {
+    putNumber(writer, names.length, 1, MAX_ATTESTATIONS_PER_FRAME, 'attestations wanted')
+    for (const name of names) putWord(writer, name)
+  },
+  read(reader) {
+    const names: Word[] = []
+    for (let left = takeNumber(reader, 1, MAX_ATTESTATIONS_PER_FRAME, 'attestations wanted'); left > 0; left--) {
+      names.push(takeWord(reader))
+    }
+    return { type: 'want-attestations', names }
+  },
+}
+
+/** Whose word, and in which epoch. */
+type Word = Pick<AttestationName, 'witness' | 'epoch'>
+
+function putWord(writer: Writer, { witness, epoch }: Word): void {
+  putFixed(writer, witness, WITNESS_PREFIX_BYTES, 'first bytes of a witness key')
+  putEpoch(writer, epoch)
+}
+
+function takeWord(reader: Reader): Word {
+  return { witness: takeFixed(reader, WITNESS_PREFIX_BYTES), epoch: takeEpoch(reader) }
 }
 
 function putEpoch(writer: Writer, epoch: number): void {

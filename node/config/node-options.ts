@@ -27,7 +27,7 @@ export interface NodeOptions {
 /** `networkId` in hex names what mDNS looks for: two networks in one house do not meet. */
 export function nodeOptionsOf(config: Config, networkIdHex: string): NodeOptions {
   const { listen, announce, sources } = config
-  const { gossip, bootstrap, rowsAtOnce, maxRows, sealAlone, verifyThreads, announceDelay, attestDelay } = config
+  const { gossip, bootstrap, rowsAtOnce, maxRows, sealAlone, verifyThreads, announceDelay, attestDelay, crossCheck } = config
   return {
     settings: {
       ...DEFAULT_SETTINGS,
@@ -36,7 +36,7 @@ export function nodeOptionsOf(config: Config, networkIdHex: string): NodeOptions
       maxRows,
       announceDelayMs: announceDelay === 'auto' ? undefined : msOf(announceDelay),
       attestDelayMs: msOf(attestDelay),
-      crossCheckMs: msOf(config.crossCheck),
+      crossCheckMs: crossCheck === 'auto' ? undefined : msOf(crossCheck),
       gossip,
       sealAlone,
       bootstrap,

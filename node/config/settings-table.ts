@@ -186,13 +186,13 @@ export const SETTINGS = {
     preset: '2s',
     flag: '--attest-delay <duration>',
     expected: spanText('10ms', '5m'),
-    what: 'Rounds, at whose end by the clock a witness attests what is new; at least a fortieth of the interval.',
+    what: 'Rounds, at whose end by the clock a witness attests what is new; at least a tenth of the interval.',
   }),
-  crossCheck: setting(duration('1s', '1h'), {
-    preset: '30s',
+  crossCheck: setting(Type.Unsafe<string>({ type: 'string', durationWithin: ['1s', '1h'], durationOr: 'auto' }), {
+    preset: 'auto',
     flag: '--cross-check <duration>',
-    expected: spanText('1s', '1h'),
-    what: 'Time between two comparisons of heads roots with each neighbour.',
+    expected: `"auto" or ${spanText('1s', '1h')}`,
+    what: 'Time between two comparisons of heads roots with each neighbour; auto: 30 s, and at least a tenth of the interval.',
   }),
   verifyThreads: setting(Type.Integer({ minimum: 0, maximum: 64 }), {
     preset: 1,

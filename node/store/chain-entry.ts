@@ -1,5 +1,6 @@
 import { toHex } from '../../protocol/bytes.ts'
 import type { ChainState } from '../../protocol/chain-state.ts'
+import { KEY_BYTES } from '../../protocol/ed25519.ts'
 import { WattnessError } from '../../protocol/errors.ts'
 import type { TileEdge } from './tiles.ts'
 
@@ -65,8 +66,13 @@ export interface Damage {
 
 /** A member key as a map key. One byte a character. */
 export function memberText(member: Uint8Array): string {
-  return Buffer.from(member.buffer, member.byteOffset, member.byteLength).toString('latin1')
+  if (member.length > KEY.length) return Buffer.from(member).toString('latin1')
+  // A Buffer of its own for each look would cost twice as much.
+  KEY.set(member)
+  return KEY.toString('latin1', 0, member.length)
 }
+
+const KEY = Buffer.alloc(KEY_BYTES)
 
 export function damaged(member: Uint8Array, height: number, what: string): WattnessError {
   return new WattnessError('STORE_DAMAGED', `block ${height} of ${toHex(member).slice(0, 16)}…: ${what}`, {

@@ -1,4 +1,5 @@
 import {
+  type AttestationName,
   type Bytes,
   decodeSignedAttestation,
   type Frame,
@@ -7,14 +8,13 @@ import {
   MAX_WITNESSES,
   SIGNATURE_BYTES,
   type SignedAttestation,
-  toHex,
 } from '../../protocol/index.ts'
-import type { Platform, Timer } from '../platform.ts'
-import { msToNextRound } from '../rounds.ts'
+import type { Platform } from '../platform.ts'
 import { AnswerLine } from './answer-line.ts'
+import { nameOf } from './attestation-book.ts'
+import { AttestationNames } from './attestation-names.ts'
 import { AttestationQuestions } from './attestation-questions.ts'
 import type { Fault } from './conduct.ts'
-import { KnownAttestations, type Named } from './known-attestations.ts'
 import type { Session } from './session.ts'
 
 /** Attestations that one neighbour is told after its greeting: 64 epochs of as many witnesses as there can be. */
@@ -37,9 +37,8 @@ export interface StoredAttestationBytes {
 /** Of which attestation. A witness may have signed two of one sequence. */
 export type AskedLeaves = Pick<SignedAttestation, 'witness' | 'epoch' | 'sequence' | 'headsRoot'>
 
-/** Under gossip a cross-check tells so many of the neighbours, in turn; two where that is more. What was lost comes by others. */
-const SHARE_TOLD = 1 / 3
-const LEAST_TOLD = 2
+/** A question by names has none: what answers it says what it is. */
+const NO_ID = 0
 
 /** Attestations remembered as judged: most neighbours tell the same, and a copy need not even be read. */
 export const MAX_JUDGED = 4_096
@@ -63,7 +62,10 @@ export interface AttestationCallbacks {
 export interface AttestationExchangeInit extends AttestationCallbacks {
   readonly platform: Pick<Platform, 'clock' | 'timers'>
   readonly sessions: () => Iterable<Session>
-  readonly announceDelayMs: number
+  /** There is something to tell neighbours at the end of the round. */
+  readonly onNews: () => void
+  /** Neighbours hold what this node does not: `ask` is to be called when it asks for blocks too. */
+  readonly onNamed: () => void
   readonly onFault: (session: Session, fault: Fault, detail: string) => void
   /** This node's own store failed while it was asked. */
   readonly onDamage: (error: Error) => void
@@ -71,7 +73,6 @@ export interface AttestationExchangeInit extends AttestationCallbacks {
 
 /** One neighbour's part in the exchange. */
 interface Neighbour {
-  readonly known: KnownAttestations
   /** Judged one after another, in the order in which they came. */
   taking: Promise<void>
   takingBytes: number
@@ -82,34 +83,32 @@ interface Neighbour {
 }
 
 /**
- * Attestations between neighbours: what is new in rounds, many in one frame; all that is held once a neighbour has greeted; and
- * at each cross-check what a neighbour is not known to hold, so that nothing depends on gossip (rules S21 to S23, S25, S26).
+ * Attestations between neighbours: what is new is named in rounds, and asked of one who has it; all that is held is sent once a
+ * neighbour has greeted; and at each cross-check what a neighbour is not known to hold is named, so that nothing depends on
+ * gossip (rules S21 to S23, S25, S26, S28, S29).
  */
 export class AttestationExchange {
   readonly #init: AttestationExchangeInit
   readonly #neighbours = new Map<Session, Neighbour>()
-  /** New since the last round, the newest of each witness and epoch. */
-  readonly #waiting = new Map<string, { readonly named: Named; readonly bytes: Bytes }>()
   readonly #line = new AnswerLine()
   readonly #questions: AttestationQuestions
-  readonly #judged = new Map<string, Named>()
-  #timer: Timer | undefined
+  /** Who is told of what, and asked for what. */
+  readonly names: AttestationNames
+  /** By signature: the name. */
+  readonly #judged = new Map<string, AttestationName>()
   #stopped = false
 
   constructor(init: AttestationExchangeInit) {
     this.#init = init
+    const { platform, isGossiped, onNews, onNamed } = init
+    this.names = new AttestationNames({ clock: platform.clock, limit: MAX_TOLD, isGossiped, onNews, onNamed })
     this.#questions = new AttestationQuestions({
-      platform: init.platform,
+      platform,
       sessions: () => this.#neighbours.keys(),
-      isKnownTo: (session, named) => this.#neighbours.get(session)?.known.has(named) === true,
+      isKnownTo: (session, attestation) => this.names.isKnownTo(session, attestation),
       onClosings: (session, attestations) => this.#take(session, attestations),
       onFault: init.onFault,
     })
-  }
-
-  /** Attestations that wait for the end of the round. */
-  get waiting(): number {
-    return this.#waiting.size
   }
 
   /** Bytes of what this neighbour told that are not judged yet. */
@@ -118,96 +117,66 @@ export class AttestationExchange {
   }
 
   /** One that was accepted here, or signed. It is not told to whom it came from. */
-  noteNew({ witness, epoch, sequence }: SignedAttestation, bytes: Bytes, sourceHex: string): void {
-    if (this.#stopped) return
-    const named = { witnessHex: toHex(witness), epoch, sequence }
-    for (const [session, { known }] of this.#neighbours) if (session.peerHex === sourceHex) known.add(named)
-    // The cross-check repairs what gossip loses.
-    if (this.#init.isGossiped()) return
-    const key = `${named.witnessHex}/${epoch}`
-    const before = this.#waiting.get(key)
-    if (before !== undefined && before.named.sequence >= sequence) return
-    this.#waiting.set(key, { named, bytes })
-    if (this.#waiting.size > MAX_TOLD) this.#waiting.delete(this.#waiting.keys().next().value as string)
-    if (this.#timer !== undefined) return
-    const { platform, announceDelayMs } = this.#init
-    this.#timer = platform.timers.set(msToNextRound(platform.clock.now(), announceDelayMs), () => this.#endRound())
-  }
-
-  #endRound(): void {
-    this.#timer = undefined
-    const waiting = [...this.#waiting.values()]
-    this.#waiting.clear()
-    for (const session of this.#neighbours.keys()) for (const frame of this.#unknownTo(session, waiting)) send(session, frame)
-  }
-
-  /** What the neighbour is not known to hold, in parts that fit into a frame. From then on it counts as known. */
-  #unknownTo(session: Session, all: readonly { readonly named: Named; readonly bytes: Bytes }[]): Bytes[][] {
-    const known = this.#neighbours.get(session)?.known
-    const news = known === undefined ? [] : all.filter(({ named }) => known.add(named))
-    const frames: Bytes[][] = []
-    for (let i = 0; i < news.length; i += MAX_ATTESTATIONS_PER_FRAME) {
-      frames.push(news.slice(i, i + MAX_ATTESTATIONS_PER_FRAME).map(({ bytes }) => bytes))
-    }
-    return frames
+  noteNew(attestation: SignedAttestation, bytes: Bytes, sourceHex: string): void {
+    if (!this.#stopped) this.names.noteNew(attestation, bytes, sourceHex)
   }
 
   /** Tells everything stored, and that this is all (rule S21). */
   onGreeted(session: Session): void {
     if (this.#stopped || this.#neighbours.has(session)) return
-    const known = new KnownAttestations(2 * MAX_TOLD)
     this.#neighbours.set(session, {
-      known,
       taking: Promise.resolve(),
       takingBytes: 0,
       isToldAll: false,
       early: [],
       earlyBytes: 0,
     })
-    this.#guard(this.#tellAll([session], true))
+    this.names.add(session)
+    this.#tellAll(session).catch((error: unknown) => this.#init.onDamage(error as Error))
   }
 
-  /** Repairs: whatever a neighbour is not known to hold. Gossip does not tell who holds what: most would be told in vain. */
+  /** Repairs what rounds and gossip have left out. */
   onCrossCheck(): void {
     if (this.#stopped || this.#neighbours.size === 0) return
     // A clock that was behind may be right by now.
     this.onRegistrarGrew()
-    const all = [...this.#neighbours]
-    const told = this.#init.isGossiped() ? all.slice(0, Math.max(LEAST_TOLD, Math.ceil(all.length * SHARE_TOLD))) : all
-    for (const [session, neighbour] of told) {
-      this.#neighbours.delete(session)
-      this.#neighbours.set(session, neighbour)
+    this.names.onCrossCheck()
+  }
+
+  async #tellAll(session: Session): Promise<void> {
+    const stored = (await this.#init.stored()).slice(0, MAX_TOLD)
+    // The newest are noted last: they stay longest.
+    for (const each of stored.toReversed()) this.names.noteHeld(each, each.bytes)
+    await this.#send(
+      session,
+      stored.filter((each) => this.names.noteKnown(session, each)).map(({ bytes }) => bytes),
+    )
+    if (session.isOpen) send(session, [])
+  }
+
+  /** In parts that fit into a frame, at the neighbour's pace; a channel that ends meanwhile needs nothing more. */
+  async #send(session: Session, attestations: readonly Bytes[]): Promise<void> {
+    for (let i = 0; i < attestations.length && session.isOpen; i += MAX_ATTESTATIONS_PER_FRAME) {
+      if (send(session, attestations.slice(i, i + MAX_ATTESTATIONS_PER_FRAME))) continue
+      await session.channel.drained().catch(() => undefined)
     }
-    this.#guard(
-      this.#tellAll(
-        told.map(([session]) => session),
-        false,
-      ),
-    )
   }
 
-  async #tellAll(sessions: readonly Session[], isEndShown: boolean): Promise<void> {
-    const all = (await this.#init.stored()).slice(0, MAX_TOLD).map(({ witness, epoch, sequence, bytes }) => {
-      return { named: { witnessHex: toHex(witness), epoch, sequence }, bytes }
-    })
-    await Promise.all(
-      sessions.map(async (session) => {
-        const frames = this.#unknownTo(session, all)
-        if (isEndShown) frames.push([])
-        for (const attestations of frames) {
-          if (!session.isOpen) return
-          // Who has no room now is told the rest when there is some; a channel that ends meanwhile needs nothing more.
-          if (!send(session, attestations)) await session.channel.drained().catch(() => undefined)
-        }
-      }),
-    )
-  }
-
-  /** Frames of types 14, 15, 16, 18 and 19; false for any other, which is not of this exchange. */
+  /** Frames of types 14, 15, 16 and 18 to 21; false for any other, which is not of this exchange. */
   onFrame(session: Session, frame: Frame): boolean {
     switch (frame.type) {
       case 'attestations':
         this.#onAttestations(session, frame.attestations)
+        return true
+      case 'attested':
+        if (!this.#stopped) this.names.onNames(session, frame.names)
+        return true
+      case 'want-attestations':
+        // Where it waits in vain for its turn it is asked again: nobody waits for this answer alone.
+        this.#line.add(session, NO_ID, async () => {
+          const attestations = this.names.give(session, frame.names)
+          return attestations.length === 0 || send(session, attestations)
+        })
         return true
       case 'ask-attested-leaves': {
         const { id } = frame
@@ -287,12 +256,14 @@ export class AttestationExchange {
     if (!session.isOpen || this.#stopped) return
     const id = idOf(bytes)
     const judged = this.#judged.get(id)
-    if (judged !== undefined) return void neighbour.known.add(judged)
-    const named = nameOf(bytes)
-    if (named !== undefined) neighbour.known.add(named)
+    const name = judged ?? nameIn(bytes)
+    if (name !== undefined) this.names.noteKnown(session, name)
+    if (judged !== undefined) return this.names.settle(judged)
     try {
       const verdict = await this.#init.take(bytes, session.peerHex)
-      if (verdict === 'accept' && named !== undefined) this.#noteJudged(id, named)
+      // What was changed on its way is asked for again, of another neighbour.
+      if (verdict !== 'reject' && name !== undefined) this.names.settle(name)
+      if (verdict === 'accept' && name !== undefined) this.#noteJudged(id, name)
       if (verdict === 'early' && neighbour.earlyBytes + bytes.length <= MAX_EARLY_BYTES) {
         neighbour.early.push(bytes)
         neighbour.earlyBytes += bytes.length
@@ -303,9 +274,9 @@ export class AttestationExchange {
     }
   }
 
-  #noteJudged(id: string, named: Named): void {
+  #noteJudged(id: string, name: AttestationName): void {
     if (this.#judged.size >= MAX_JUDGED) this.#judged.delete(this.#judged.keys().next().value as string)
-    this.#judged.set(id, named)
+    this.#judged.set(id, name)
   }
 
   /** True where the request that was missed is of this exchange. */
@@ -315,6 +286,7 @@ export class AttestationExchange {
 
   onSessionEnd(session: Session): void {
     this.#neighbours.delete(session)
+    this.names.delete(session)
     this.#line.onSessionEnd(session)
     this.#questions.onSessionEnd(session)
   }
@@ -339,14 +311,8 @@ export class AttestationExchange {
 
   stop(): void {
     this.#stopped = true
-    if (this.#timer !== undefined) this.#init.platform.timers.clear(this.#timer)
-    this.#timer = undefined
-    this.#waiting.clear()
+    this.names.stop()
     this.#questions.stop()
-  }
-
-  #guard(work: Promise<unknown>): void {
-    work.catch((error: unknown) => this.#init.onDamage(error as Error))
   }
 }
 
@@ -360,10 +326,9 @@ function idOf(bytes: Bytes): string {
 }
 
 /** Which one it says it is; undefined for bytes that are none. */
-function nameOf(bytes: Bytes): Named | undefined {
+function nameIn(bytes: Bytes): AttestationName | undefined {
   try {
-    const { witness, epoch, sequence } = decodeSignedAttestation(bytes)
-    return { witnessHex: toHex(witness), epoch, sequence }
+    return nameOf(decodeSignedAttestation(bytes), bytes)
   } catch {
     return undefined
   }

@@ -5,7 +5,6 @@ import { ANSWER_TIMEOUT_MS } from './bounds.ts'
 import type { Fault } from './conduct.ts'
 import { Deadlines } from './deadlines.ts'
 import { ATTESTATION_IDS, Ids } from './ids.ts'
-import type { Named } from './known-attestations.ts'
 import type { Session } from './session.ts'
 
 /** Attestations whose leaves are asked for at a time; above it whoever asks has to come again. */
@@ -24,7 +23,7 @@ export interface AttestationQuestionsInit {
   readonly platform: Pick<Platform, 'clock' | 'timers'>
   /** Neighbours that have greeted. */
   readonly sessions: () => Iterable<Session>
-  readonly isKnownTo: (session: Session, named: Named) => boolean
+  readonly isKnownTo: (session: Session, attestation: SignedAttestation) => boolean
   readonly onClosings: (session: Session, attestations: readonly Bytes[]) => void
   readonly onFault: (session: Session, fault: Fault, detail: string) => void
 }
@@ -97,12 +96,12 @@ export class AttestationQuestions {
   }
 
   /** Who is preferred, the witness itself, those that are known to hold the attestation, then the others. */
-  #inOrder({ witness, epoch, sequence }: SignedAttestation, preferHex: string | undefined): Session[] {
-    const named = { witnessHex: toHex(witness), epoch, sequence }
+  #inOrder(attestation: SignedAttestation, preferHex: string | undefined): Session[] {
+    const witnessHex = toHex(attestation.witness)
     const rank = (session: Session): number => {
       if (session.peerHex === preferHex) return 0
-      if (session.peerHex === named.witnessHex) return 1
-      return this.#init.isKnownTo(session, named) ? 2 : 3
+      if (session.peerHex === witnessHex) return 1
+      return this.#init.isKnownTo(session, attestation) ? 2 : 3
     }
     return [...this.#init.sessions()].sort((a, b) => rank(a) - rank(b))
   }

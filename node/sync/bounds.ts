@@ -1,8 +1,5 @@
 /** Bounds of the exchange that several of its parts must agree on, each with its reason. */
 
-/** Time between two cross-checks of heads roots with a neighbour. */
-export const CROSS_CHECK_MS = 30_000
-
 /**
  * Bytes asked for at once: large enough to make round trips rare, small enough for a slow link's time-out. Larger ones make a
  * late joiner no faster and its heap larger (`npm run bench -- sync`: 512 KiB 400 MiB, 128 KiB 290 MiB).

@@ -1,5 +1,6 @@
 import {
   type Bytes,
+  compareBytes,
   equalBytes,
   type HeadChange,
   type Holdings,
@@ -11,6 +12,11 @@ import type { LedgerStore } from '../store/index.ts'
 import type { LocalView } from './local-view.ts'
 import type { Agreement } from './session.ts'
 
+/** Whose turn it is to say what it holds: of two members that of the lower key in even rounds, the other's in odd ones. */
+export function isTurnOf(key: Bytes, other: Bytes, round: number): boolean {
+  return compareBytes(key, other) < 0 === (round % 2 === 0)
+}
+
 /**
  * Compares a neighbour's heads root with this node's own chains at the neighbour's frontier: 'behind' while this node lacks
  * some of it. This finds every difference in every block of every chain, whatever gossip lost.
@@ -20,6 +26,8 @@ export async function compareHeads(view: LocalView, store: LedgerStore, theirs: 
   if (theirs.named.length === 0 && isSameFrontier(view.frontier, theirs.frontier)) {
     return equalBytes(view.headsRoot(), theirs.headsRoot) ? 'equal' : 'different'
   }
+  const { ownRoots } = view
+  if (theirs.named.length === 0 && ownRoots.has(theirs.headsRoot, theirs.frontier)) return 'equal'
   const named = new Map(theirs.named.map((leaf) => [leaf.index, leaf]))
   // Seen before anything is read: a node that catches up asks this after every batch.
   for (const [index, size] of theirs.frontier.entries()) {
@@ -36,7 +44,9 @@ export async function compareHeads(view: LocalView, store: LedgerStore, theirs: 
     const leaf = named.get(index) ?? { size, root: await view.rootAt(index, size) }
     changes.push({ index, leaf: { member: keyAt(view, index), size: leaf.size, root: leaf.root } })
   }
-  return equalBytes(tree.rootWith(changes, theirs.frontier.length), theirs.headsRoot) ? 'equal' : 'different'
+  if (!equalBytes(tree.rootWith(changes, theirs.frontier.length), theirs.headsRoot)) return 'different'
+  if (theirs.named.length === 0) ownRoots.add(theirs.headsRoot, theirs.frontier)
+  return 'equal'
 }
 
 export interface LeavesComparison {

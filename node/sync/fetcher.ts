@@ -14,6 +14,7 @@ import {
 import type { Fault } from './conduct.ts'
 import { Deadlines } from './deadlines.ts'
 import { FETCHER_IDS, Ids } from './ids.ts'
+import { largestTold } from './lacks.ts'
 import { type PauseReason, Pauses, pauseReasonOf } from './pauses.ts'
 import { type Progress, peekSafely, type Request } from './requests.ts'
 import type { Session } from './session.ts'
@@ -39,6 +40,8 @@ export interface FetcherInit {
   /** Chains that membership knows. */
   readonly chainCount: () => number
   readonly ownSize: (index: number) => number
+  /** The same of all chains, as this node tells it. */
+  readonly frontier: () => readonly number[]
   /** The size up to which a chain is wanted: 0 where it is not at all, the end that a revocation names, else no bound. */
   readonly wantedSize: (index: number) => number
   readonly keyAt: (index: number) => Bytes | undefined
@@ -97,14 +100,19 @@ export class Fetcher {
   /** Looks for everything that some neighbour holds and this node neither holds nor has asked for. */
   consider(): void {
     this.#isShort = false
-    const count = this.#init.chainCount()
-    for (let index = 0; index < count; index++) this.considerChain(index)
+    this.#considerLarger(largestTold(this.#init.sessions(), this.#init.chainCount()))
   }
 
-  /** The same where only this neighbour's word is new: `held` is what this node holds of each chain. */
-  considerWord(session: Session, held: readonly number[]): void {
+  /** The same where only this neighbour's word is new. */
+  considerWord(session: Session): void {
     if (this.#isShort) return this.consider()
-    for (const [index, size] of session.remote.entries()) if (size > (held[index] ?? 0)) this.considerChain(index)
+    this.#considerLarger(session.remote)
+  }
+
+  /** Of nearly all chains nobody holds more: only the others are looked up. */
+  #considerLarger(told: readonly number[]): void {
+    const held = this.#init.frontier()
+    for (let i = 0; i < told.length; i++) if ((told[i] as number) > (held[i] ?? 0)) this.considerChain(i)
   }
 
   /** The disk takes what comes, of this node's own or from anywhere. */

@@ -1,6 +1,5 @@
 /** The room of the ledger's own exchange with neighbours. */
 export { type AttestationCallbacks, AttestationExchange, type StoredAttestationBytes } from './attestation-exchange.ts'
-export { CROSS_CHECK_MS } from './bounds.ts'
 export { FAULT_LIMIT, type Fault } from './conduct.ts'
 export { type Lack } from './lacks.ts'
 export { type Agreement, Session } from './session.ts'

@@ -36,3 +36,15 @@ export function* lacksOf({ sessions, chainCount, ownSize, wantedSize }: LacksIni
     if (size > from) yield { index, from, size, isPruned }
   }
 }
+
+/** By chain, the most blocks that some neighbour says it holds. */
+export function largestTold(sessions: Iterable<Session>, chainCount: number): number[] {
+  const told = new Array<number>(chainCount).fill(0)
+  for (const { remote } of sessions) {
+    for (let index = 0; index < chainCount && index < remote.length; index++) {
+      const size = remote[index] as number
+      if (size > (told[index] as number)) told[index] = size
+    }
+  }
+  return told
+}

@@ -11,6 +11,7 @@ import {
   type OwnLeaves,
 } from '../../protocol/index.ts'
 import type { LedgerStore } from '../store/index.ts'
+import { OwnRoots } from './own-roots.ts'
 
 /** What this node holds, in the order of member index: its frontier, and the heads root over it, kept up to date. */
 export class LocalView {
@@ -25,6 +26,8 @@ export class LocalView {
   #tree = HeadsTree.empty()
   /** By member index: this node's own root at the end that a revocation names, where it was looked up. */
   readonly #endRoots = new Map<number, Bytes>()
+  /** Begun afresh where another branch is held of a chain: what is still being compared is noted in the one before. */
+  ownRoots = new OwnRoots()
 
   constructor(store: LedgerStore, membership: Membership) {
     this.#store = store
@@ -85,6 +88,7 @@ export class LocalView {
   forgetEnd(key: Bytes): void {
     const member = this.#membership.member(key)
     if (member !== undefined) this.#endRoots.delete(member.index)
+    this.ownRoots = new OwnRoots()
   }
 
   /** This node's own root of chain `index` at `size`, which it holds and which is in its frontier. */
@@ -119,6 +123,7 @@ export class LocalView {
       tree: this.#tree,
       keys: held.members.map(({ key }) => key),
       sizes: this.#sizes,
+      known: this.ownRoots,
       rootAt: (index, size) => this.rootAt(index, size),
     }
   }
@@ -134,6 +139,7 @@ export class LocalView {
   }
 
   #rebuild(): void {
+    this.ownRoots = new OwnRoots()
     this.#sizes = []
     this.#leaves = []
     this.#tree = HeadsTree.empty()
@@ -142,6 +148,10 @@ export class LocalView {
 
   #place(member: Member): void {
     const { size, root } = this.#leafOf(member)
+    // Shorter, or another at the same size: what was said of it before does not hold any more.
+    const before = this.#leaves[member.index]
+    const isOther = before !== undefined && (size === before.size ? !equalBytes(root, before.root) : size < before.size)
+    if (isOther) this.ownRoots = new OwnRoots()
     this.#sizes[member.index] = size
     this.#leaves[member.index] = { size, root }
     this.#tree.set(member.index, { member: member.key, size, root })

@@ -2,6 +2,7 @@ import { type Bytes, decodeFrame, encodeFrame, type Frame, type HelloFrame, type
 import type { Channel } from '../net/index.ts'
 import type { Clock } from '../platform.ts'
 import { WANT_BYTES } from './bounds.ts'
+import type { Fault } from './conduct.ts'
 
 /** How a neighbour's ledger compares with this node's, by heads root at the neighbour's own frontier. */
 export type Agreement = 'unknown' | 'equal' | 'behind' | 'different'
@@ -32,6 +33,8 @@ const FRAME_CREDITS: { readonly [T in Frame['type']]?: number } = {
   'want-branch': 4,
   closings: 64,
   'ask-closings': 64,
+  // Bytes of up to 64 attestations; asked once a round of each neighbour at most.
+  'want-attestations': 64,
 }
 
 /** One neighbour on its channel: what it says it holds, and what it was told and asked. */
@@ -78,9 +81,19 @@ export class Session {
     return this.isOpen ? this.channel.send(encodeFrame(frame)) : false
   }
 
-  /** Throws a protocol error for a frame that is none. */
-  decode(bytes: Bytes): Frame {
-    return decodeFrame(bytes)
+  /** The frame; or what is held against the neighbour for it, where it is none, or comes too soon. */
+  read(bytes: Bytes, nowMs: number): Frame | { readonly fault: Fault; readonly detail: string } {
+    if (!this.takeFrameCredit(nowMs)) return { fault: 'flood', detail: 'frames come faster than any ledger grows' }
+    try {
+      const frame = decodeFrame(bytes)
+      if (!this.takeTypeCredit(frame.type)) {
+        return { fault: 'flood', detail: `${frame.type} frames come faster than any neighbour needs` }
+      }
+      const isInOrder = this.hello !== undefined || frame.type === 'hello'
+      return isInOrder ? frame : { fault: 'malformed', detail: `${frame.type} before hello` }
+    } catch (error) {
+      return { fault: 'malformed', detail: error instanceof Error ? error.message : String(error) }
+    }
   }
 
   remoteSize(index: number): number {
@@ -133,6 +146,11 @@ export class Session {
   tell(index: number, size: number): void {
     while (this.#told.length <= index) this.#told.push(0)
     this.#told[index] = size
+  }
+
+  /** The whole frontier is on its way to it. */
+  tellAll(frontier: readonly number[]): void {
+    frontier.forEach((size, index) => this.tell(index, size))
   }
 
   hearClock(timeMs: number, clock: Clock): void {

@@ -8,11 +8,13 @@ import type { Agreement, Session } from './session.ts'
 
 export interface SyncInit {
   readonly genesis: Genesis
+  /** This node's own. */
+  readonly key: Bytes
   readonly store: LedgerStore
   readonly platform: Platform
   readonly verify: VerifySignature
   readonly announceDelayMs: number
-  readonly crossCheckMs?: number
+  readonly crossCheckMs: number
   readonly isObserver: () => boolean
   readonly agent: string
   readonly submit: (run: Bytes) => Promise<Outcome>

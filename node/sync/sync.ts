@@ -12,10 +12,11 @@ import type { Timer } from '../platform.ts'
 import type { Outcome, StoredRun } from '../validate/index.ts'
 import { Announcer } from './announcer.ts'
 import { AttestationExchange } from './attestation-exchange.ts'
-import { CROSS_CHECK_MS, LIVE_BLOCKS } from './bounds.ts'
+import { LIVE_BLOCKS } from './bounds.ts'
 import { Branches } from './branches.ts'
 import { Checker } from './checker.ts'
 import { Conduct, type Fault } from './conduct.ts'
+import { isTurnOf } from './cross-check.ts'
 import { Disputes } from './disputes.ts'
 import { EvidenceExchange } from './evidence-exchange.ts'
 import { Fetcher } from './fetcher.ts'
@@ -64,14 +65,6 @@ export class Sync {
     const onFault = this.#charge.bind(this)
     const leaves = () => ({ leaves: this.view.leaves(), headsRoot: this.view.headsRoot() })
     this.#server = new Server({ store, keyAt, leaves, onDamage, onAnswer: (session) => this.#announcer.tell(session) })
-    this.#announcer = new Announcer({
-      clock: platform.clock,
-      timers: platform.timers,
-      announceDelayMs: init.announceDelayMs,
-      sessions,
-      sizeOf: (index) => this.view.sizeOf(index),
-      ask: (chains) => this.#fetcher.considerTogether(chains),
-    })
     this.#gatherer = new Gatherer({ timers: platform.timers, submit: init.submit })
     this.#disputes = new Disputes({
       genesis,
@@ -102,9 +95,19 @@ export class Sync {
       ...(init.attestations ?? NO_ATTESTATIONS),
       platform,
       sessions,
-      announceDelayMs: init.announceDelayMs,
+      onNews: () => this.#announcer.noteAttested(),
+      onNamed: () => this.#announcer.noteNamed(),
       onFault,
       onDamage,
+    })
+    this.#announcer = new Announcer({
+      clock: platform.clock,
+      timers: platform.timers,
+      announceDelayMs: init.announceDelayMs,
+      sessions,
+      sizeOf: (index) => this.view.sizeOf(index),
+      attestations: this.attestations.names,
+      ask: (chains) => this.#fetcher.considerTogether(chains),
     })
     this.branches = new Branches({ genesis, store, platform, verify, membership: () => this.view.membership, sessions, onFault })
     const asked = { fetcher: { considerChain: (index: number) => this.#fetcher.considerChain(index) }, disputes: this.#disputes }
@@ -116,6 +119,7 @@ export class Sync {
     this.#holders = { sessions, chainCount, ownSize: heldSize, wantedSize: (index) => this.#wantedSize(index) }
     this.#fetcher = new Fetcher({
       ...this.#holders,
+      frontier: () => this.view.frontier,
       platform,
       keyAt,
       backlogBytes: init.backlogBytes,
@@ -132,8 +136,8 @@ export class Sync {
   start(): void {
     this.#guard(this.view.readEnds())
     const again = (): void => {
-      this.#timer = this.#init.platform.timers.set(this.#init.crossCheckMs ?? CROSS_CHECK_MS, () => {
-        this.crossCheck()
+      this.#timer = this.#init.platform.timers.set(this.#init.crossCheckMs, () => {
+        this.#endRound()
         again()
       })
     }
@@ -175,23 +179,36 @@ export class Sync {
 
   /** Sends this node's holdings to every neighbour now. */
   crossCheck(): void {
+    // A damaged chain may have been cut back.
     this.view.refresh()
     this.#announcer.forget()
-    const holdings = this.holdings()
-    const now = this.#init.platform.clock.monotonicMs()
-    sendToAll(this.#sessions.values(), { type: 'status', ...holdings })
+    this.#sayHoldings([...this.#sessions.values()])
+    this.#repair()
+  }
+
+  /** Of the two ends of a channel one sends its holdings in this round, the other in the next: each pair compares in each. */
+  #endRound(): void {
+    const { platform, key } = this.#init
+    const round = Math.floor(platform.clock.now() / this.#init.crossCheckMs)
+    this.#sayHoldings([...this.#sessions.values()].filter(({ peer }) => isTurnOf(key, peer, round)))
+    const now = platform.clock.monotonicMs()
     for (const session of [...this.#sessions.values()]) {
-      this.#tellAll(session, holdings)
-      if (session.hello === undefined && now - session.openedMs >= HELLO_TIMEOUT_MS) {
-        this.#charge(session, 'no-hello', `no hello in ${now - session.openedMs} ms`)
-      }
+      const age = now - session.openedMs
+      if (session.hello === undefined && age >= HELLO_TIMEOUT_MS) this.#charge(session, 'no-hello', `no hello in ${age} ms`)
     }
+    this.#repair()
+  }
+
+  /** What rounds and gossip have left out. */
+  #repair(): void {
     this.attestations.onCrossCheck()
     this.#fetcher.consider()
   }
 
-  #tellAll(session: Session, { frontier }: Holdings): void {
-    frontier.forEach((size, index) => session.tell(index, size))
+  #sayHoldings(sessions: readonly Session[]): void {
+    const holdings = this.holdings()
+    sendToAll(sessions, { type: 'status', ...holdings })
+    for (const session of sessions) session.tellAll(holdings.frontier)
   }
 
   holdings(): Holdings {
@@ -201,8 +218,7 @@ export class Sync {
 
   addChannel(channel: Channel): void {
     if (this.#stopped) return channel.close()
-    const before = this.#sessions.get(channel.peerHex)
-    if (before !== undefined) this.#end(before)
+    this.#end(this.#sessions.get(channel.peerHex))
     const session = new Session(channel, this.#init.platform.clock.monotonicMs())
     this.#sessions.set(channel.peerHex, session)
     channel.onClose = () => this.#end(session)
@@ -210,7 +226,7 @@ export class Sync {
     const { store, isObserver, agent } = this.#init
     const { networkId } = this.#init.genesis
     const holdings = this.holdings()
-    this.#tellAll(session, holdings)
+    session.tellAll(holdings.frontier)
     session.send({ type: 'hello', networkId, observer: isObserver(), pruned: store.isPruned, agent, ...holdings })
   }
 
@@ -284,25 +300,8 @@ export class Sync {
 
   #onBytes(session: Session, bytes: Bytes): void {
     if (!session.isOpen) return
-    if (!session.takeFrameCredit(this.#init.platform.clock.monotonicMs())) {
-      this.#charge(session, 'flood', 'frames come faster than any ledger grows')
-      return
-    }
-    let frame: Frame
-    try {
-      frame = session.decode(bytes)
-    } catch (error) {
-      this.#charge(session, 'malformed', error instanceof Error ? error.message : String(error))
-      return
-    }
-    if (!session.takeTypeCredit(frame.type)) {
-      this.#charge(session, 'flood', `${frame.type} frames come faster than any neighbour needs`)
-      return
-    }
-    if (session.hello === undefined && frame.type !== 'hello') {
-      this.#charge(session, 'malformed', `${frame.type} before hello`)
-      return
-    }
+    const frame = session.read(bytes, this.#init.platform.clock.monotonicMs())
+    if ('fault' in frame) return this.#charge(session, frame.fault, frame.detail)
     this.#onFrame(session, frame)
   }
 
@@ -368,7 +367,7 @@ export class Sync {
     session.setFrontier(holdings.frontier)
     this.#init.onHoldings(session, holdings)
     this.#checker.onHoldings(session, holdings)
-    this.#fetcher.considerWord(session, this.view.frontier)
+    this.#fetcher.considerWord(session)
     this.#guard(this.#evidence.show(session, holdings))
   }
 
@@ -384,8 +383,8 @@ export class Sync {
     if (isLast) this.#end(session)
   }
 
-  #end(session: Session): void {
-    if (!session.isOpen) return
+  #end(session: Session | undefined): void {
+    if (session?.isOpen !== true) return
     session.isOpen = false
     if (this.#sessions.get(session.peerHex) === session) this.#sessions.delete(session.peerHex)
     this.#checker.onSessionEnd(session)

@@ -237,8 +237,10 @@ export class AttestationDesk {
     const before = this.#counted.get(nameOf(shown)) ?? []
     const named = new Map(attestation.named.map((leaf) => [leaf.index, leaf]))
     const votes: Vote[] = []
-    for (const [index, size] of attestation.frontier.entries()) {
-      const leaf = named.get(index)
+    const { frontier } = attestation
+    for (let index = 0; index < frontier.length; index++) {
+      const size = frontier[index] as number
+      const leaf = named.size === 0 ? undefined : named.get(index)
       if (leaf === undefined && size <= (before[index] ?? 0)) continue
       const held = leaf === undefined ? chains.rootInMemory(index, size) : leaf.root
       const root = held ?? (await chains.rootAt(index, size))

@@ -23,7 +23,7 @@ import {
   type WitnessRecord,
 } from '../../protocol/index.ts'
 import type { Clock, Timer, Timers } from '../platform.ts'
-import { msToNextRound } from '../rounds.ts'
+import { msToNextRound, type Rounds } from '../rounds.ts'
 import type { LedgerStore } from '../store/index.ts'
 import type { OwnChains } from './own-chains.ts'
 import type { SigningTurn } from './signing-turn.ts'
@@ -37,7 +37,8 @@ export interface AttesterInit {
   readonly signer: Signer
   readonly clock: Clock
   readonly timers: Timers
-  readonly attestDelayMs: number
+  /** When it signs. */
+  readonly rounds: () => Rounds
   readonly chains: OwnChains
   /** Shared with whoever else signs as this witness. */
   readonly turn: SigningTurn
@@ -104,7 +105,8 @@ export class Attester {
 
   /** All witnesses sign at the same moments: what they sign is then told and checked together. */
   #msToRound(): number {
-    return msToNextRound(this.#init.clock.now(), this.#init.attestDelayMs)
+    const { lengthMs, phaseMs } = this.#init.rounds()
+    return msToNextRound(this.#init.clock.now(), lengthMs, phaseMs)
   }
 
   #wake(ms: number): Timer {

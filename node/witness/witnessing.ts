@@ -20,6 +20,7 @@ import {
   type WitnessResponse,
 } from '../../protocol/index.ts'
 import type { Clock, Timers } from '../platform.ts'
+import type { Rounds } from '../rounds.ts'
 import type { LedgerStore } from '../store/index.ts'
 import type { StoredRun } from '../validate/index.ts'
 import { type AskedLeaves, AttestationDesk, type AttestationOutcome, LACKING_MS } from './attestation-desk.ts'
@@ -43,7 +44,8 @@ export interface WitnessingInit {
   readonly verify: VerifySignature
   readonly clock: Clock
   readonly timers: Timers
-  readonly attestDelayMs: number
+  /** Rounds in which this node signs as a witness. */
+  readonly rounds: () => Rounds
   /** Rounds in which neighbours tell each other of blocks. */
   readonly announceDelayMs: number
   /** Members that count, and those that all held blocks of the registrar's chain name. */
@@ -101,7 +103,7 @@ export class Witnessing {
   #hasHeard = false
 
   constructor(init: WitnessingInit) {
-    const { store, genesis, signer, verify, clock, timers, attestDelayMs, membership, held, epochs, onError } = init
+    const { store, genesis, signer, verify, clock, timers, rounds, membership, held, epochs, onError } = init
     this.#init = init
     this.#chains = new OwnChains(store, held, epochs)
     this.#keeper = new FinalityKeeper({
@@ -175,7 +177,7 @@ export class Witnessing {
       signer,
       clock,
       timers,
-      attestDelayMs,
+      rounds,
       chains: this.#chains,
       turn,
       epochs,

@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { MAX_ATTESTATION_BYTES } from '../attestation.ts'
 import { concat } from '../bytes.ts'
-import { type KnownFrame, MAX_ATTESTATIONS_PER_FRAME } from '../frames.ts'
+import { type AttestationName, type KnownFrame, MAX_ATTESTATIONS_PER_FRAME, MAX_NAMES_PER_FRAME } from '../frames.ts'
 import { MAX_CHAIN_SIZE, MAX_FRAME_BYTES, MAX_RUN_BYTES, MAX_WITNESSES } from '../limits.ts'
 import { decodeFrame, encodeFrame } from '../messages.ts'
 import { expectRefusal } from './refusal.ts'
@@ -33,9 +33,17 @@ function expectBound(good: KnownFrame, ...bad: readonly KnownFrame[]): void {
   for (const frame of bad) expectRefusal('OUT_OF_RANGE', () => encodeFrame(frame))
 }
 
+const name: AttestationName = { witness: bytes(8), epoch: 0, sequence: 1, tag: bytes(8) }
+
 const anyId = fc.integer({ min: 0, max: 0xffff_ffff })
 const anyHash = fc.uint8Array({ minLength: 32, maxLength: 32 })
 const anySize = fc.integer({ min: 0, max: MAX_CHAIN_SIZE })
+const anyWord = { witness: fc.uint8Array({ minLength: 8, maxLength: 8 }), epoch: anySize }
+const anyName = fc.record({
+  ...anyWord,
+  sequence: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+  tag: fc.uint8Array({ minLength: 8, maxLength: 8 }),
+})
 const someBytes = (minLength: number, maxLength: number): fc.Arbitrary<Uint8Array[]> =>
   fc.array(fc.uint8Array({ minLength: 1, maxLength: 50 }), { minLength, maxLength })
 
@@ -56,6 +64,10 @@ const anyFrame: fc.Arbitrary<KnownFrame> = fc.oneof(
   }),
   fc.record({ type: fc.constant('closings' as const), id: anyId, epoch: anySize, attestations: someBytes(0, MAX_WITNESSES) }),
   fc.record({ type: fc.constant('ask-closings' as const), id: anyId, epoch: anySize }),
+  fc.array(anyName, { minLength: 1, maxLength: 20 }).map((names): KnownFrame => ({ type: 'attested', names })),
+  fc
+    .array(fc.record(anyWord), { minLength: 1, maxLength: 20 })
+    .map((names): KnownFrame => ({ type: 'want-attestations', names })),
   fc
     .tuple(anyId, fc.nat({ max: 255 }), anySize, anySize, anyHash)
     .filter(([, , a, b]) => a !== b)
@@ -144,5 +156,34 @@ describe('sync frames of witnesses', () => {
       { type: 'ask-closings', id: 1, epoch: MAX_CHAIN_SIZE + 1 },
     )
     expectRefusal('OUT_OF_RANGE', () => decodeFrame(Uint8Array.of(19, 1, 0xc0, 0x80, 0x80, 0x80, 0x80, 0x80, 0)))
+  })
+
+  it('S28: names of 1 to 352 attestations, each with 8 bytes of key and of signature, an epoch, and a sequence from 1 on', () => {
+    const frame = (count: number, change: Partial<AttestationName> = {}): KnownFrame => ({
+      type: 'attested',
+      names: list(count, () => ({ ...name, ...change })),
+    })
+    expectBound(frame(MAX_NAMES_PER_FRAME), frame(MAX_NAMES_PER_FRAME + 1), frame(0))
+    expectBound(
+      frame(1, { epoch: MAX_CHAIN_SIZE, sequence: Number.MAX_SAFE_INTEGER }),
+      frame(1, { epoch: MAX_CHAIN_SIZE + 1 }),
+      frame(1, { sequence: 0 }),
+      frame(1, { witness: bytes(7) }),
+      frame(1, { tag: bytes(9) }),
+    )
+    expectRefusal('OUT_OF_RANGE', () => decodeFrame(Uint8Array.of(20, 0)))
+    expectRefusal('OUT_OF_RANGE', () => decodeFrame(concat(Uint8Array.of(20, 0x82, 0x61), bytes(18))))
+    expectRefusal('OUT_OF_RANGE', () => decodeFrame(concat(Uint8Array.of(20, 1), bytes(8), Uint8Array.of(0, 0), bytes(8))))
+    expectRefusal('TRUNCATED', () => decodeFrame(concat(Uint8Array.of(20, 1), bytes(8), Uint8Array.of(0, 1), bytes(7))))
+  })
+
+  it('S29: 1 to 64 witnesses with an epoch each', () => {
+    const frame = (count: number, epoch = 0): KnownFrame => ({
+      type: 'want-attestations',
+      names: list(count, () => ({ witness: bytes(8), epoch })),
+    })
+    expectBound(frame(64), frame(65), frame(0), frame(1, MAX_CHAIN_SIZE + 1))
+    expectRefusal('OUT_OF_RANGE', () => decodeFrame(Uint8Array.of(21, 0)))
+    expectRefusal('OUT_OF_RANGE', () => decodeFrame(concat(Uint8Array.of(21, 65), bytes(9 * 65))))
   })
 })

@@ -1,4 +1,4 @@
-import { networkLimits } from '../../node/index.ts'
+import { attestDelayOf, crossCheckOf, networkLimits } from '../../node/index.ts'
 import { OVERHEAD_BYTES } from '../network/conditions.ts'
 import type { Checker } from '../scenario.ts'
 import type { VirtualNode } from '../world/virtual-node.ts'
@@ -138,9 +138,14 @@ function look(world: World, node: VirtualNode, complain: Complain): void {
 function dueBytes({ settings, nodes }: World, { blocks, links }: Hour, hourMs: number, attacked: number): number {
   const members = settings.meters + 1
   const statusBytes = 2 * (OVERHEAD_BYTES + 160 + 4 * members)
-  const checks = links * (hourMs / settings.crossCheckMs + 2) * statusBytes
+  const crossCheckMs = crossCheckOf({
+    crossCheckMs: settings.crossCheckMs === 0 ? undefined : settings.crossCheckMs,
+    intervalMs: settings.blockIntervalMs,
+  })
+  const checks = links * (hourMs / crossCheckMs + 2) * statusBytes
+  const attestMs = attestDelayOf({ attestDelayMs: settings.attestDelayMs, intervalMs: settings.blockIntervalMs })
   // Where nothing is new, nothing is attested.
-  const rounds = Math.min(blocks, hourMs / Math.max(settings.attestDelayMs, settings.blockIntervalMs / 40))
+  const rounds = Math.min(blocks, hourMs / attestMs)
   const attestations = links * settings.witnesses * rounds * (OVERHEAD_BYTES + 300 + 4 * members)
   const all = nodes.reduce((sum, { store, key }) => sum + (store?.head(key)?.size ?? 0), 0)
   return (

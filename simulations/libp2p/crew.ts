@@ -268,7 +268,7 @@ function nodeSettings(settings: Settings): Partial<NodeSettings> {
     intervalMs: settings.blockIntervalMs,
     announceDelayMs: settings.announceDelayMs === 0 ? undefined : settings.announceDelayMs,
     attestDelayMs: settings.attestDelayMs,
-    crossCheckMs: settings.crossCheckMs,
+    crossCheckMs: settings.crossCheckMs === 0 ? undefined : settings.crossCheckMs,
     gossip: settings.gossip,
     verifyThreads: 0,
     agent: 'simulation',

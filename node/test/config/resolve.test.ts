@@ -62,7 +62,7 @@ describe('configuration', () => {
     const init = await inFile({ interval: '1m', maxRows: 5, gossip: 'on' })
     const environment = { WATTNESS_INTERVAL: '2m', WATTNESS_MAX_ROWS: '6' }
     const { config, origins } = resolveConfig({ ...init, environment, flags: { interval: '3m' } })
-    expect(config).to.include({ interval: '3m', maxRows: 6, gossip: 'on', crossCheck: '30s' })
+    expect(config).to.include({ interval: '3m', maxRows: 6, gossip: 'on', crossCheck: 'auto' })
     expect(origins).to.include({
       interval: 'flag --interval',
       maxRows: 'environment WATTNESS_MAX_ROWS',

@@ -1,74 +1,87 @@
 import { expect } from 'chai'
-import { encodeSignedAttestation, MAX_ATTESTATIONS_PER_FRAME, ZERO_HASH } from '../../../protocol/index.ts'
+import { encodeSignedAttestation, MAX_NAMES_PER_FRAME, ZERO_HASH } from '../../../protocol/index.ts'
 import { MAX_EARLY_BYTES, MAX_JUDGED, MAX_TAKING_BYTES, MAX_TOLD } from '../../sync/attestation-exchange.ts'
 import { KnownAttestations } from '../../sync/known-attestations.ts'
 import { signerOf } from '../harness/neighbourhood.ts'
-import { AttestationStand, attestationOf, type FakeSession, parts, storedOf, toldTo } from './attestation-stand.ts'
+import {
+  AttestationStand,
+  attestationOf,
+  type FakeSession,
+  namedTo,
+  nameOfBytes,
+  names,
+  parts,
+  storedOf,
+  toldTo,
+} from './attestation-stand.ts'
 import { fakeSession } from './fake-session.ts'
 
 describe('new attestations', () => {
-  it('are told together after the delay, the newest of a witness and epoch, to others than they came from', async () => {
+  it('S28: are named together after the delay, the newest of a witness and epoch, to others than they came from', async () => {
     const stand = new AttestationStand()
     const [a, b] = [await stand.greet('a'), await stand.greet('b')]
     stand.note(attestationOf('w1', 0, 1))
     await stand.time.advance(200)
-    const newest = stand.note(attestationOf('w1', 0, 2))
+    const newest = nameOfBytes(stand.note(attestationOf('w1', 0, 2)))
     stand.note(attestationOf('w1', 0, 1))
-    const next = stand.note(attestationOf('w1', 1, 3))
-    const other = stand.note(attestationOf('w2', 0, 1), a.peerHex)
-    expect([a.sent, stand.exchange.waiting]).to.deep.equal([[], 3])
+    const next = nameOfBytes(stand.note(attestationOf('w1', 1, 3)))
+    const other = nameOfBytes(stand.note(attestationOf('w2', 0, 1), a.peerHex))
+    expect([a.sent, stand.exchange.names.waiting]).to.deep.equal([[], 3])
     await stand.time.advance(50)
-    expect(toldTo(a)).to.deep.equal([newest, next])
-    expect([parts(a), parts(b)]).to.deep.equal([[2], [3]])
-    expect(toldTo(b)).to.deep.equal([newest, next, other])
+    expect(namedTo(a)).to.deep.equal([newest, next])
+    expect([names(a), names(b)]).to.deep.equal([[2], [3]])
+    expect(namedTo(b)).to.deep.equal([newest, next, other])
     // Nothing is told twice.
     stand.note(attestationOf('w1', 0, 2))
     await stand.time.advance(250)
-    expect([parts(a), parts(b), stand.time.pending]).to.deep.equal([[2], [3], 0])
+    expect([names(a), names(b), stand.time.pending]).to.deep.equal([[2], [3], 0])
   })
 
-  it('wait in a bounded number, and travel in frames of a bounded number', async () => {
+  it('wait in a bounded number, and are named in frames of a bounded number', async () => {
     const stand = new AttestationStand()
     const a = await stand.greet('a')
     for (let epoch = 0; epoch < MAX_TOLD + 5; epoch++) stand.note(attestationOf('w', epoch, epoch + 1))
-    expect(stand.exchange.waiting).to.equal(MAX_TOLD)
+    expect(stand.exchange.names.waiting).to.equal(MAX_TOLD)
     await stand.time.advance(250)
-    expect(new Set(parts(a))).to.deep.equal(new Set([MAX_ATTESTATIONS_PER_FRAME]))
-    expect(toldTo(a)).to.have.length(MAX_TOLD)
+    expect(new Set(names(a))).to.deep.equal(new Set([MAX_NAMES_PER_FRAME]))
+    expect(namedTo(a)).to.have.length(MAX_TOLD)
   })
 
-  it('are left to gossip where it carries them, and told at the cross-check to who is not known to hold them', async () => {
+  it('are left to gossip where it carries them, and named at the cross-check to who is not known to hold them', async () => {
     const stand = new AttestationStand()
     const [a, b] = [await stand.greet('a'), await stand.greet('b')]
     stand.isGossiped = true
-    const attestation = attestationOf('w', 0, 1)
-    stand.note(attestation, a.peerHex)
-    expect([stand.exchange.waiting, stand.time.pending]).to.deep.equal([0, 0])
-    stand.held = [storedOf(attestation)]
-    for (let again = 0; again < 2; again++) {
-      stand.exchange.onCrossCheck()
-      await stand.time.settle()
-    }
-    expect([parts(a), parts(b)]).to.deep.equal([[], [1]])
+    stand.note(attestationOf('w', 0, 1), a.peerHex)
+    expect([stand.exchange.names.waiting, stand.time.pending]).to.deep.equal([0, 0])
+    for (let again = 0; again < 2; again++) stand.exchange.onCrossCheck()
+    expect([names(a), names(b)]).to.deep.equal([[], [1]])
   })
 
-  it('are told to a third of the neighbours at a cross-check where gossip carries them, to all of them in turn', async () => {
+  it('are named to a third of the neighbours at a cross-check where gossip carries them, to all of them in turn', async () => {
     const stand = new AttestationStand()
     const all: FakeSession[] = []
     for (let i = 0; i < 9; i++) all.push(await stand.greet(`n${i}`))
     stand.isGossiped = true
-    stand.held = [storedOf(attestationOf('w', 0, 1))]
-    const told = (): number => all.filter((each) => parts(each).length > 0).length
+    stand.note(attestationOf('w', 0, 1))
+    const told = (): number => all.filter((each) => names(each).length > 0).length
     for (const count of [3, 6, 9]) {
       stand.exchange.onCrossCheck()
-      await stand.time.settle()
       expect(told()).to.equal(count)
     }
-    stand.held = [storedOf(attestationOf('w', 0, 2))]
+    stand.note(attestationOf('w', 0, 2))
     stand.isGossiped = false
     stand.exchange.onCrossCheck()
-    await stand.time.settle()
-    expect(all.map(parts)).to.deep.equal(Array.from({ length: 9 }, () => [1, 1]))
+    expect(all.map(names)).to.deep.equal(Array.from({ length: 9 }, () => [1, 1]))
+  })
+
+  it('and wait for the end of the round are not named before it by a cross-check', async () => {
+    const stand = new AttestationStand()
+    const a = await stand.greet('a')
+    stand.note(attestationOf('w', 0, 1))
+    stand.exchange.onCrossCheck()
+    expect(names(a)).to.deep.equal([])
+    await stand.time.advance(250)
+    expect(names(a)).to.deep.equal([1])
   })
 
   it('are not told to a neighbour that has not greeted or is gone, and to nobody after the end', async () => {
@@ -78,7 +91,7 @@ describe('new attestations', () => {
     stand.exchange.onSessionEnd(a)
     stand.note(attestationOf('w', 0, 1))
     await stand.time.advance(250)
-    expect(stand.sessions.map(parts)).to.deep.equal([[], []])
+    expect(stand.sessions.map(names)).to.deep.equal([[], []])
     const c = await stand.greet('c')
     stand.note(attestationOf('w', 0, 2))
     stand.exchange.stop()
@@ -87,7 +100,8 @@ describe('new attestations', () => {
     stand.exchange.onCrossCheck()
     stand.exchange.askClosings(0)
     expect(await stand.exchange.askLeaves(attestationOf('w', 0, 3), undefined)).to.equal(undefined)
-    expect([stand.time.pending, c.sent, stand.exchange.waiting]).to.deep.equal([0, [], 0])
+    await stand.time.advance(250)
+    expect([stand.time.pending, c.sent, stand.exchange.names.waiting]).to.deep.equal([0, [], 0])
   })
 })
 
@@ -106,11 +120,7 @@ describe('what is held', () => {
     expect(parts(b)).to.deep.equal([64, 6, 0])
     expect(toldTo(b)).to.deep.equal(stand.held.map(({ bytes }) => bytes))
     stand.exchange.onCrossCheck()
-    await stand.time.settle()
-    expect([parts(a), parts(b)]).to.deep.equal([
-      [0, 64, 6],
-      [64, 6, 0],
-    ])
+    expect([namedTo(a).length, namedTo(b).length]).to.deep.equal([70, 0])
   })
 
   it('is told up to a bound, of which each neighbour is remembered to know it', async () => {
@@ -123,13 +133,12 @@ describe('what is held', () => {
     await stand.time.settle()
     expect(toldTo(a)).to.have.length(MAX_TOLD)
     stand.exchange.onCrossCheck()
-    await stand.time.settle()
-    expect(toldTo(a)).to.have.length(MAX_TOLD)
+    expect([toldTo(a).length, namedTo(a).length]).to.deep.equal([MAX_TOLD, 0])
     const known = new KnownAttestations(3)
-    for (let epoch = 0; epoch < 5; epoch++) expect(known.add({ witnessHex: 'w', epoch, sequence: 1 })).to.equal(true)
+    for (let epoch = 0; epoch < 5; epoch++) expect(known.add(`w${epoch}`, 1)).to.equal(true)
     expect(known.size).to.equal(3)
-    expect(known.has({ witnessHex: 'w', epoch: 0, sequence: 1 })).to.equal(false)
-    expect(known.add({ witnessHex: 'w', epoch: 4, sequence: 1 })).to.equal(false)
+    expect(known.has('w0', 1)).to.equal(false)
+    expect(known.add('w4', 1)).to.equal(false)
   })
 
   it('is told at the pace of the neighbour, as long as it is there', async () => {
@@ -214,10 +223,10 @@ describe('attestations that come', () => {
     const attestation = attestationOf('w', 0, 4)
     stand.exchange.onFrame(a, { type: 'attestations', attestations: [encodeSignedAttestation(attestation)] })
     await stand.time.settle()
-    stand.held = [storedOf(attestation)]
+    stand.isGossiped = true
+    stand.note(attestation, 'somebody else')
     stand.exchange.onCrossCheck()
-    await stand.time.settle()
-    expect([parts(a), parts(b)]).to.deep.equal([[], [1]])
+    expect([names(a), names(b)]).to.deep.equal([[], [1]])
   })
 
   it('and were accepted are judged once, whoever tells them again, a bounded number of them', async () => {
@@ -235,10 +244,10 @@ describe('attestations that come', () => {
       await stand.time.settle()
     }
     expect(stand.taken).to.have.length(3)
-    stand.held = [storedOf(attestation)]
+    stand.isGossiped = true
+    stand.note(attestation, 'somebody else')
     stand.exchange.onCrossCheck()
-    await stand.time.settle()
-    expect([parts(a), parts(b)]).to.deep.equal([[], []])
+    expect([names(a), names(b)]).to.deep.equal([[], []])
     for (let sequence = 5; sequence < 5 + MAX_JUDGED; sequence++) {
       const signature = new Uint8Array(64)
       new DataView(signature.buffer).setUint32(60, sequence)

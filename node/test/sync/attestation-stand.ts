@@ -1,11 +1,14 @@
 import {
+  type AttestationName,
   type Bytes,
+  decodeSignedAttestation,
   encodeSignedAttestation,
   type Frame,
   type Leaf,
   type SignedAttestation,
   ZERO_HASH,
 } from '../../../protocol/index.ts'
+import { nameOf } from '../../sync/attestation-book.ts'
 import { type AttestationCallbacks, AttestationExchange, type StoredAttestationBytes } from '../../sync/attestation-exchange.ts'
 import type { Session } from '../../sync/index.ts'
 import { signerOf } from '../harness/neighbourhood.ts'
@@ -37,13 +40,17 @@ export class AttestationStand {
   held: StoredAttestationBytes[] = []
   isGossiped = false
   verdict: 'accept' | 'ignore' | 'reject' | 'early' = 'accept'
+  /** Times that something was to be asked for. */
+  named = 0
   readonly exchange: AttestationExchange
+  #isRound = false
 
   constructor(overrides: Partial<AttestationCallbacks> = {}) {
     this.exchange = new AttestationExchange({
       platform: this.time.platform(seededRandom(1)),
       sessions: () => this.sessions,
-      announceDelayMs: 250,
+      onNews: () => this.#beginRound(),
+      onNamed: () => void this.named++,
       isGossiped: () => this.isGossiped,
       stored: async () => this.held,
       take: async (bytes, sourceHex) => {
@@ -69,12 +76,32 @@ export class AttestationStand {
     return session
   }
 
+  /** Told together, as the announcer does it. */
+  #beginRound(): void {
+    if (this.#isRound) return
+    this.#isRound = true
+    this.time.timers.set(250, () => {
+      this.#isRound = false
+      for (const session of this.sessions) this.exchange.names.tell(session)
+      this.exchange.names.endRound()
+    })
+  }
+
   note(attestation: SignedAttestation, source = 'own'): Bytes {
     const bytes = encodeSignedAttestation(attestation)
     this.exchange.noteNew(attestation, bytes, source)
     return bytes
   }
 }
+
+export const nameOfBytes = (bytes: Bytes): AttestationName => nameOf(decodeSignedAttestation(bytes), bytes)
+
+/** Names told to a neighbour, in how many frames of how many. */
+export const names = (session: FakeSession): number[] =>
+  session.sent.map((frame) => (frame.type === 'attested' ? frame.names.length : -1))
+
+export const namedTo = (session: FakeSession): AttestationName[] =>
+  session.sent.flatMap((frame) => (frame.type === 'attested' ? [...frame.names] : []))
 
 export const parts = (session: FakeSession): number[] =>
   session.sent.map((frame) => (frame.type === 'attestations' ? frame.attestations.length : -1))

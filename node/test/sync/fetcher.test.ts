@@ -46,6 +46,7 @@ class Stand {
       sessions: () => this.sessions,
       chainCount: () => this.chains,
       ownSize: this.ownSize,
+      frontier: () => Array.from({ length: this.chains }, (_, index) => this.ownSize(index)),
       wantedSize: () => this.wanted,
       keyAt: (index) => this.key(index),
       backlogBytes: () => this.backlog,

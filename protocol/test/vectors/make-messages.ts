@@ -76,6 +76,14 @@ export const SAMPLE_FRAMES: readonly KnownFrame[] = [
   { type: 'want-branch', id: 4, index: 7, from: 90, size: 200, root: filled(0x88), maxBlocks: 4_096, maxBytes: 1_048_576 },
   { type: 'closings', id: 5, epoch: 1, attestations: [filled(0x03, 4)] },
   { type: 'ask-closings', id: 5, epoch: 1 },
+  {
+    type: 'attested',
+    names: [
+      { witness: filled(0x0a, 8), epoch: 0, sequence: 1, tag: filled(0x0b, 8) },
+      { witness: filled(0x0c, 8), epoch: 300, sequence: 70_000, tag: filled(0x0d, 8) },
+    ],
+  },
+  { type: 'want-attestations', names: [{ witness: filled(0x0e, 8), epoch: 300 }] },
 ]
 
 function frameOf(type: KnownFrame['type']): Uint8Array {
@@ -90,7 +98,7 @@ function patched(bytes: Uint8Array, at: number, byte: number): Uint8Array {
 
 const cases: readonly (readonly [string, Uint8Array])[] = [
   ...SAMPLE_FRAMES.map((frame) => [frame.type, encodeFrame(frame)] as const),
-  ['a type of a later version', Uint8Array.of(20, 1, 2, 3)],
+  ['a type of a later version', Uint8Array.of(22, 1, 2, 3)],
   ['nothing', new Uint8Array(0)],
   ['hello of another version', patched(frameOf('hello'), 1, 2)],
   ['hello with an unknown flag', patched(frameOf('hello'), 34, 4)],

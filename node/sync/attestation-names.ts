@@ -1,0 +1,171 @@
+import {
+  type AttestationName,
+  type Bytes,
+  MAX_ATTESTATIONS_PER_FRAME,
+  MAX_NAMES_PER_FRAME,
+  type SignedAttestation,
+} from '../../protocol/index.ts'
+import type { Clock } from '../platform.ts'
+import { AttestationBook, type HeldAttestation, keyOf } from './attestation-book.ts'
+import { KnownAttestations } from './known-attestations.ts'
+import type { Session } from './session.ts'
+import { WantedAttestations } from './wanted-attestations.ts'
+
+/** Under gossip a cross-check tells so many of the neighbours, in turn; two where that is more. What was lost comes by others. */
+const SHARE_TOLD = 1 / 3
+const LEAST_TOLD = 2
+
+export interface AttestationNamesInit {
+  readonly clock: Clock
+  /** Pairs of witness and epoch that are told of at most. */
+  readonly limit: number
+  /** Gossip carries new attestations at present: then neighbours are told at cross-checks, what they are not known to hold. */
+  readonly isGossiped: () => boolean
+  /** There is something to tell neighbours at the end of the round. */
+  readonly onNews: () => void
+  /** Neighbours hold what this node does not: `ask` is to be called when it asks for blocks too. */
+  readonly onNamed: () => void
+}
+
+/**
+ * Who holds which attestation (rules S28 and S29): what is new is named to neighbours in rounds; what they name and this node
+ * lacks is asked of one of them. Where each neighbour sends a copy, ten of eleven come for nothing.
+ */
+export class AttestationNames {
+  readonly #init: AttestationNamesInit
+  readonly #known = new Map<Session, KnownAttestations>()
+  readonly #book: AttestationBook
+  /** New since the last round, the newest of each witness and epoch. */
+  readonly #waiting = new Map<string, HeldAttestation>()
+  readonly #wanted: WantedAttestations
+
+  constructor(init: AttestationNamesInit) {
+    this.#init = init
+    this.#book = new AttestationBook(init.limit)
+    this.#wanted = new WantedAttestations(this.#book, init.clock)
+  }
+
+  /** Attestations that wait for the end of the round. */
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  /** Attestations that neighbours name and this node does not hold. */
+  get wanted(): number {
+    return this.#wanted.size
+  }
+
+  /** A neighbour has greeted. */
+  add(session: Session): void {
+    this.#known.set(session, new KnownAttestations(2 * this.#init.limit))
+  }
+
+  delete(session: Session): void {
+    this.#known.delete(session)
+  }
+
+  isKnownTo(session: Session, attestation: Pick<SignedAttestation, 'witness' | 'epoch' | 'sequence'>): boolean {
+    return this.#known.get(session)?.has(keyOf(attestation), attestation.sequence) === true
+  }
+
+  /** The neighbour has sent it, or was sent it. False where it was known before. */
+  noteKnown(session: Session, attestation: Pick<SignedAttestation, 'witness' | 'epoch' | 'sequence'>): boolean {
+    return this.#known.get(session)?.add(keyOf(attestation), attestation.sequence) === true
+  }
+
+  /** It has come, whatever is made of it. */
+  settle(name: AttestationName): void {
+    this.#wanted.settle(name)
+  }
+
+  /** Held here, and nothing new. */
+  noteHeld(attestation: Pick<SignedAttestation, 'witness' | 'epoch' | 'sequence'>, bytes: Bytes): void {
+    this.#book.note(attestation, bytes)
+  }
+
+  /** One that was accepted here, or signed. It is not told to whom it came from. */
+  noteNew(attestation: SignedAttestation, bytes: Bytes, sourceHex: string): void {
+    const held = this.#book.note(attestation, bytes)
+    if (held === undefined) return
+    for (const [session, known] of this.#known) if (session.peerHex === sourceHex) known.add(held.key, attestation.sequence)
+    // The cross-check repairs what gossip loses.
+    if (this.#init.isGossiped()) return
+    this.#waiting.set(held.key, held)
+    if (this.#waiting.size > this.#init.limit) this.#waiting.delete(this.#waiting.keys().next().value as string)
+    this.#init.onNews()
+  }
+
+  /** Names to one neighbour what is new in this round and not known to be held there. */
+  tell(session: Session): void {
+    if (this.#waiting.size > 0) this.#name(session, this.#waiting.values())
+  }
+
+  /** Everybody has been told. */
+  endRound(): void {
+    this.#waiting.clear()
+  }
+
+  /** From then on it counts as known: by the name the neighbour can ask for it. */
+  #name(session: Session, all: Iterable<HeldAttestation>): void {
+    const known = this.#known.get(session)
+    if (known === undefined) return
+    const names: AttestationName[] = []
+    for (const { key, name } of all) if (known.add(key, name.sequence)) names.push(name)
+    for (let i = 0; i < names.length; i += MAX_NAMES_PER_FRAME) {
+      session.send({ type: 'attested', names: names.slice(i, i + MAX_NAMES_PER_FRAME) })
+    }
+  }
+
+  /** Repairs: whatever a neighbour is not known to hold. Gossip does not tell who holds what: most would be told in vain. */
+  onCrossCheck(): void {
+    const all = [...this.#known]
+    const told = this.#init.isGossiped() ? all.slice(0, Math.max(LEAST_TOLD, Math.ceil(all.length * SHARE_TOLD))) : all
+    // What is new in this round comes with its end.
+    const held = [...this.#book.all()].filter(({ key }) => !this.#waiting.has(key))
+    for (const [session, known] of told) {
+      this.#known.delete(session)
+      this.#known.set(session, known)
+      this.#name(session, held)
+    }
+    this.ask()
+  }
+
+  onNames(session: Session, names: readonly AttestationName[]): void {
+    const known = this.#known.get(session)
+    if (known === undefined) return
+    let isWanted = false
+    for (const name of names) {
+      const key = keyOf(name)
+      known.add(key, name.sequence)
+      if (this.#wanted.note(session, key, name)) isWanted = true
+    }
+    if (isWanted) this.#init.onNamed()
+  }
+
+  /** Asks for what neighbours named: each of one of them. */
+  ask(): void {
+    for (const [session, names] of this.#wanted.due()) {
+      for (let i = 0; i < names.length; i += MAX_ATTESTATIONS_PER_FRAME) {
+        session.send({ type: 'want-attestations', names: names.slice(i, i + MAX_ATTESTATIONS_PER_FRAME) })
+      }
+    }
+  }
+
+  /** For a neighbour that asks: what is held by now, which may be newer than what was named. */
+  give(session: Session, names: readonly Pick<AttestationName, 'witness' | 'epoch'>[]): Bytes[] {
+    const known = this.#known.get(session)
+    const given: Bytes[] = []
+    for (const name of names) {
+      const held = this.#book.get(keyOf(name))
+      if (held === undefined) continue
+      known?.add(held.key, held.name.sequence)
+      given.push(held.bytes)
+    }
+    return given
+  }
+
+  stop(): void {
+    this.#waiting.clear()
+    this.#wanted.clear()
+  }
+}
