@@ -74,7 +74,7 @@ async function inspectCopy(directory: string, files: CheckedFiles, release: () =
     await release()
   }
   await rm(copy, { recursive: true, force: true })
-  await copyStore(ledgerDirectory(directory), copy)
+  await copyStore(ledgerDirectory(directory), copy, files.faults)
   let kv: Kv | undefined
   try {
     kv = await openDamaged(copy)

@@ -11,12 +11,12 @@ const MAGIC = Uint8Array.of(0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb)
 const NO_COMPRESSION = 0
 const SNAPPY = 1
 
-interface Handle {
+export interface Handle {
   readonly offset: number
   readonly size: number
 }
 
-class TableFault extends Error {
+export class TableFault extends Error {
   readonly offset: number
 
   constructor(offset: number, what: string) {
@@ -87,7 +87,7 @@ export function checkTable(file: Uint8Array): Fault[] {
   return faults
 }
 
-function readFooter(file: Uint8Array): { metaindex: Handle; index: Handle } {
+export function readFooter(file: Uint8Array): { metaindex: Handle; index: Handle } {
   const start = file.length - FOOTER_BYTES
   if (start < 0) throw new TableFault(0, `${file.length} bytes are too few for a table`)
   const footer = file.subarray(start)

@@ -7,7 +7,7 @@ import { loadChain, type VerifySigned } from './chain-check.ts'
 import type { Damage } from './chain-entry.ts'
 import { loadChainIds } from './chain-ids.ts'
 import { dropFalseSignatures } from './false-signatures.ts'
-import { checkFiles } from './files.ts'
+import { checkFiles, type FileFault } from './files.ts'
 import { decodeHead } from './head-record.ts'
 import {
   ASIDE,
@@ -44,6 +44,7 @@ import { lockDirectory } from './lock.ts'
 import { bindNetwork } from './network-record.ts'
 import { exists, finishRepair, syncDirectory } from './open-ledger.ts'
 import { findPruned, prunedOperation, readPruned } from './pruned-record.ts'
+import { readableTable } from './readable-table.ts'
 import { checkRecord } from './record.ts'
 import { migrate, readSchemaVersion, SCHEMA_VERSION, schemaOperation } from './schema.ts'
 import { tolerantKv } from './tolerant-kv.ts'
@@ -129,7 +130,7 @@ async function rebuild(init: RepairInit, onStep: (step: string) => void): Promis
   await rm(salvage, { recursive: true, force: true })
   await rm(rebuilding, { recursive: true, force: true })
   const { faults } = await checkFiles(ledger)
-  await copyStore(ledger, salvage)
+  await copyStore(ledger, salvage, faults)
   onStep('copied')
   const source = await openDamaged(salvage)
   try {
@@ -154,15 +155,23 @@ async function rebuild(init: RepairInit, onStep: (step: string) => void): Promis
   onStep('rebuilt store named')
 }
 
-/** Tables are never changed in place, only deleted: a link keeps them. The other files are appended to: copies. */
-export async function copyStore(from: string, to: string): Promise<void> {
+/**
+ * Tables are never changed in place, only deleted: a link keeps them. The other files are appended to: copies. Of a damaged
+ * table comes what LevelDB can read.
+ */
+export async function copyStore(from: string, to: string, faults: readonly FileFault[]): Promise<void> {
+  const damaged = new Set(faults.map(({ file }) => file))
   await mkdir(to)
   for (const name of await readdir(from)) {
     if (name === 'LOCK') continue
     const source = path.join(from, name)
     const target = path.join(to, name)
     if (!/\.(?:ldb|sst)$/.test(name)) await copyFile(source, target)
-    else await link(source, target).catch(() => copyFile(source, target))
+    else {
+      const readable = damaged.has(name) ? readableTable(await readFile(source)) : undefined
+      if (readable !== undefined) await writeFile(target, readable)
+      else await link(source, target).catch(() => copyFile(source, target))
+    }
   }
 }
 
