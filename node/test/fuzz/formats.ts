@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import { espiCatalog } from '../../collect/espi-catalog.ts'
 import { openSource } from '../../collect/formats.ts'
 import { greenButtonItems } from '../../collect/green-button.ts'
+import { MqttReader } from '../../collect/mqtt-message.ts'
+import { MQTT_PROFILES, type MqttProfile } from '../../collect/mqtt-profiles.ts'
 import type { SourceItem } from '../../collect/source.ts'
 import { systemPlatform } from '../../platform.ts'
 import { aidonList, blocks, ciphered, hdlc, join, notification, mbus as overMbus } from '../collect/dlms-encoder.ts'
@@ -41,6 +43,8 @@ export const FUZZ_FORMATS: readonly FuzzFormat[] = [
   { name: 'nem12', make: (random) => bytes(nem12(random)), parse: through('nem12') },
   { name: 'ocmf', make: (random) => bytes(ocmf(random)), parse: through('ocmf') },
   { name: 'mscons', make: (random) => bytes(mscons(random)), parse: through('mscons') },
+  { name: 'mqtt', make: (random) => bytes(plug(random)), parse: asMessage },
+  { name: 'csv', make: (random) => bytes(csv(random)), parse: through('csv') },
 ]
 
 /** The way of every source: what a node would read from its standard input. */
@@ -58,6 +62,25 @@ async function* readTwice(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Sou
   for await (const piece of pieces) kept.push(piece.slice())
   const catalog = await espiCatalog(stream(kept))
   yield* greenButtonItems(stream(kept), catalog)
+}
+
+/** One message of a broker, whatever the pieces, by the profile for plugs. */
+async function* asMessage(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<SourceItem> {
+  const profile = MQTT_PROFILES.find(({ name }) => name === 'tasmota') as MqttProfile
+  const reader = new MqttReader(profile.mapping('UTC'), () => 1_750_000_000_000)
+  const kept: Uint8Array[] = []
+  for await (const piece of pieces) kept.push(piece.slice())
+  yield* reader.read({ topic: 'tele/plug/SENSOR', payload: join(...kept), isRetained: false, isLate: false })
+}
+
+function plug(random: FuzzRandom): string {
+  const energy = {
+    Total: random.below(10 ** 6) / 1_000,
+    Power: random.below(3_000),
+    Voltage: 230,
+    Current: random.below(100) / 10,
+  }
+  return JSON.stringify({ Time: `2026-01-15T12:00:${10 + random.below(50)}`, ENERGY: energy })
 }
 
 function greenButton(random: FuzzRandom): string {
@@ -127,6 +150,13 @@ function ocmf(random: FuzzRandom): string {
   }
   const content = JSON.stringify({ FV: '1.0', GI: 'fuzz', PG: 'T1', MV: 'X', MS: '1', IS: false, RD: [reading] })
   return `OCMF|${content}|${JSON.stringify({ SD: createHash('sha256').update(content).digest('hex') })}`
+}
+
+/** With a header that is known, so that no mapping is needed. */
+function csv(random: FuzzRandom): string {
+  const first = random.below(8_000)
+  const row = (hour: number): string => `${first + hour},8,${hour + 1},1,${random.below(10_000)},${random.below(5_000)}`
+  return `${['hour_index,month,hour,day_type,load_Wh,pv_Wh', ...[0, 1, 2, 3].map(row)].join('\r\n')}\r\n`
 }
 
 function mscons(random: FuzzRandom): string {
