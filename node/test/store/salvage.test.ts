@@ -161,6 +161,20 @@ describe('salvage of a damaged chain: nothing is kept that nothing vouches for',
     await expectKept(kv, maker, 300)
   })
 
+  it('a tree that is not the author’s is given up after two batches of signatures, not after all of them', async () => {
+    const { kv, maker } = await stored(onesOf(1_000))
+    await forge(kv, maker, 10)
+    let verified = 0
+    const verifySigned: typeof verifyFake = (checkpoint) => {
+      verified++
+      return verifyFake(checkpoint)
+    }
+    const store = await LedgerStore.open({ kv, networkId: NETWORK_ID, verifySigned })
+    expect(store.head(maker.member)?.size).to.equal(10)
+    // Of three trees one is wrong from height 10 on; the others take a look at each batch of 64.
+    expect(verified).to.be.within(3, 2 * (64 + 1_000 / 64 + 2))
+  })
+
   it('blocks that a replaced tail left behind above the chain are no part of it when the head is lost', async () => {
     const { kv, maker } = await stored([10])
     const other = new ChainMaker(1, 'another branch')
