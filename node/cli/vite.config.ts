@@ -123,8 +123,8 @@ export default defineConfig({
         format: 'esm',
         entryFileNames: '[name].js',
         chunkFileNames: `${CHUNKS}/[name]-[hash].js`,
-        // Names stay: a stack says where it was.
-        minify: { compress: false, mangle: false, codegen: true },
+        // V8 keeps the text of what it runs: 3 MiB more of it as written. Names of functions stay, for stacks.
+        minify: { compress: true, mangle: { toplevel: false }, codegen: true },
       },
     },
   },
