@@ -14,15 +14,23 @@ export function readableTable(file: Uint8Array): Uint8Array | undefined {
   const index = indexOf(file)
   // Without one LevelDB refuses the table.
   if (index === undefined) return undefined
-  const handles = entriesOf(blockOf(file, index))?.map(handleOf)
   const readable = file.slice()
-  if (handles === undefined) {
+  const places = entriesOf(blockOf(readable, index))
+  if (places === undefined) {
     empty(readable, index)
     return readable
   }
-  const bad = handles.filter((handle) => isInside(file, handle) && entriesOf(blockOf(file, handle)) === undefined)
-  for (const handle of bad) empty(readable, handle)
-  return bad.length === 0 ? undefined : readable
+  let isChanged = false
+  for (const place of places) {
+    const handle = handleOf(place)
+    const isOutside = !isInside(file, handle)
+    if (!isOutside && entriesOf(blockOf(file, handle)) !== undefined) continue
+    // A block of no bytes is an error that is read around; where one lies beyond what a file can be, the system refuses to look.
+    if (isOutside) place.fill(0)
+    else empty(readable, handle)
+    isChanged = true
+  }
+  return isChanged ? readable : undefined
 }
 
 function indexOf(file: Uint8Array): Handle | undefined {
