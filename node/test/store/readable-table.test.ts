@@ -81,14 +81,10 @@ describe('a damaged table', () => {
   it('with an index that points beyond all files is no error of the system', async () => {
     const places = Array.from({ length: 150 }, (_, i) => whole.length - FOOTER_BYTES - i - 12)
     const filled = places.map((at) => Buffer.from(whole).fill(255, at, at + 3))
-    // Not those whose index does not add up any more: nothing of them is left.
-    const kept = filled.filter((bytes) => {
-      const changes = readableTable(bytes)?.findIndex((byte, at) => byte !== bytes[at]) ?? 0
-      return changes > 0 && changes < whole.length - FOOTER_BYTES - 12
-    })
-    expect(kept.length).to.be.above(0)
-    const step = Math.ceil(kept.length / MOST_READ)
-    for (let at = 0; at < kept.length; at += step) expect(await entriesOf(kept[at] as Buffer)).to.be.a('number')
+    const mended = filled.filter((bytes) => readableTable(bytes) !== undefined)
+    expect(mended.length).to.be.above(0)
+    const step = Math.ceil(mended.length / MOST_READ)
+    for (let at = 0; at < mended.length; at += step) await entriesOf(mended[at] as Buffer)
   })
 
   it('ends no process whichever byte of its index, or of the numbers of an entry, is another', async () => {
