@@ -14,10 +14,10 @@ import { round } from './statistics.ts'
 import { Street } from './street.ts'
 
 /**
- * `npm run bench -- neighbourhood [SECONDS] [plain]`: what one meter's node takes of its machine and of its line in a neighbourhood
- * of fifty that write a block a minute each. The node is a process of its own, compiled as it is installed, with the settings that
- * its container has: HTTP on, asked for its health as the container is. It is one of the four witnesses, or none (`plain`). The
- * others are whole nodes too, in a few processes; all find and dial each other by themselves.
+ * `npm run bench -- neighbourhood [SECONDS] [plain]`: what one meter's node takes of its machine and of its line in a
+ * neighbourhood of fifty that write a block a minute each. The node is a process of its own, compiled as it is installed, with
+ * the settings that its container has: HTTP on, asked for its health and its metrics. It is one of the four witnesses, or none
+ * (`plain`). The others are whole nodes too, in a few processes; all find and dial each other by themselves.
  */
 
 const METERS = 50

@@ -25,7 +25,7 @@ export interface SoakInit {
 export interface Watched {
   /** MiB of objects in use, those outside of the heap too, right after a collection. */
   readonly heap: Trend | undefined
-  /** MiB of compiled functions. Told, and part of the memory that is judged: it ends where every function that is used is compiled. */
+  /** MiB of compiled functions. Told, and part of the memory that is judged: it ends where all that is used is compiled. */
   readonly code: Trend | undefined
   /** MiB of memory of its own. */
   readonly memory: Trend | undefined
@@ -96,9 +96,9 @@ export class Samples {
 }
 
 /**
- * What must not rise, and by how much at the least for a finding. Live heap is the same to a tenth of a MiB after each collection:
- * of it little is borne. Pages come and go, and LevelDB fills two write buffers of 4 MiB, each as often as the chains have grown by
- * so much. Disk rises with the chains, lag and code are told.
+ * What must not rise, and by how much at the least for a finding. Live heap is the same to a tenth of a MiB after each
+ * collection: of it little is borne. Pages come and go, and LevelDB fills two write buffers of 4 MiB, each as often as the chains
+ * have grown by so much. Disk rises with the chains, lag and code are told.
  */
 const JUDGED: Readonly<Partial<Record<Measure, Least>>> = {
   heap: { rise: 1, share: 0 },
