@@ -15,10 +15,15 @@ export function gossipsBlocks(mode: GossipMode, members: number, intervalMs: num
 /** Words take about two rounds through a neighbourhood: that is to be at most half of what a witness waits anyway. */
 const ROUNDS_PER_ATTESTATION = 4
 
+/** Rounds as long as this are those of blocks a minute apart or more: nobody waits there for a finality of seconds. */
+const LONG_ROUND_MS = 10_000
+
 /**
  * Whether what is attested goes by gossip where blocks do. A copy of an attestation costs as much as one of a block, and who
- * waits long before attesting is in no hurry: then attestations ride along with what neighbours tell each other in rounds.
+ * waits long before attesting is in no hurry, nor is who tells of blocks in long rounds: then attestations ride along with what
+ * neighbours tell each other in rounds. (`npm run bench -- neighbourhood`: gossiped they were half of what is beside blocks on the wire.)
  */
 export function gossipsAttestations(mode: GossipMode, attestDelayMs: number, announceDelayMs: number): boolean {
-  return mode === 'on' || attestDelayMs < ROUNDS_PER_ATTESTATION * announceDelayMs
+  if (mode !== 'auto') return mode === 'on'
+  return announceDelayMs < LONG_ROUND_MS && attestDelayMs < ROUNDS_PER_ATTESTATION * announceDelayMs
 }

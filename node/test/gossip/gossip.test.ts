@@ -98,6 +98,8 @@ describe('gossip', () => {
   it('of attestations is left out under auto where a witness waits long enough for them to ride along', () => {
     const policy = (mode: GossipMode, attestMs: number): boolean => gossipsAttestations(mode, attestMs, 1_000)
     expect([policy('auto', 3_999), policy('auto', 4_000), policy('on', 60_000)]).to.deep.equal([true, false, true])
+    expect([9_999, 10_000].map((announceMs) => gossipsAttestations('auto', 2_000, announceMs))).to.deep.equal([true, false])
+    expect([gossipsAttestations('on', 2_000, 10_000), gossipsAttestations('off', 2_000, 1_000)]).to.deep.equal([true, false])
     const stand = new Stand(true, false)
     stand.gossip.setBlocks(true)
     stand.gossip.publishAttestation(Uint8Array.of(1))
