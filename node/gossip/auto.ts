@@ -21,7 +21,7 @@ const LONG_ROUND_MS = 10_000
 /**
  * Whether what is attested goes by gossip where blocks do. A copy of an attestation costs as much as one of a block, and who
  * waits long before attesting is in no hurry, nor is who tells of blocks in long rounds: then attestations ride along with what
- * neighbours tell each other in rounds. (`npm run bench -- neighbourhood`: gossiped they were half of what is beside blocks on the wire.)
+ * neighbours tell each other in rounds. (`npm run bench -- neighbourhood`: gossiped they were half of what went beside blocks.)
  */
 export function gossipsAttestations(mode: GossipMode, attestDelayMs: number, announceDelayMs: number): boolean {
   if (mode !== 'auto') return mode === 'on'
