@@ -14,13 +14,13 @@ export interface Rounds {
   readonly phaseMs: number
 }
 
-/** What is made for a round is ready by its end if it is begun so long before, milliseconds. */
-const LEAD_MS = 1_000
+/** What neighbours tell at the end of a round has been asked for, and has come, within this time, milliseconds. */
+const ARRIVAL_MS = 2_500
 
 /**
- * The rounds of what is carried by the rounds of another, `carrierMs` long: not shorter than `lengthMs`, nor than these, and over
- * shortly before one of these, since what comes right after waits for the next. Shorter ones would make what nobody is told.
+ * The rounds of who makes something of what the rounds of another bring, `carrierMs` long: not shorter than `lengthMs`, nor than
+ * these, and over once what those brought has come. Shorter ones would bring the same in more pieces.
  */
 export function carriedRounds(lengthMs: number, carrierMs: number): Rounds {
-  return { lengthMs: Math.ceil(lengthMs / carrierMs) * carrierMs, phaseMs: -Math.min(LEAD_MS, Math.floor(carrierMs / 4)) }
+  return { lengthMs: Math.ceil(lengthMs / carrierMs) * carrierMs, phaseMs: Math.min(ARRIVAL_MS, Math.floor(carrierMs / 4)) }
 }

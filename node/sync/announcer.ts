@@ -1,7 +1,6 @@
 import type { ChainSize } from '../../protocol/index.ts'
 import type { Clock, Timer, Timers } from '../platform.ts'
 import { msToNextRound } from '../rounds.ts'
-import type { AttestationNames } from './attestation-names.ts'
 import type { Session } from './session.ts'
 
 /** What neighbours tell at the end of a round comes within this time, milliseconds. */
@@ -16,8 +15,6 @@ export interface AnnouncerInit {
   readonly sizeOf: (index: number) => number
   /** Asks for what is missing of these chains. */
   readonly ask: (chains: ReadonlySet<number>) => void
-  /** What witnesses have signed rides along. */
-  readonly attestations: Pick<AttestationNames, 'tell' | 'endRound' | 'ask' | 'waiting'>
 }
 
 /**
@@ -29,7 +26,6 @@ export class Announcer {
   readonly #init: AnnouncerInit
   readonly #changed = new Set<number>()
   #asking = new Set<number>()
-  #isNamed = false
   #stopped = false
   #timer: Timer | undefined
   #askTimer: Timer | undefined
@@ -44,26 +40,10 @@ export class Announcer {
     this.#beginRound()
   }
 
-  /** An attestation is to be told. */
-  noteAttested(): void {
-    if (!this.#stopped) this.#beginRound()
-  }
-
   /** Neighbours hold a little more of these chains. */
   noteAnnounced(chains: readonly number[]): void {
     if (this.#stopped || chains.length === 0) return
     for (const index of chains) this.#asking.add(index)
-    this.#askSoon()
-  }
-
-  /** Neighbours hold attestations that this node does not. */
-  noteNamed(): void {
-    if (this.#stopped) return
-    this.#isNamed = true
-    this.#askSoon()
-  }
-
-  #askSoon(): void {
     if (this.#timer === undefined) return this.#ask()
     this.#askTimer ??= this.#init.timers.set(ASK_WAIT_MS, () => this.#ask())
   }
@@ -72,11 +52,10 @@ export class Announcer {
   flush(): void {
     this.#clearTimer()
     this.#ask()
-    if (this.#changed.size === 0 && this.#init.attestations.waiting === 0) return
+    if (this.#changed.size === 0) return
     // A neighbour that has not greeted yet is told as well: what it lacks came after this node's own hello.
     for (const session of this.#init.sessions()) this.tell(session)
     this.#changed.clear()
-    this.#init.attestations.endRound()
   }
 
   /** Tells one neighbour before the round ends: something is on its way to it anyway. */
@@ -90,13 +69,12 @@ export class Announcer {
       }
     }
     if (sizes.length > 0) session.send({ type: 'announce', sizes: sizes.sort((a, b) => a.index - b.index) })
-    this.#init.attestations.tell(session)
   }
 
-  /** The whole frontier goes out to everybody: of chains nothing is left to be told. */
+  /** The whole frontier goes out to everybody: nothing is left to be told. */
   forget(): void {
     this.#changed.clear()
-    if (this.#asking.size === 0 && this.#init.attestations.waiting === 0) this.#clearTimer()
+    if (this.#asking.size === 0) this.#clearTimer()
   }
 
   stop(): void {
@@ -117,13 +95,11 @@ export class Announcer {
   /** What comes of it is told at the end of the round that begins here. */
   #ask(): void {
     this.#clearAskTimer()
-    if (this.#asking.size === 0 && !this.#isNamed) return
+    if (this.#asking.size === 0) return
     const chains = this.#asking
     this.#asking = new Set()
     this.#beginRound()
-    if (chains.size > 0) this.#init.ask(chains)
-    if (this.#isNamed) this.#init.attestations.ask()
-    this.#isNamed = false
+    this.#init.ask(chains)
   }
 
   #clearAskTimer(): void {

@@ -62,10 +62,7 @@ export interface AttestationCallbacks {
 export interface AttestationExchangeInit extends AttestationCallbacks {
   readonly platform: Pick<Platform, 'clock' | 'timers'>
   readonly sessions: () => Iterable<Session>
-  /** There is something to tell neighbours at the end of the round. */
-  readonly onNews: () => void
-  /** Neighbours hold what this node does not: `ask` is to be called when it asks for blocks too. */
-  readonly onNamed: () => void
+  readonly announceDelayMs: number
   readonly onFault: (session: Session, fault: Fault, detail: string) => void
   /** This node's own store failed while it was asked. */
   readonly onDamage: (error: Error) => void
@@ -100,8 +97,8 @@ export class AttestationExchange {
 
   constructor(init: AttestationExchangeInit) {
     this.#init = init
-    const { platform, isGossiped, onNews, onNamed } = init
-    this.names = new AttestationNames({ clock: platform.clock, limit: MAX_TOLD, isGossiped, onNews, onNamed })
+    const { platform, isGossiped, announceDelayMs } = init
+    this.names = new AttestationNames({ ...platform, announceDelayMs, limit: MAX_TOLD, isGossiped })
     this.#questions = new AttestationQuestions({
       platform,
       sessions: () => this.#neighbours.keys(),

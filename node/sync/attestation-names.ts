@@ -5,7 +5,8 @@ import {
   MAX_NAMES_PER_FRAME,
   type SignedAttestation,
 } from '../../protocol/index.ts'
-import type { Clock } from '../platform.ts'
+import type { Clock, Timer, Timers } from '../platform.ts'
+import { msToNextRound } from '../rounds.ts'
 import { AttestationBook, type HeldAttestation, keyOf } from './attestation-book.ts'
 import { KnownAttestations } from './known-attestations.ts'
 import type { Session } from './session.ts'
@@ -15,16 +16,24 @@ import { WantedAttestations } from './wanted-attestations.ts'
 const SHARE_TOLD = 1 / 3
 const LEAST_TOLD = 2
 
+/**
+ * Names are told in rounds of this length, or of that of blocks where it is shorter, milliseconds. What witnesses sign at one
+ * moment goes from neighbour to neighbour as one wave: longer rounds would save no frame, and make blocks final later.
+ */
+const NAMES_ROUND_MS = 2_500
+
+/** What several neighbours name at the same moment comes within this time: then it is asked of as few of them as hold it all. */
+const NAMES_ASK_MS = 200
+
 export interface AttestationNamesInit {
   readonly clock: Clock
+  readonly timers: Timers
+  /** Length of the rounds in which blocks are told of, milliseconds. */
+  readonly announceDelayMs: number
   /** Pairs of witness and epoch that are told of at most. */
   readonly limit: number
   /** Gossip carries new attestations at present: then neighbours are told at cross-checks, what they are not known to hold. */
   readonly isGossiped: () => boolean
-  /** There is something to tell neighbours at the end of the round. */
-  readonly onNews: () => void
-  /** Neighbours hold what this node does not: `ask` is to be called when it asks for blocks too. */
-  readonly onNamed: () => void
 }
 
 /**
@@ -38,11 +47,15 @@ export class AttestationNames {
   /** New since the last round, the newest of each witness and epoch. */
   readonly #waiting = new Map<string, HeldAttestation>()
   readonly #wanted: WantedAttestations
+  readonly #roundMs: number
+  #roundTimer: Timer | undefined
+  #askTimer: Timer | undefined
 
   constructor(init: AttestationNamesInit) {
     this.#init = init
     this.#book = new AttestationBook(init.limit)
     this.#wanted = new WantedAttestations(this.#book, init.clock)
+    this.#roundMs = Math.min(init.announceDelayMs, NAMES_ROUND_MS)
   }
 
   /** Attestations that wait for the end of the round. */
@@ -92,16 +105,13 @@ export class AttestationNames {
     if (this.#init.isGossiped()) return
     this.#waiting.set(held.key, held)
     if (this.#waiting.size > this.#init.limit) this.#waiting.delete(this.#waiting.keys().next().value as string)
-    this.#init.onNews()
+    const { clock, timers } = this.#init
+    this.#roundTimer ??= timers.set(msToNextRound(clock.now(), this.#roundMs), () => this.#endRound())
   }
 
-  /** Names to one neighbour what is new in this round and not known to be held there. */
-  tell(session: Session): void {
-    if (this.#waiting.size > 0) this.#name(session, this.#waiting.values())
-  }
-
-  /** Everybody has been told. */
-  endRound(): void {
+  #endRound(): void {
+    this.#roundTimer = undefined
+    for (const session of this.#known.keys()) this.#name(session, this.#waiting.values())
     this.#waiting.clear()
   }
 
@@ -139,11 +149,13 @@ export class AttestationNames {
       known.add(key, name.sequence)
       if (this.#wanted.note(session, key, name)) isWanted = true
     }
-    if (isWanted) this.#init.onNamed()
+    if (isWanted) this.#askTimer ??= this.#init.timers.set(Math.min(NAMES_ASK_MS, this.#roundMs / 4), () => this.ask())
   }
 
   /** Asks for what neighbours named: each of one of them. */
   ask(): void {
+    if (this.#askTimer !== undefined) this.#init.timers.clear(this.#askTimer)
+    this.#askTimer = undefined
     for (const [session, names] of this.#wanted.due()) {
       for (let i = 0; i < names.length; i += MAX_ATTESTATIONS_PER_FRAME) {
         session.send({ type: 'want-attestations', names: names.slice(i, i + MAX_ATTESTATIONS_PER_FRAME) })
@@ -165,6 +177,7 @@ export class AttestationNames {
   }
 
   stop(): void {
+    for (const timer of [this.#roundTimer, this.#askTimer]) if (timer !== undefined) this.#init.timers.clear(timer)
     this.#waiting.clear()
     this.#wanted.clear()
   }

@@ -95,8 +95,7 @@ export class Sync {
       ...(init.attestations ?? NO_ATTESTATIONS),
       platform,
       sessions,
-      onNews: () => this.#announcer.noteAttested(),
-      onNamed: () => this.#announcer.noteNamed(),
+      announceDelayMs: init.announceDelayMs,
       onFault,
       onDamage,
     })
@@ -106,7 +105,6 @@ export class Sync {
       announceDelayMs: init.announceDelayMs,
       sessions,
       sizeOf: (index) => this.view.sizeOf(index),
-      attestations: this.attestations.names,
       ask: (chains) => this.#fetcher.considerTogether(chains),
     })
     this.branches = new Branches({ genesis, store, platform, verify, membership: () => this.view.membership, sessions, onFault })

@@ -40,17 +40,13 @@ export class AttestationStand {
   held: StoredAttestationBytes[] = []
   isGossiped = false
   verdict: 'accept' | 'ignore' | 'reject' | 'early' = 'accept'
-  /** Times that something was to be asked for. */
-  named = 0
   readonly exchange: AttestationExchange
-  #isRound = false
 
   constructor(overrides: Partial<AttestationCallbacks> = {}) {
     this.exchange = new AttestationExchange({
       platform: this.time.platform(seededRandom(1)),
       sessions: () => this.sessions,
-      onNews: () => this.#beginRound(),
-      onNamed: () => void this.named++,
+      announceDelayMs: 250,
       isGossiped: () => this.isGossiped,
       stored: async () => this.held,
       take: async (bytes, sourceHex) => {
@@ -74,17 +70,6 @@ export class AttestationStand {
     await this.time.settle()
     session.sent.length = 0
     return session
-  }
-
-  /** Told together, as the announcer does it. */
-  #beginRound(): void {
-    if (this.#isRound) return
-    this.#isRound = true
-    this.time.timers.set(250, () => {
-      this.#isRound = false
-      for (const session of this.sessions) this.exchange.names.tell(session)
-      this.exchange.names.endRound()
-    })
   }
 
   note(attestation: SignedAttestation, source = 'own'): Bytes {

@@ -4,7 +4,6 @@ import { Announcer, ASK_WAIT_MS } from '../../sync/announcer.ts'
 import { MAX_TOLD } from '../../sync/attestation-exchange.ts'
 import { MAX_QUESTIONS_PER_SECOND } from '../../sync/attestation-questions.ts'
 import { Conduct, FAULT_HALF_LIFE_MS, MAX_CONDUCT_ENTRIES } from '../../sync/conduct.ts'
-import type { Session } from '../../sync/index.ts'
 import { LONGEST_PAUSE_MS, MAX_PAUSES, Pauses, pauseReasonOf } from '../../sync/pauses.ts'
 import { VirtualTime } from '../harness/virtual-time.ts'
 import { fakeSession } from './fake-session.ts'
@@ -109,24 +108,15 @@ describe('the announcer', () => {
   function standWith(announceDelayMs: number, time: VirtualTime, ...names: string[]) {
     const sessions = names.map((name) => fakeSession(name))
     const asked: number[][] = []
-    const attestations = {
-      waiting: 0,
-      told: [] as string[],
-      asks: 0,
-      tell: ({ peerHex }: Session) => void attestations.told.push(peerHex),
-      endRound: () => void (attestations.waiting = 0),
-      ask: () => void attestations.asks++,
-    }
     const announcer = new Announcer({
       clock: time.clock,
       timers: time.timers,
       announceDelayMs,
       sessions: () => sessions,
       sizeOf: (index) => sizes[index] as number,
-      attestations,
       ask: (chains) => asked.push([...chains]),
     })
-    return { time, sessions, announcer, asked, attestations }
+    return { time, sessions, announcer, asked }
   }
 
   it('tells everything new at once, the delay after the first of it, each neighbour what it is not known to hold', async () => {
@@ -180,30 +170,6 @@ describe('the announcer', () => {
     expect(sessions[0]?.sent).to.have.length(0)
     await time.advance(1)
     expect(sessions[0]?.sent).to.have.length(1)
-  })
-
-  it('names attestations in the same rounds, and asks for those that are named when it asks for blocks', async () => {
-    const { time, announcer, asked, attestations } = stand('a', 'b')
-    attestations.waiting = 1
-    announcer.noteAttested()
-    announcer.noteNamed()
-    announcer.noteAnnounced([2])
-    expect([attestations.told, attestations.asks]).to.deep.equal([[], 0])
-    await time.advance(250)
-    expect(attestations.told).to.have.length(2)
-    expect([attestations.waiting, attestations.asks, asked]).to.deep.equal([0, 1, [[2]]])
-    await time.advance(250)
-    announcer.noteNamed()
-    expect([attestations.asks, asked.length, attestations.told.length]).to.deep.equal([2, 1, 2])
-    // The whole frontier has gone out: attestations have not.
-    attestations.waiting = 1
-    announcer.forget()
-    await time.advance(250)
-    expect([attestations.told.length, time.pending]).to.deep.equal([4, 0])
-    announcer.stop()
-    announcer.noteAttested()
-    announcer.noteNamed()
-    expect([time.pending, attestations.asks]).to.deep.equal([0, 2])
   })
 
   it('does not wait for the end of a long round with what neighbours tell', async () => {
