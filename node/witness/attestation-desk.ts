@@ -9,7 +9,6 @@ import {
   equalBytes,
   type Genesis,
   initialMembership,
-  isClosing,
   type Leaf,
   lackingChains,
   leavesMatch,
@@ -25,6 +24,7 @@ import {
 import type { Clock, Timer, Timers } from '../platform.ts'
 import type { LedgerStore } from '../store/index.ts'
 import { WitnessAllowance } from './allowance.ts'
+import { ClosingsKept } from './closings-kept.ts'
 import type { Contradictions } from './contradictions.ts'
 import type { FinalityKeeper } from './finality-keeper.ts'
 import type { OwnChains } from './own-chains.ts'
@@ -94,6 +94,7 @@ export class AttestationDesk {
   readonly #init: AttestationDeskInit
   readonly #seen = new Set<string>()
   readonly #allowance: WitnessAllowance
+  readonly #closings: ClosingsKept
   /** By witness and epoch: the newest that was accepted, and what of it is counted already. */
   readonly #newest = new Map<string, { readonly sequence: number; readonly bytes: Bytes }>()
   readonly #counted = new Map<string, readonly number[]>()
@@ -111,6 +112,7 @@ export class AttestationDesk {
   constructor(init: AttestationDeskInit) {
     this.#init = init
     this.#allowance = new WitnessAllowance(init.clock)
+    this.#closings = new ClosingsKept(init)
     this.#places = initialMembership(init.genesis).members.length
   }
 
@@ -123,8 +125,7 @@ export class AttestationDesk {
           const shown = this.#read(bytes, 'own')
           if (shown === undefined) continue
           this.#remember(shown)
-          if (leaves === undefined) await this.#evaluate(shown)
-          else await this.#place(shown, leaves)
+          await (leaves === undefined ? this.#evaluate(shown) : this.#place(shown, leaves))
         }
       }
     }
@@ -207,20 +208,15 @@ export class AttestationDesk {
   }
 
   async #keep({ attestation, bytes, sourceHex }: Shown, leaves?: readonly Leaf[]): Promise<void> {
-    const { store, keeper, epochs, onNew, onClosing } = this.#init
+    const { keeper, onNew } = this.#init
     const { epoch, witness } = attestation
-    const record = { epoch, witness, bytes, leaves }
-    await keeper.keep(record)
-    if (isClosing(epochs(), attestation)) {
-      // Rule W8: who enters the next epoch stands on it.
-      await store.witness.closings.put([record], true)
-      onClosing(attestation)
-    }
+    await keeper.keep({ epoch, witness, bytes, leaves })
     if (leaves === undefined) onNew(attestation, bytes, sourceHex)
   }
 
   async #evaluate(shown: Shown): Promise<void> {
     const { attestation, sourceHex } = shown
+    if (this.#newest.get(nameOf(shown))?.bytes === shown.bytes) await this.#closings.keep(attestation, shown.bytes)
     // What is said of more of the registrar's chain than is held here waits for it: it may be a closing one.
     const answer = await attestationLeaves(attestation, this.#init.own())
     if (answer.type === 'equal') return this.#placeEqual(shown)
@@ -299,7 +295,10 @@ export class AttestationDesk {
       // Whoever holds another story of the registrar's has other members: the leaves may be right, and fit no keys known here.
       return this.#placeNamed(shown)
     }
-    if (this.#newest.get(nameOf(shown))?.bytes === shown.bytes) this.#keepAlongside(this.#keep(shown, answer.leaves))
+    if (this.#newest.get(nameOf(shown))?.bytes === shown.bytes) {
+      this.#keepAlongside(this.#keep(shown, answer.leaves))
+      await this.#closings.keep(shown.attestation, shown.bytes, answer.leaves)
+    }
     await this.#place(shown, answer.leaves)
   }
 
