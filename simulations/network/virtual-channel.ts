@@ -13,6 +13,8 @@ export interface VirtualChannelInit {
   readonly peer: Uint8Array
   readonly peerHex: string
   readonly send: Send
+  /** Whether the receiver has each frame for its own, to keep and to change. */
+  readonly isCopying: boolean
   readonly timers: Timers
   readonly onEnd: () => void
 }
@@ -45,8 +47,13 @@ export class VirtualChannel extends BaseChannel {
   }
 
   protected take(frame: Uint8Array): boolean {
+    const bytes = frame.length + FRAME_PREFIX_BYTES
+    if (this.#queue.length === 0 && this.#hasRoomFor(bytes)) {
+      this.#transmit(frame, bytes)
+      return true
+    }
     this.#queue.push(frame)
-    this.#queuedBytes += frame.length + FRAME_PREFIX_BYTES
+    this.#queuedBytes += bytes
     this.#pump()
     return this.#queuedBytes < CHANNEL_HIGH_WATER_BYTES
   }
@@ -55,12 +62,10 @@ export class VirtualChannel extends BaseChannel {
     while (this.#queueAt < this.#queue.length) {
       const frame = this.#queue[this.#queueAt] as Uint8Array
       const bytes = frame.length + FRAME_PREFIX_BYTES
-      if (this.#outstandingBytes > 0 && this.#outstandingBytes + bytes > CHANNEL_WINDOW_BYTES) break
+      if (!this.#hasRoomFor(bytes)) break
       this.#queueAt++
       this.#queuedBytes -= bytes
-      this.#outstandingBytes += bytes
-      // The receiver's own: it may keep it, or change it.
-      this.#init.send(bytes, () => this.#other?.receive(frame.slice()))
+      this.#transmit(frame, bytes)
     }
     if (this.#queueAt >= this.#queue.length) {
       this.#queue = []
@@ -68,6 +73,16 @@ export class VirtualChannel extends BaseChannel {
     }
     this.freed()
     if (this.#isShutting && this.#queue.length === 0) this.#finish()
+  }
+
+  #hasRoomFor(bytes: number): boolean {
+    return this.#outstandingBytes === 0 || this.#outstandingBytes + bytes <= CHANNEL_WINDOW_BYTES
+  }
+
+  #transmit(frame: Uint8Array, bytes: number): void {
+    const { send, isCopying } = this.#init
+    this.#outstandingBytes += bytes
+    send(bytes, () => this.#other?.receive(isCopying ? frame.slice() : frame))
   }
 
   protected flow(): void {

@@ -32,6 +32,8 @@ export interface Endpoint {
 /** What a connection needs of the network. */
 export interface Ground {
   readonly time: VirtualTime
+  /** Whether a receiver has bytes of its own: false where it is known to change none of them. */
+  readonly isCopying: boolean
   /** Time that a message of so many bytes takes, counted as sent. */
   travelMs(from: Endpoint, to: Endpoint, bytes: number, kind: TrafficKind): number
   isCut(from: Endpoint, to: Endpoint): boolean
@@ -63,7 +65,8 @@ export class VirtualConnection {
   ) {
     this.#ground = ground
     const side = (each: typeof dialler, direction: Direction): Side => {
-      return { ...each, direction, out: new Wire(ground.time), isOpen: true, channel: undefined }
+      const out = new Wire(ground.time, () => this.across(each.endpoint).isOpen)
+      return { ...each, direction, out, isOpen: true, channel: undefined }
     }
     this.#sides = [side(dialler, 'outbound'), side(listener, 'inbound')]
   }
@@ -103,12 +106,11 @@ export class VirtualConnection {
     const other = this.across(from)
     if (!side.isOpen) return
     const travelMs = this.#ground.travelMs(from, other.endpoint, bytes, kind)
-    const arrive = (): void => {
-      if (other.isOpen) deliver()
-    }
+    if (extraMs === 0) return side.out.send(travelMs, deliver)
     // What is overtaken takes a way of its own.
-    if (extraMs > 0) this.#ground.time.after(travelMs + extraMs, arrive)
-    else side.out.send(travelMs, arrive)
+    this.#ground.time.after(travelMs + extraMs, () => {
+      if (other.isOpen) deliver()
+    })
   }
 
   /** The ways between the two were blocked or freed: blocked, the link dies after a while, whichever way it is. */
@@ -207,6 +209,7 @@ export class VirtualConnection {
       peer: self,
       peerHex: selfHex,
       send: (bytes, deliver) => this.send(side.endpoint, bytes, 'sync', deliver),
+      isCopying: this.#ground.isCopying,
       timers: side.endpoint.platform.timers,
       onEnd: () => {
         if (side.channel === channel) side.channel = undefined

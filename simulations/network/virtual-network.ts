@@ -21,6 +21,8 @@ export interface VirtualNetworkInit {
   readonly conditions?: Partial<Conditions>
   /** Neighbours of a node's gossip mesh; the node's own preset unless given. */
   readonly degree?: number
+  /** False: a frame is the same bytes for who sends and who receives it, as long as neither changes them. */
+  readonly isCopying?: boolean
 }
 
 /** Round trips of TCP, Noise and the muxer together until a connection stands. */
@@ -32,6 +34,7 @@ const OVERTAKEN_BY = 3
 /** All ways between all hosts of one run, and what is wrong with them. Hosts are numbers. */
 export class VirtualNetwork implements Ground {
   readonly time: VirtualTime
+  readonly isCopying: boolean
   readonly #random: SeededRandom
   readonly #degree: number | undefined
   readonly #ports = new Map<number, VirtualPort>()
@@ -55,6 +58,7 @@ export class VirtualNetwork implements Ground {
     this.time = init.time
     this.#random = init.random
     this.#degree = init.degree
+    this.isCopying = init.isCopying ?? true
     this.conditions = { ...DEFAULT_CONDITIONS, ...init.conditions }
   }
 

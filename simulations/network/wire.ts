@@ -11,6 +11,8 @@ const CUT_AFTER = 256
 /** One direction of a connection: what was sent arrives in order; while the way is blocked it waits, as TCP's bytes do. */
 export class Wire {
   readonly #time: VirtualTime
+  readonly #isOpen: () => boolean
+  readonly #onDue = (): void => this.#deliver()
   #letters: Letter[] = []
   #at = 0
   #lastMs = 0
@@ -18,8 +20,10 @@ export class Wire {
   #isBlocked = false
   #isCut = false
 
-  constructor(time: VirtualTime) {
+  /** What arrives where it is not open any more is dropped. */
+  constructor(time: VirtualTime, isOpen: () => boolean) {
     this.#time = time
+    this.#isOpen = isOpen
   }
 
   /** Arrives after `travelMs`, and not before what was sent earlier. */
@@ -46,7 +50,7 @@ export class Wire {
     const next = this.#letters[this.#at]
     if (next === undefined || this.#isArmed || this.#isBlocked) return
     this.#isArmed = true
-    this.#time.after(next.dueMs - this.#time.elapsedMs, () => this.#deliver())
+    this.#time.after(next.dueMs - this.#time.elapsedMs, this.#onDue)
   }
 
   #deliver(): void {
@@ -54,10 +58,10 @@ export class Wire {
     for (let next = this.#letters[this.#at]; next !== undefined && !this.#isBlocked; next = this.#letters[this.#at]) {
       if (next.dueMs > this.#time.elapsedMs) break
       this.#at++
-      next.deliver()
+      if (this.#isOpen()) next.deliver()
     }
     if (this.#at >= this.#letters.length) {
-      this.#letters = []
+      this.#letters.length = 0
       this.#at = 0
     } else if (this.#at >= CUT_AFTER) {
       this.#letters = this.#letters.slice(this.#at)

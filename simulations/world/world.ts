@@ -79,6 +79,7 @@ export class World {
       random: this.random.stream('network'),
       conditions: settings,
       degree: settings.degree,
+      isCopying: !settings.shared,
     })
     const names = ['registrar', ...Array.from({ length: settings.meters }, (_, i) => `meter-${i + 1}`)]
     const signers = names.map((name) => signerNamed(seed, name))
