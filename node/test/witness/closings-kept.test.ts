@@ -9,7 +9,7 @@ const epochsFrom = (fromSize: number | undefined): Epochs =>
   ({ get: (epoch: number) => (epoch === 1 && fromSize !== undefined ? { fromSize } : undefined) }) as Epochs
 
 describe('closing attestations that are kept', () => {
-  it('W8: those that contain the change which ends their epoch, also where they came before it; each is told of once', async () => {
+  it('W8: those that contain the change which ends their epoch, also where they came before it; each told of once', async () => {
     const { store } = await LedgerStand.create(1)
     const told: number[] = []
     let epochs = epochsFrom(undefined)
