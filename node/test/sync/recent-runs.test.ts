@@ -53,14 +53,14 @@ describe('recent runs', () => {
     expect(heights(recent.runFrom(first.member, 2, 3, 1e6))).to.deep.equal([2])
   })
 
-  it('remember 32 blocks of a chain, and nothing of a catch-up', () => {
+  it('remember eight blocks of a chain, and nothing of a catch-up', () => {
     const street = new Street(1)
     const recent = new RecentRuns()
     for (let i = 0; i < 40; i++) recent.add(nextRun(street, 0))
     const { publicKey } = street.signers[0] as (typeof street.signers)[number]
-    expect(recent.runFrom(publicKey, 7, 4_096, 1e6)).to.equal(undefined)
-    expect(heights(recent.runFrom(publicKey, 8, 4_096, 1e6))).to.have.length(32)
-    recent.add(nextRun(street, 0, 33))
+    expect(recent.runFrom(publicKey, 31, 4_096, 1e6)).to.equal(undefined)
+    expect(heights(recent.runFrom(publicKey, 32, 4_096, 1e6))).to.have.length(8)
+    recent.add(nextRun(street, 0, 9))
     expect(recent.runFrom(publicKey, 39, 4_096, 1e6)).to.equal(undefined)
     expect(recent.bytes).to.equal(0)
   })
@@ -69,10 +69,10 @@ describe('recent runs', () => {
     const street = new Street(200)
     const recent = new RecentRuns()
     const [still] = street.signers
-    for (let meter = 0; meter < 200; meter++) recent.add(nextRun(street, meter, 32, 96))
+    for (let meter = 0; meter < 200; meter++) recent.add(nextRun(street, meter, 8, 600))
     expect(recent.bytes).to.be.at.most(MAX_RECENT_BYTES)
     expect(recent.bytes).to.be.above(MAX_RECENT_BYTES / 2)
-    expect(recent.runFrom(still?.publicKey as Bytes, 31, 1, 1e6)).to.equal(undefined)
-    expect(heights(recent.runFrom(street.signers[199]?.publicKey as Bytes, 31, 1, 1e6))).to.deep.equal([31])
+    expect(recent.runFrom(still?.publicKey as Bytes, 7, 1, 1e6)).to.equal(undefined)
+    expect(heights(recent.runFrom(street.signers[199]?.publicKey as Bytes, 7, 1, 1e6))).to.deep.equal([7])
   })
 })
