@@ -16,6 +16,10 @@ const REQUESTS = 512
 const FLOOD_FRAMES = 5_000
 const PAYLOADS = 64
 
+/** Spammers that act one after another, and how long after each other. */
+const TURNS = 20
+const TURN_MS = 1_000
+
 /** What makes its neighbours hang up comes last. */
 const WAYS = ['requests', 'largest', 'calls', 'noise', 'flood', 'requests', 'invalid'] as const
 
@@ -30,8 +34,13 @@ export class Spammer extends Attacker {
     box.altered.settings = { ...box.altered.settings, seals: false }
   }
 
-  /** One way after the other; while nobody is linked with it, it waits. */
+  /** Each a little later than the one before: what forty send at one moment would be held here, and not by those who take it. */
   override act(): void {
+    this.world.time.after((this.box.member % TURNS) * TURN_MS, () => this.#spam())
+  }
+
+  /** One way after the other; while nobody is linked with it, it waits. */
+  #spam(): void {
     if (this.channels.size === 0) return
     const way = WAYS[this.#acts++ % WAYS.length]
     if (way === 'requests') this.#requests()
