@@ -61,7 +61,7 @@ const look = (at: number, deed: (world: World) => void): Act => ({ at, what: 'a 
 describe('attacks', () => {
   for (const gossip of ['on', 'off'] as const) {
     it(`tamperer: what is changed on its way is found out, and only who changed it pays (gossip ${gossip})`, async () => {
-      const { world, attack: counted } = await attack('tamperer', { settings: { gossip } })
+      const { world, attack: counted } = await attack('tamperer', { settings: { gossip, forMs: 6_000_000 } })
       expect(done(world, 'attestations')).to.be.above(0)
       if (gossip === 'on') expect(done(world, 'gossip')).to.be.above(10)
       else for (const how of CORRUPTIONS) expect(done(world, how), how).to.be.above(0)
