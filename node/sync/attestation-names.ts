@@ -111,8 +111,22 @@ export class AttestationNames {
 
   #endRound(): void {
     this.#roundTimer = undefined
-    for (const session of this.#known.keys()) this.#name(session, this.#waiting.values())
+    // In short rounds a copy costs less than a question and its answer (`npm run bench -- witness`: 18 % for names, not 13 %).
+    const isCopied = this.#init.announceDelayMs < NAMES_ROUND_MS
+    for (const session of this.#known.keys()) {
+      if (isCopied) this.#copy(session)
+      else this.#name(session, this.#waiting.values())
+    }
     this.#waiting.clear()
+  }
+
+  /** What is new in this round, whole, to a neighbour that is not known to hold it. */
+  #copy(session: Session): void {
+    const known = this.#known.get(session)
+    const news = [...this.#waiting.values()].filter(({ key, name }) => known?.add(key, name.sequence)).map(({ bytes }) => bytes)
+    for (let i = 0; i < news.length; i += MAX_ATTESTATIONS_PER_FRAME) {
+      session.send({ type: 'attestations', attestations: news.slice(i, i + MAX_ATTESTATIONS_PER_FRAME) })
+    }
   }
 
   /** From then on it counts as known: by the name the neighbour can ask for it. */

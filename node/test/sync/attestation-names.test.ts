@@ -38,7 +38,7 @@ describe('attestations that neighbours name', () => {
     stand.exchange.onFrame(b, named(one, two))
     expect([stand.exchange.names.wanted, asked(a), asked(b)]).to.deep.equal([2, [], []])
     // A moment later, with what others name at the same time.
-    await stand.time.advance(250)
+    await stand.time.advance(2_500)
     expect([asked(a), asked(b)]).to.deep.equal([[1], [1]])
     stand.exchange.names.ask()
     expect([asked(a), asked(b)], 'on its way').to.deep.equal([[1], [1]])
@@ -112,7 +112,7 @@ describe('attestations that neighbours name', () => {
     const attestation = attestationOf('w', 0, 1)
     stand.exchange.onFrame(a, named(attestation))
     stand.note(attestation, b.peerHex)
-    await stand.time.advance(250)
+    await stand.time.advance(2_500)
     expect([questions(a, 'attested'), questions(b, 'attested')]).to.deep.equal([[], []])
   })
 
@@ -143,13 +143,29 @@ describe('attestations that neighbours name', () => {
   })
 })
 
+describe('new attestations in short rounds', () => {
+  it('S21: go whole to each neighbour that is not known to hold them, in frames of a bounded number', async () => {
+    const stand = new AttestationStand({ announceDelayMs: 250 })
+    const [a, b] = [await stand.greet('a'), await stand.greet('b')]
+    const bytes = stand.note(attestationOf('w', 0, 1), a.peerHex)
+    await stand.time.advance(250)
+    expect([toldTo(a), toldTo(b), questions(b, 'attested')]).to.deep.equal([[], [bytes], []])
+    for (let epoch = 1; epoch < 71; epoch++) stand.note(attestationOf('w', epoch, epoch + 1))
+    await stand.time.advance(250)
+    expect([parts(a), parts(b)]).to.deep.equal([
+      [64, 6],
+      [1, 64, 6],
+    ])
+  })
+})
+
 describe('attestations that neighbours ask for', () => {
   it('S29: are sent, the newest of each witness and epoch, and count as known there; where none is held, nothing', async () => {
     const stand = new AttestationStand()
     const [a, b] = [await stand.greet('a'), await stand.greet('b')]
     const first = attestationOf('w', 0, 1)
     stand.note(first)
-    await stand.time.advance(250)
+    await stand.time.advance(2_500)
     const newest = stand.note(attestationOf('w', 0, 2))
     const other = stand.note(attestationOf('v', 0, 1))
     stand.exchange.onFrame(a, { type: 'want-attestations', names: [first, attestationOf('v', 0, 1), attestationOf('x', 0, 1)] })
@@ -157,7 +173,7 @@ describe('attestations that neighbours ask for', () => {
     await stand.time.settle()
     expect([toldTo(a), parts(b)]).to.deep.equal([[newest, other], [-1]])
     a.sent.length = 0
-    await stand.time.advance(250)
+    await stand.time.advance(2_500)
     expect([questions(a, 'attested').length, questions(b, 'attested').length]).to.deep.equal([0, 2])
   })
 })

@@ -42,11 +42,11 @@ export class AttestationStand {
   verdict: 'accept' | 'ignore' | 'reject' | 'early' = 'accept'
   readonly exchange: AttestationExchange
 
-  constructor(overrides: Partial<AttestationCallbacks> = {}) {
+  constructor(overrides: Partial<AttestationCallbacks & { readonly announceDelayMs: number }> = {}) {
     this.exchange = new AttestationExchange({
       platform: this.time.platform(seededRandom(1)),
       sessions: () => this.sessions,
-      announceDelayMs: 250,
+      announceDelayMs: 10_000,
       isGossiped: () => this.isGossiped,
       stored: async () => this.held,
       take: async (bytes, sourceHex) => {
