@@ -10,7 +10,7 @@ import {
   type SignedAttestation,
 } from '../../protocol/index.ts'
 import type { Platform } from '../platform.ts'
-import { AnswerLine } from './answer-line.ts'
+import { AnswerLine, MAX_WAITING_WANTS } from './answer-line.ts'
 import { nameOf } from './attestation-book.ts'
 import { AttestationNames } from './attestation-names.ts'
 import { AttestationQuestions } from './attestation-questions.ts'
@@ -169,7 +169,8 @@ export class AttestationExchange {
         if (!this.#stopped) this.names.onNames(session, frame.names)
         return true
       case 'want-attestations':
-        // Where it waits in vain for its turn it is asked again: nobody waits for this answer alone.
+        // Whoever asks so much at once asks again: a miss would answer another question, since this one has no id.
+        if (this.#line.waiting(session) >= MAX_WAITING_WANTS) return true
         this.#line.add(session, NO_ID, async () => {
           const attestations = this.names.give(session, frame.names)
           return attestations.length === 0 || send(session, attestations)

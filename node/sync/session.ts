@@ -33,6 +33,8 @@ const FRAME_CREDITS: { readonly [T in Frame['type']]?: number } = {
   'want-branch': 4,
   closings: 64,
   'ask-closings': 64,
+  // Up to 352 names to be looked up.
+  attested: 16,
   // Bytes of up to 64 attestations; asked once a round of each neighbour at most.
   'want-attestations': 64,
 }

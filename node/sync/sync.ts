@@ -53,11 +53,14 @@ export class Sync {
   readonly #refused: RefusedRuns
   readonly leaves: LeafSeeker
   readonly #holders: LacksInit
+  /** Of the clock before the monotonic one, at the start: a clock that stands still must not leave half of the neighbours out. */
+  readonly #aheadMs: number
   #timer: Timer | undefined
   #stopped = false
 
   constructor(init: SyncInit, membership: Membership) {
     this.#init = init
+    this.#aheadMs = init.platform.clock.now() - init.platform.clock.monotonicMs()
     this.view = new LocalView(init.store, membership)
     const { genesis, store, platform, verify, onDamage } = init
     const sessions = (): Iterable<Session> => this.#sessions.values()
@@ -187,7 +190,7 @@ export class Sync {
   /** Of the two ends of a channel one sends its holdings in this round, the other in the next: each pair compares in each. */
   #endRound(): void {
     const { platform, key } = this.#init
-    const round = Math.floor(platform.clock.now() / this.#init.crossCheckMs)
+    const round = Math.floor((this.#aheadMs + platform.clock.monotonicMs()) / this.#init.crossCheckMs)
     this.#sayHoldings([...this.#sessions.values()].filter(({ peer }) => isTurnOf(key, peer, round)))
     const now = platform.clock.monotonicMs()
     for (const session of [...this.#sessions.values()]) {

@@ -4,8 +4,11 @@ import { type AttestationBook, keyOf, textOf } from './attestation-book.ts'
 import { ANSWER_TIMEOUT_MS } from './bounds.ts'
 import type { Session } from './session.ts'
 
-/** Attestations that are named by neighbours and not held here: more than all witnesses sign between two cross-checks. */
-export const MAX_WANTED = 1_024
+/** Attestations that one neighbour alone may make wanted: more than all witnesses sign between two rounds, in two epochs. */
+export const MAX_WANTED_OF_ONE = 128
+
+/** Of all neighbours together; the first one named goes first. */
+export const MAX_WANTED = 4_096
 
 /** Neighbours that may be asked for one of them, in turn. */
 export const MAX_TELLERS = 4
@@ -16,6 +19,8 @@ export const MAX_ASKS = 8
 interface Wanted {
   readonly key: string
   readonly name: AttestationName
+  /** Who named it first. */
+  readonly by: Session
   /** Who named it and is asked next, first. */
   readonly tellers: Session[]
   asks: number
@@ -27,6 +32,8 @@ export class WantedAttestations {
   readonly #book: AttestationBook
   readonly #clock: Clock
   readonly #wanted = new Map<string, Wanted>()
+  /** How many each neighbour was the first to name: what one makes up must not push out what others name. */
+  readonly #counts = new WeakMap<Session, number>()
 
   constructor(book: AttestationBook, clock: Clock) {
     this.#book = book
@@ -46,14 +53,17 @@ export class WantedAttestations {
       if (known.tellers.length < MAX_TELLERS && !known.tellers.includes(session)) known.tellers.push(session)
       return known.asks === 0
     }
-    if (this.#wanted.size >= MAX_WANTED) this.#wanted.delete(this.#wanted.keys().next().value as string)
-    this.#wanted.set(id, { key, name, tellers: [session], asks: 0, askedMs: Number.NEGATIVE_INFINITY })
+    const count = this.#counts.get(session) ?? 0
+    if (count >= MAX_WANTED_OF_ONE) return false
+    if (this.#wanted.size >= MAX_WANTED) this.#delete(this.#wanted.keys().next().value as string)
+    this.#counts.set(session, count + 1)
+    this.#wanted.set(id, { key, name, by: session, tellers: [session], asks: 0, askedMs: Number.NEGATIVE_INFINITY })
     return true
   }
 
   /** It has come, whatever was made of it. */
   settle(name: AttestationName): void {
-    if (this.#wanted.size > 0) this.#wanted.delete(idOf(keyOf(name), name))
+    if (this.#wanted.size > 0) this.#delete(idOf(keyOf(name), name))
   }
 
   /** Whom to ask for what now: as few neighbours as name it all, and nobody for what is on its way. */
@@ -61,7 +71,7 @@ export class WantedAttestations {
     const now = this.#clock.monotonicMs()
     const due = new Map<Session, AttestationName[]>()
     for (const [id, wanted] of this.#wanted) {
-      if (wanted.asks >= MAX_ASKS || !this.#book.isNews(wanted.key, wanted.name)) this.#wanted.delete(id)
+      if (wanted.asks >= MAX_ASKS || !this.#book.isNews(wanted.key, wanted.name)) this.#delete(id)
       else if (now - wanted.askedMs >= ANSWER_TIMEOUT_MS) this.#assign(id, wanted, now, due)
     }
     return due
@@ -71,7 +81,7 @@ export class WantedAttestations {
     const { tellers, name } = wanted
     for (let i = tellers.length - 1; i >= 0; i--) if (tellers[i]?.isOpen !== true) tellers.splice(i, 1)
     const first = tellers[0]
-    if (first === undefined) return void this.#wanted.delete(id)
+    if (first === undefined) return this.#delete(id)
     // Who was asked in vain comes last.
     const session = (wanted.asks === 0 ? tellers.find((teller) => due.has(teller)) : undefined) ?? first
     tellers.splice(tellers.indexOf(session), 1)
@@ -83,8 +93,14 @@ export class WantedAttestations {
     else names.push(name)
   }
 
+  #delete(id: string): void {
+    const by = this.#wanted.get(id)?.by
+    if (by !== undefined) this.#counts.set(by, (this.#counts.get(by) ?? 1) - 1)
+    this.#wanted.delete(id)
+  }
+
   clear(): void {
-    this.#wanted.clear()
+    for (const id of [...this.#wanted.keys()]) this.#delete(id)
   }
 }
 

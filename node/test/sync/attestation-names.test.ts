@@ -6,11 +6,12 @@ import {
   MAX_ATTESTATIONS_PER_FRAME,
   type SignedAttestation,
 } from '../../../protocol/index.ts'
+import { MAX_WAITING_WANTS } from '../../sync/answer-line.ts'
 import { AttestationBook, keyOf, nameOf } from '../../sync/attestation-book.ts'
 import { ANSWER_TIMEOUT_MS } from '../../sync/bounds.ts'
 import { isTurnOf } from '../../sync/cross-check.ts'
 import { MAX_OWN_ROOTS, OwnRoots } from '../../sync/own-roots.ts'
-import { MAX_ASKS, MAX_TELLERS, MAX_WANTED, WantedAttestations } from '../../sync/wanted-attestations.ts'
+import { MAX_ASKS, MAX_TELLERS, MAX_WANTED, MAX_WANTED_OF_ONE, WantedAttestations } from '../../sync/wanted-attestations.ts'
 import { VirtualTime } from '../harness/virtual-time.ts'
 import { AttestationStand, attestationOf, type FakeSession, nameOfBytes, parts, questions, toldTo } from './attestation-stand.ts'
 import { fakeSession } from './fake-session.ts'
@@ -119,17 +120,36 @@ describe('attestations that neighbours name', () => {
   it('are wanted in a bounded number, each of a bounded number of neighbours', () => {
     const time = new VirtualTime()
     const wanted = new WantedAttestations(new AttestationBook(10), time.clock)
-    const sessions = Array.from({ length: MAX_TELLERS + 2 }, (_, i) => fakeSession(`n${i}`))
     const name = (epoch: number): AttestationName => nameOfBytes(encodeSignedAttestation(attestationOf('w', epoch, 1)))
-    for (let epoch = 0; epoch < MAX_WANTED + 3; epoch++) {
-      for (const session of sessions) wanted.note(session, keyOf(name(epoch)), name(epoch))
+    const sessions = Array.from({ length: MAX_WANTED / MAX_WANTED_OF_ONE + 1 }, (_, i) => fakeSession(`n${i}`))
+    // What one makes up pushes out nothing that others name.
+    const liar = sessions[0] as FakeSession
+    for (let epoch = 0; epoch < MAX_WANTED_OF_ONE + 50; epoch++) wanted.note(liar, keyOf(name(epoch)), name(epoch))
+    expect(wanted.size).to.equal(MAX_WANTED_OF_ONE)
+    wanted.settle(name(0))
+    expect(wanted.note(liar, keyOf(name(0)), name(0)), 'one was settled').to.equal(true)
+    expect(wanted.note(liar, keyOf(name(9_999)), name(9_999))).to.equal(false)
+    for (const [i, session] of sessions.entries()) {
+      for (let k = 0; k < MAX_WANTED_OF_ONE; k++)
+        wanted.note(session, keyOf(name(1_000 + 200 * i + k)), name(1_000 + 200 * i + k))
     }
     expect(wanted.size).to.equal(MAX_WANTED)
-    const due = wanted.due()
-    expect([...due.values()].flat()).to.have.length(MAX_WANTED)
-    expect(due.size).to.be.at.most(MAX_TELLERS)
+    expect([...wanted.due().values()].flat()).to.have.length(MAX_WANTED)
     wanted.clear()
     expect(wanted.size).to.equal(0)
+  })
+
+  it('are asked of a bounded number of those who name them', async () => {
+    const time = new VirtualTime()
+    const wanted = new WantedAttestations(new AttestationBook(10), time.clock)
+    const name = nameOfBytes(encodeSignedAttestation(attestationOf('w', 0, 1)))
+    for (let i = 0; i < MAX_TELLERS + 2; i++) wanted.note(fakeSession(`n${i}`), keyOf(name), name)
+    const asked = new Set<unknown>()
+    for (let again = 0; again < MAX_ASKS; again++) {
+      for (const session of wanted.due().keys()) asked.add(session)
+      await time.advance(ANSWER_TIMEOUT_MS)
+    }
+    expect(asked.size).to.equal(MAX_TELLERS)
   })
 
   it('are asked for in frames of a bounded number', async () => {
@@ -175,6 +195,25 @@ describe('attestations that neighbours ask for', () => {
     a.sent.length = 0
     await stand.time.advance(2_500)
     expect([questions(a, 'attested').length, questions(b, 'attested').length]).to.deep.equal([0, 2])
+  })
+})
+
+describe('neighbours that ask for more than they take', () => {
+  it('are told no miss: it would answer another question of theirs', async () => {
+    const stand = new AttestationStand()
+    const a = await stand.greet('a')
+    const bytes = stand.note(attestationOf('w', 0, 1))
+    const send = a.channel.send.bind(a.channel)
+    a.channel.send = (frame) => {
+      send(frame)
+      return false
+    }
+    a.channel.drained = () => new Promise(() => undefined)
+    for (let i = 0; i < MAX_WAITING_WANTS + 20; i++) {
+      stand.exchange.onFrame(a, { type: 'want-attestations', names: [attestationOf('w', 0, 1)] })
+    }
+    await stand.time.settle()
+    expect([toldTo(a), a.sent.length]).to.deep.equal([[bytes], 1])
   })
 })
 

@@ -273,8 +273,9 @@ describe('a session', () => {
       'closings',
       'ask-closings',
       'want-attestations',
+      'attested',
     ] as const
-    expect(kinds.map(granted)).to.deep.equal([128, 256, 256, 1_024, 64, 64, 64])
+    expect(kinds.map(granted)).to.deep.equal([128, 256, 256, 1_024, 64, 64, 64, 256])
     // All that a neighbour is told after its greeting, and what it may ask within a second, is granted.
     expect(granted('attestations')).to.be.above(MAX_TOLD / MAX_ATTESTATIONS_PER_FRAME + 1)
     expect(granted('ask-attested-leaves')).to.be.above(MAX_QUESTIONS_PER_SECOND)
