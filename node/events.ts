@@ -15,6 +15,8 @@ export interface NodeEvents {
   /** Sealing is held back, for the reason given; undefined: no longer. */
   heldBack: { readonly reason: string | undefined }
   sealFailed: { readonly error: unknown }
+  /** Readings of this node's own meter find no room on the disk; undefined: they are taken again. */
+  taking: { readonly refusal: string | undefined }
   /** A member was proven to have told two stories; its chain is quarantined from now on. */
   evidence: {
     readonly member: string

@@ -90,7 +90,10 @@ export class OwnChain {
 
   /** Readings were taken; or they were not, and it is said why as long as that is the disk's fault. */
   onTaking(error?: unknown): void {
-    this.#refused = isWattnessError(error, 'DISK_FULL') ? `no reading is taken: ${error.message}` : undefined
+    const refusal = isWattnessError(error, 'DISK_FULL') ? `no reading is taken: ${error.message}` : undefined
+    const isNews = (refusal === undefined) !== (this.#refused === undefined)
+    this.#refused = refusal
+    if (isNews) this.#init.events.emit('taking', { refusal })
   }
 
   /** Own blocks that were lost here and came back hold readings that may have been in the spool still when it was written. */

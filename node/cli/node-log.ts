@@ -85,6 +85,10 @@ export function logEvents(node: LedgerNode, log: PinoLogger): () => void {
         `a block could not be sealed, ${failures} times since the last one`,
       )
     }),
+    node.on('taking', ({ refusal }) => {
+      if (refusal === undefined) log.info({ event: 'taking' }, 'readings are taken again')
+      else log.error({ event: 'taking', refusal }, refusal)
+    }),
     node.on('fault', ({ peer, fault, detail, isLast }) => {
       const end = isLast ? '; it is cut off' : ''
       log.warn({ event: 'fault', peer, fault, detail }, `${name(peer)}: ${fault}: ${detail}${end}`)

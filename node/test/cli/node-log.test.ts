@@ -64,6 +64,26 @@ describe('a node’s log', () => {
     await all.stop()
   })
 
+  it('says once that no reading is taken, also where nothing else is written, and once that they are taken again', async () => {
+    const all = await Neighbourhood.create({ meters: 1 })
+    const kv = new TroubledKv(all.get('meter-1').kv, all.time.timers)
+    all.get('meter-1').kv = kv
+    await all.restart('meter-1')
+    const lines: Line[] = []
+    logEvents(all.get('meter-1').node, pino({}, { write: (line: string) => lines.push(JSON.parse(line) as Line) }))
+    const refuse = (): Promise<unknown> => all.take('meter-1').catch((error: { code: string }) => error.code)
+    kv.isFull = true
+    expect([await refuse(), await refuse()]).to.deep.equal(['DISK_FULL', 'DISK_FULL'])
+    kv.isFull = false
+    await all.take('meter-1')
+    await all.take('meter-1')
+    const told = lines.filter(({ event }) => event === 'taking').map(({ msg }) => msg)
+    expect(told).to.have.length(2)
+    expect(told[0]).to.match(/^no reading is taken: .*no space left/)
+    expect(told[1]).to.equal('readings are taken again')
+    await all.stop()
+  })
+
   it('says that a witness has contradicted itself, and so for its own key', async () => {
     const all = await Neighbourhood.create({ meters: 2, absent: ['x'], witnesses: 2 })
     await all.start(2)
