@@ -82,7 +82,7 @@ export class Meter {
     const { keepFramesMs, keepSeenMs } = this.#options
     const nowMs = this.#platform.clock.now()
     const work = async (): Promise<void> => {
-      await store.spool.pruneFrames(nowMs - keepFramesMs)
+      await store.frames.prune(nowMs - keepFramesMs)
       // At the start nobody knows yet which times the sources are at.
       if (!isStart) await store.spool.pruneSeen(this.#presentMs(nowMs) - keepSeenMs)
     }

@@ -16,6 +16,8 @@ export interface BackFillRow {
   readonly source: string
   readonly reading: Reading
   readonly frame?: Uint8Array
+  /** See ReadingItem. */
+  readonly signed?: { readonly publicKey?: string }
 }
 
 export interface BackFillCounts {
@@ -156,7 +158,7 @@ class Months {
   }
 
   /** Rows that are complete now. */
-  *add({ reading, frame }: ReadingItem): Generator<readonly BackFillRow[]> {
+  *add({ reading, frame, signed }: ReadingItem): Generator<readonly BackFillRow[]> {
     const [first] = reading.values
     if (first === undefined) return
     const series = `${registerKey(first.register)}/${reading.intervalMs}`
@@ -171,7 +173,8 @@ class Months {
       month = { name, rows: [] }
       this.#open.set(series, month)
     }
-    month.rows.push({ source: `${this.#prefix}/${series}/${name}`, reading, ...(frame === undefined ? {} : { frame }) })
+    const raw = frame === undefined ? {} : { frame, ...(signed === undefined ? {} : { signed }) }
+    month.rows.push({ source: `${this.#prefix}/${series}/${name}`, reading, ...raw })
   }
 
   *end(): Generator<readonly BackFillRow[]> {

@@ -140,8 +140,9 @@ export class Collector {
       else if (item.type === 'mark') {
         if (!(await this.#queue.mark(item.durable))) return false
       } else {
-        const { reading, frame } = item
-        const taken = { reading, source: source.spec, ...(frame === undefined ? {} : { frame }) }
+        const { reading, frame, signed } = item
+        const raw = frame === undefined ? {} : { frame, ...(signed === undefined ? {} : { signed }) }
+        const taken = { reading, source: source.spec, ...raw }
         if (!(await this.#queue.push(taken))) return false
       }
     }

@@ -26,6 +26,9 @@ export const ocmfFormat: SourceFormat = {
   open,
 }
 
+/** What the spool keeps of a key beside its record; DER of the largest curve has 320. */
+const MAX_KEPT_KEY_CHARS = 1_024
+
 const BARE = /^\s*(?:OCMF\||4[fF]434[dD]467[cC]|T0NNRn)/
 const CONTAINER = /<(?:signedData|encodedData)[\s>]/
 
@@ -84,10 +87,12 @@ function recordItems(found: OcmfFound | OcmfOther, where: string, givenKey: stri
   const key = found.key === undefined || found.key === '' ? givenKey : found.key
   if (key !== undefined) assertSigned(payload, signature, key)
   const checked = key === undefined ? ('no-key' as const) : ('valid' as const)
+  const publicKey = key?.replace(/\s+/g, '')
+  const signed = publicKey === undefined || publicKey.length > MAX_KEPT_KEY_CHARS ? {} : { publicKey }
   const items: SourceItem[] = rows.map(({ reading, exponents }, index) => {
     const item = { type: 'reading' as const, reading, exponents, signature: checked }
-    // The frame belongs to the record once, not to each of its rows.
-    return index === 0 ? { ...item, frame: found.bytes } : item
+    // The frame belongs to the record once, with its last row: the first may be known of an earlier record of the same charge.
+    return index === rows.length - 1 ? { ...item, frame: found.bytes, signed } : item
   })
   for (const message of faults) items.push(fault('OCMF_VALUE_MALFORMED', `OCMF ${where}: ${message}`, where))
   if (items.length === 0) items.push(fault('OCMF_RECORD_EMPTY', `OCMF ${where} holds no reading`, where))

@@ -79,8 +79,8 @@ export class Sampler {
 
   /** What to keep of this reading, and of the interval that it ends. */
   take(item: ReadingItem): SampledItem[] {
-    // A reading over an interval is a sample already.
-    if (this.#policy.mode === 'all' || item.reading.intervalMs > 0) return [item]
+    // A reading over an interval is a sample already, and a record that is signed is kept for its own sake.
+    if (this.#policy.mode === 'all' || item.reading.intervalMs > 0 || item.signed !== undefined) return [item]
     const { reading } = item
     const kinds = reading.values.map(({ register }) => samplingKind(register))
     const items: SampledItem[] = []

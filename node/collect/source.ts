@@ -19,6 +19,8 @@ export interface ReadingItem {
   readonly crc?: 'ok' | 'none'
   /** Of formats whose readings are signed: checked, or not for want of a key. A wrong signature is a fault instead. */
   readonly signature?: 'valid' | 'no-key'
+  /** Where the frame is a record that is signed, and kept for its own sake: the key that it was checked with, as text. */
+  readonly signed?: { readonly publicKey?: string }
   /** What is to be known of single values, in their order; absent where there is nothing. */
   readonly marks?: readonly (ReadingMark | undefined)[]
   /** What the frame holds beside numbers: ids, public keys, signatures. */

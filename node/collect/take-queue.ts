@@ -5,6 +5,8 @@ export interface TakenItem {
   readonly reading: Reading
   /** The bytes it was read from, where the meter sends frames. */
   readonly frame?: Uint8Array
+  /** See ReadingItem. */
+  readonly signed?: { readonly publicKey?: string }
   /** Spec of its source. */
   readonly source: string
 }

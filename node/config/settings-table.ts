@@ -153,7 +153,7 @@ export const SETTINGS = {
     preset: '30d',
     flag: '--keep-frames <duration>',
     expected: spanText('0s', '3650d'),
-    what: 'How long raw frames of sealed readings stay on this node.',
+    what: 'How long raw frames stay on this node once their readings are sealed.',
     forMeters: true,
   }),
   keepSeen: setting(duration('1d', '36500d'), {

@@ -17,13 +17,11 @@ import {
   KIND_EVENT,
   KIND_MEMBERSHIP,
   KIND_READINGS,
-  leafHash,
   MAX_EVENTS,
   type MembershipOperation,
   type MeterEvent,
   makeBlock,
   type Reading,
-  rootOf,
   SALT_BYTES,
   type Signer,
   signCheckpoint,
@@ -32,6 +30,7 @@ import {
 import type { Clock, Random } from '../platform.ts'
 import type { Spool, SpoolRow } from '../store/index.ts'
 import type { Outcome, OwnSeal } from '../validate/index.ts'
+import { FrameTree } from './frame-tree.ts'
 
 export interface SealerInit {
   readonly genesis: Genesis
@@ -62,6 +61,7 @@ interface Content {
   readonly kind: number
   readonly content: Bytes
   readonly ids: readonly number[]
+  readonly frames?: FrameTree
 }
 
 /**
@@ -133,9 +133,10 @@ export class Sealer {
     const room = this.#init.genesis.limits.maxBodyBytes - SALT_BYTES
     for (let count = entries.length; count > 0; count = Math.floor(count / 2)) {
       const taken = entries.slice(0, count)
-      const content = tryEncode(taken)
+      const frames = new FrameTree(taken)
+      const content = tryEncode(taken, frames.root)
       if (content !== undefined && content.length <= room) {
-        return { kind: KIND_READINGS, content, ids: taken.map((entry) => entry.id) }
+        return { kind: KIND_READINGS, content, ids: taken.map((entry) => entry.id), frames }
       }
     }
     const [entry] = entries
@@ -145,16 +146,17 @@ export class Sealer {
     })
   }
 
-  async #seal({ kind, content, ids }: Content): Promise<Sealed> {
+  async #seal({ kind, content, ids, frames }: Content): Promise<Sealed> {
     const { genesis, signer, clock, random, head, registrarSize, submit } = this.#init
     const chain = head()
     const isRegistrar = genesis.registrar.every((byte, i) => byte === signer.publicKey[i])
+    const sealedAt = Math.max(clock.now(), chain.sealedAt + (chain.size > 0 ? genesis.limits.minBlockIntervalMs : 0))
     const block = makeBlock({
       kind,
       member: signer.publicKey,
       height: chain.size,
       previous: chain.lastHash,
-      sealedAt: Math.max(clock.now(), chain.sealedAt + (chain.size > 0 ? genesis.limits.minBlockIntervalMs : 0)),
+      sealedAt,
       registrarSize: isRegistrar ? chain.size : registrarSize(),
       salt: random.bytes(SALT_BYTES),
       content,
@@ -165,7 +167,8 @@ export class Sealer {
     const run = encodeRun([block.bytes], { type: 'signed', root, signature })
     // Until this resolves the block exists in memory only; a crash loses it and the spool still holds its readings. After
     // it, block and head are synced and the spool entries are gone, in one write. Only then may anyone see the block.
-    const outcome = await submit(run, { spoolIds: ids })
+    const own = { spoolIds: ids, ...(frames === undefined ? {} : { frames: await frames.sealed(chain.size, sealedAt) }) }
+    const outcome = await submit(run, own)
     if (outcome.verdict !== 'accept') {
       throw new WattnessError('SEAL_FAILED', `block ${chain.size} could not be sealed: ${outcome.message}`, {
         height: chain.size,
@@ -177,16 +180,10 @@ export class Sealer {
   }
 }
 
-function tryEncode(entries: readonly SpoolRow[]): Bytes | undefined {
-  const readings = []
-  const frames: Bytes[] = []
-  for (const { item } of entries) {
-    if (!('reading' in item)) continue
-    readings.push(item.reading)
-    if (item.frame !== undefined) frames.push(leafHash(item.frame))
-  }
+function tryEncode(entries: readonly SpoolRow[], framesRoot: Bytes | undefined): Bytes | undefined {
+  const readings = entries.flatMap(({ item }) => ('reading' in item ? [item.reading] : []))
   try {
-    return encodeReadings(readings, frames.length > 0 ? rootOf(frames) : undefined)
+    return encodeReadings(readings, framesRoot)
   } catch (error) {
     if (error instanceof WattnessError && error.code === 'LIMIT_EXCEEDED') return undefined
     throw error

@@ -3,6 +3,7 @@ import type { ChainState } from '../../protocol/chain-state.ts'
 import { WattnessError } from '../../protocol/errors.ts'
 import { emptyEntry } from './chain-check.ts'
 import type { ChainEntry } from './chain-entry.ts'
+import type { SealedFrame } from './frame-note.ts'
 import { blockKey, chainKey, MAX_CHAIN_ID } from './keys.ts'
 import { type KvOperation, put } from './kv.ts'
 import { sealRecord } from './record.ts'
@@ -28,6 +29,8 @@ export interface AcceptOptions {
   readonly extra?: readonly KvOperation[]
   /** Spool entries that these blocks seal: removed in the same write. */
   readonly spoolTaken?: readonly number[]
+  /** Raw frames that these blocks take up: noted in the same write. */
+  readonly framesSealed?: readonly SealedFrame[]
 }
 
 /** Gives a chain its local id. */

@@ -4,6 +4,7 @@ import { decodeAttestation, type StoredAttestation } from './attestation-table.t
 import { auditChain, type ChainAudit, type ChainAuditInit, type StoredChain } from './chain-audit.ts'
 import { type Damage, type DamageKind, NOT_PRUNED } from './chain-entry.ts'
 import { loadChainIds } from './chain-ids.ts'
+import { decodeFrameNote } from './frame-note.ts'
 import { decodeHead } from './head-record.ts'
 import {
   ATTESTATION,
@@ -13,6 +14,7 @@ import {
   EVIDENCE,
   epochOfKey,
   FRAME,
+  FRAME_NOTE,
   headKey,
   INVITATION,
   LABEL,
@@ -128,6 +130,7 @@ export async function auditRecords(init: RecordAuditInit): Promise<RecordAudit> 
     { prefix: META, what: 'record' },
     { prefix: SPOOL, what: 'spool entry', kind: 'spool', judge: unreadable((_, value) => decodeEntry(value)) },
     { prefix: FRAME, what: 'frame', kind: 'frame' },
+    { prefix: FRAME_NOTE, what: 'note of a frame', kind: 'frame', judge: unreadable((_, value) => decodeFrameNote(value)) },
     { prefix: EVIDENCE, what: 'evidence', kind: 'evidence', judge: init.evidenceFault },
     {
       prefix: WITNESS_EVIDENCE,

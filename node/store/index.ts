@@ -24,7 +24,9 @@ export type { VerifySigned } from './chain-check.ts'
 export type { Damage, DamageKind, Pruned } from './chain-entry.ts'
 export { SIGNATURE_SEARCH } from './chain-reader.ts'
 export { type CheckedFiles, checkFiles, type FileFault } from './files.ts'
+export type { FrameNote, SealedFrame } from './frame-note.ts'
 export { type Inspection, inspectStore } from './inspect.ts'
+export type { KeptFrame, KeptFrames } from './kept-frames.ts'
 export {
   del,
   type Kv,
@@ -52,7 +54,7 @@ export { type Migration, type MigrationBatch, type MigrationProgress, SCHEMA_VER
 export { SideTable } from './side-records.ts'
 export { readSigned, type SignedRecord } from './signed-record.ts'
 export { type Appended, type Peeked, SPOOL_LIMITS, Spool, type SpoolLimits, type SpoolRow } from './spool.ts'
-export { type SpoolEvent, type SpoolItem, type SpoolReading } from './spool-entry.ts'
+export { type SignedBy, type SpoolEvent, type SpoolItem, type SpoolReading } from './spool-entry.ts'
 export type { HeldBlock, PrunedBlock, StoredBlock } from './stored-block.ts'
 export { TILE_WIDTH } from './tiles.ts'
 export { type RootMark, witnessDamage } from './witness-audit.ts'

@@ -28,6 +28,7 @@ import { WattnessError } from '../../protocol/errors.ts'
  * | ATTESTATION ‖ epoch u32 ‖ witness key 32             | * a witness's attestation (attestation-table.ts)       |
  * | CLOSING ‖ epoch u32 ‖ witness key 32                 | * its closing attestation of that epoch, the same      |
  * | WITNESS_EVIDENCE ‖ member key 32                     | * evidence against a witness, which stops no chain     |
+ * | FRAME_NOTE ‖ time u48 ‖ sequence u48                 | * which block holds a raw frame (frame-note.ts)        |
  *
  * SIGNED_LEAF and FINAL name the member, not the chain's id: they outlive the blocks and the record that gave the id.
  */
@@ -49,8 +50,9 @@ export const FINAL = 0x0f
 export const ATTESTATION = 0x10
 export const CLOSING = 0x11
 export const WITNESS_EVIDENCE = 0x12
+export const FRAME_NOTE = 0x13
 /** The last of them. */
-export const LAST_PREFIX = WITNESS_EVIDENCE
+export const LAST_PREFIX = FRAME_NOTE
 
 export const MAX_U48 = 2 ** 48 - 1
 export const MAX_CHAIN_ID = 0xffff
@@ -170,12 +172,15 @@ export function seenKey(source: Uint8Array, timeMs: number, content: Uint8Array)
 
 export const timeOfSeenKey = (key: Uint8Array): number => readU48(key, 1 + HASHED_BYTES)
 
-export function frameKey(timeMs: number, sequence: number): Uint8Array {
-  const key = startKey(13, FRAME)
+function timedKey(prefix: number, timeMs: number, sequence: number): Uint8Array {
+  const key = startKey(13, prefix)
   writeU48(key, 1, timeMs)
   writeU48(key, 7, sequence)
   return key
 }
+
+export const frameKey = (timeMs: number, sequence: number): Uint8Array => timedKey(FRAME, timeMs, sequence)
+export const frameNoteKey = (timeMs: number, sequence: number): Uint8Array => timedKey(FRAME_NOTE, timeMs, sequence)
 
 export const timeOfFrameKey = (key: Uint8Array): number => readU48(key, 1)
 export const sequenceOfFrameKey = (key: Uint8Array): number => readU48(key, 7)

@@ -7,6 +7,7 @@ import { type ChainEntry, type Damage, memberText, type Pruned, prunedUpTo } fro
 import { loadChainIds } from './chain-ids.ts'
 import { DurableMark } from './durable-mark.ts'
 import { encodeHead } from './head-record.ts'
+import { KeptFrames } from './kept-frames.ts'
 import { allOf, BLOCK, headKey, QUERY } from './keys.ts'
 import { type Kv, type KvOperation, put } from './kv.ts'
 import { LedgerReads } from './ledger-reads.ts'
@@ -43,6 +44,7 @@ export interface LedgerStoreInit {
 export class LedgerStore extends LedgerReads {
   readonly networkId: Uint8Array
   readonly spool: Spool
+  readonly frames: KeptFrames
   /** Against authors: it quarantines their chains. */
   readonly evidence: SideTable
   /** Against witnesses: it stops no chain. */
@@ -88,6 +90,8 @@ export class LedgerStore extends LedgerReads {
     })
     this.spool = new Spool(kv, this.#writer, init.spool)
     this.spool.onDamage = (damage) => this.note(damage)
+    this.frames = new KeptFrames(kv, this.#writer)
+    this.frames.onDamage = (damage) => this.note(damage)
     this.#writer.onSettled(() => this.#load())
   }
 
@@ -213,8 +217,9 @@ export class LedgerStore extends LedgerReads {
       operations.push(put(key, encodeHead(key, state)))
     }
     this.query.finish(operations)
-    const { spoolTaken, extra } = options
+    const { spoolTaken, framesSealed, extra } = options
     if (spoolTaken !== undefined) operations.push(...this.spool.removal(spoolTaken))
+    if (framesSealed !== undefined) operations.push(...this.frames.noteOperations(framesSealed))
     if (extra !== undefined) operations.push(...extra)
     const mark = this.#mark.next(this.#writer.bytesWritten, () => this.#sizes())
     if (mark !== undefined) operations.push(mark)

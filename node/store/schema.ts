@@ -6,7 +6,7 @@ import { openRecord, sealRecord } from './record.ts'
 import { SLIMMER_BLOCKS } from './slimmer-blocks.ts'
 
 /** What this program writes. A change of any key or record of keys.ts adds one, and a step to MIGRATIONS. */
-export const SCHEMA_VERSION = 4
+export const SCHEMA_VERSION = 5
 
 /** Part of a step: what is written at once, and where the step goes on behind it. */
 export interface MigrationBatch {
@@ -54,6 +54,7 @@ export const SCHEMA: SchemaPlan = {
     barrier(1, 'records of witnessing and of what is final: there are none yet'),
     barrier(2, 'blocks without their bodies: there are none yet'),
     SLIMMER_BLOCKS,
+    barrier(4, 'notes beside raw frames, and signed records: there are none yet'),
   ],
 }
 

@@ -1,6 +1,7 @@
-import { fromUtf8, Reader, toUtf8, Writer } from '../../protocol/bytes.ts'
+import { concat, fromUtf8, Reader, toUtf8, Writer } from '../../protocol/bytes.ts'
 import { WattnessError } from '../../protocol/errors.ts'
 import type { MeterEvent } from '../../protocol/event-body.ts'
+import { sha256 } from '../../protocol/hash.ts'
 import { MAX_EVENT_DETAIL_BYTES, MAX_TABLE_REGISTERS } from '../../protocol/limits.ts'
 import { formatObis } from '../../protocol/obis.ts'
 import { QUALITIES, type Reading, type Register, type RegisterValue, TIME_SOURCES } from '../../protocol/reading.ts'
@@ -16,6 +17,13 @@ export interface SpoolReading {
    * its value: of those the first counts, and the others are taken.
    */
   readonly sameBy?: 'register'
+  /** The frame is a record that somebody signed, and one of its own whatever its readings say: it goes with this reading. */
+  readonly signed?: SignedBy
+}
+
+export interface SignedBy {
+  /** The public key that it was checked with, as text; at most 1,024 bytes. */
+  readonly publicKey?: string
 }
 
 export interface SpoolEvent {
@@ -32,26 +40,45 @@ export const MAX_FRAME_BYTES = 65_535
 const KIND_READING = 0
 const KIND_READING_WITH_FRAME = 1
 const KIND_EVENT = 2
+const KIND_SIGNED = 3
+/** No curve of OCMF needs half of it. */
+export const MAX_PUBLIC_KEY_BYTES = 1_024
 
 export const timeOfItem = (item: SpoolItem): number => ('reading' in item ? item.reading.time : item.event.time)
 
 /** Of a register whatever its value and decimals: see SpoolReading.sameBy. */
 export const registerContent = ({ obis, unit }: Register): Uint8Array => toUtf8(`register ${formatObis(obis)}/${unit}`)
 
-/** What makes two items the same, beside source and time, unless said otherwise. Throws OUT_OF_RANGE, LIMIT_EXCEEDED. */
+/** What an entry says beside its source. Throws OUT_OF_RANGE, LIMIT_EXCEEDED. */
 export function encodeContent(item: SpoolItem): Uint8Array {
   const writer = new Writer(128)
   if ('reading' in item) {
     if (item.frame !== undefined && item.frame.length > MAX_FRAME_BYTES)
       refuse('bytes of a frame', MAX_FRAME_BYTES, item.frame.length)
-    writer.u8(item.frame === undefined ? KIND_READING : KIND_READING_WITH_FRAME)
+    const { frame, signed } = item
+    writer.u8(frame === undefined ? KIND_READING : signed === undefined ? KIND_READING_WITH_FRAME : KIND_SIGNED)
     writeReading(writer, item.reading)
+    if (frame !== undefined && signed !== undefined) {
+      const key = toUtf8(signed.publicKey ?? '')
+      if (key.length > MAX_PUBLIC_KEY_BYTES) refuse('bytes of a public key', MAX_PUBLIC_KEY_BYTES, key.length)
+      writer.varint(key.length).bytes(key)
+    }
   } else {
     const detail = toUtf8(item.event.detail)
     if (detail.length > MAX_EVENT_DETAIL_BYTES) refuse('bytes of detail', MAX_EVENT_DETAIL_BYTES, detail.length)
     writer.u8(KIND_EVENT).varint(item.event.time).u8(item.event.code).u8(detail.length).bytes(detail)
   }
   return writer.finish()
+}
+
+/**
+ * What makes two items the same, beside source and time, unless said otherwise: what they say, and of a signed record its bytes.
+ * Two records of one charge may say the same, and each is somebody's word; with which key one was checked makes no other of it.
+ */
+export function sameContent(item: SpoolItem): Uint8Array {
+  if (!('reading' in item) || item.signed === undefined || item.frame === undefined) return encodeContent(item)
+  const { source, reading, frame } = item
+  return concat(encodeContent({ source, reading, frame }), sha256(frame))
 }
 
 function refuse(what: string, limit: number, found: number): never {
@@ -98,16 +125,24 @@ export function decodeEntry(bytes: Uint8Array): { readonly item: SpoolItem; read
   const reader = new Reader(bytes, 'spool entry')
   const source = fromUtf8(reader.bytes(reader.u8()), 'spool source')
   const kind = reader.u8()
-  if (kind > KIND_EVENT) reader.fail('OUT_OF_RANGE', `kind ${kind}`)
-  const item: SpoolItem = kind === KIND_EVENT ? { source, event: readEvent(reader) } : { source, reading: readReading(reader) }
+  if (kind > KIND_SIGNED) reader.fail('OUT_OF_RANGE', `kind ${kind}`)
+  const item: SpoolItem =
+    kind === KIND_EVENT
+      ? { source, event: readEvent(reader) }
+      : { source, reading: readReading(reader), ...(kind === KIND_SIGNED ? { signed: readSigned(reader) } : {}) }
   reader.done()
-  return { item, hasFrame: kind === KIND_READING_WITH_FRAME }
+  return { item, hasFrame: kind === KIND_READING_WITH_FRAME || kind === KIND_SIGNED }
 }
 
 function readEvent(reader: Reader): MeterEvent {
   const time = reader.varint()
   const code = reader.u8()
   return { time, code, detail: fromUtf8(reader.bytes(reader.u8()), 'event detail') }
+}
+
+function readSigned(reader: Reader): SignedBy {
+  const publicKey = fromUtf8(reader.bytes(reader.varint()), 'public key')
+  return publicKey === '' ? {} : { publicKey }
 }
 
 function readReading(reader: Reader): Reading {

@@ -1,23 +1,19 @@
 import { Reader, Writer } from '../../protocol/bytes.ts'
 import { WattnessError } from '../../protocol/errors.ts'
 import type { Damage } from './chain-entry.ts'
-import {
-  ASIDE,
-  allOf,
-  asideKey,
-  FRAME,
-  frameKey,
-  metaKey,
-  SPOOL,
-  sequenceOfFrameKey,
-  sequenceOfKey,
-  spoolKey,
-  timeOfFrameKey,
-} from './keys.ts'
+import { ASIDE, allOf, asideKey, frameKey, metaKey, SPOOL, sequenceOfKey, spoolKey } from './keys.ts'
 import { del, type Kv, type KvOperation, put } from './kv.ts'
 import { checkRecord, sealRecord } from './record.ts'
 import { SeenIndex, type Sighting } from './seen-index.ts'
-import { decodeEntry, encodeContent, encodeEntry, registerContent, type SpoolItem, timeOfItem } from './spool-entry.ts'
+import {
+  decodeEntry,
+  encodeContent,
+  encodeEntry,
+  registerContent,
+  type SpoolItem,
+  sameContent,
+  timeOfItem,
+} from './spool-entry.ts'
 import type { StoreWriter } from './writer.ts'
 
 export interface SpoolLimits {
@@ -162,7 +158,7 @@ export class Spool {
     const content = encodeContent(item)
     const frame = 'reading' in item ? item.frame : undefined
     const isByRegister = 'reading' in item && item.sameBy === 'register'
-    const contents = isByRegister ? item.reading.values.map(({ register }) => registerContent(register)) : [content]
+    const contents = isByRegister ? item.reading.values.map(({ register }) => registerContent(register)) : [sameContent(item)]
     const sightings = contents.map((each) => this.#seen.sighting(item.source, timeOfItem(item), each))
     return { item, entry: encodeEntry(item.source, content), frame, sightings }
   }
@@ -311,29 +307,6 @@ export class Spool {
   removed(ids: readonly number[]): void {
     this.#size -= ids.length
     for (const id of ids.toSorted((a, b) => a - b)) if (id === this.#first) this.#first = id + 1
-  }
-
-  /** Raw frames kept of readings in [fromMs, toMs), oldest first; damaged ones are left out and reported. */
-  async *frames(fromMs: number, toMs: number): AsyncGenerator<{ readonly timeMs: number; readonly frame: Uint8Array }> {
-    for await (const entries of this.#kv.iterate({ gte: frameKey(fromMs, 0), lt: frameKey(toMs, 0) })) {
-      for (const [key, record] of entries) {
-        const frame = checkRecord(key, record)
-        if (frame === undefined) this.onDamage({ what: `frame of ${timeOfFrameKey(key)} damaged` })
-        else yield { timeMs: timeOfFrameKey(key), frame }
-      }
-    }
-  }
-
-  /** Forgets raw frames of readings before `beforeMs` that a block holds already. */
-  async pruneFrames(beforeMs: number): Promise<number> {
-    let pruned = 0
-    for await (const entries of this.#kv.iterate({ gte: allOf(FRAME).gte, lt: frameKey(beforeMs, 0) })) {
-      const waiting = await this.#kv.getMany(entries.map(([key]) => spoolKey(sequenceOfFrameKey(key))))
-      const operations = entries.filter((_, i) => waiting[i] === undefined).map(([key]) => del(key))
-      await this.#write(operations)
-      pruned += operations.length
-    }
-    return pruned
   }
 
   /** Forgets which readings were taken before `beforeMs`: see SeenIndex.prune. */

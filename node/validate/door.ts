@@ -14,7 +14,7 @@ import {
   type VerifySignature,
 } from '../../protocol/index.ts'
 import type { Clock } from '../platform.ts'
-import type { LedgerStore } from '../store/index.ts'
+import type { LedgerStore, SealedFrame } from '../store/index.ts'
 import { type Adoption, type Branch, checkBranch, storeBranch } from './adoption.ts'
 import { type CheckedRun, checkRun } from './checked-run.ts'
 import { type Job, type Lane, Lanes, type Outcome, type OwnSeal } from './lanes.ts'
@@ -281,11 +281,13 @@ export class Door {
   async #writeBatch(batch: readonly Checked[]): Promise<void> {
     const { store } = this.#init
     const spoolTaken: number[] = []
+    const framesSealed: SealedFrame[] = []
     let sync = false
     for (const { own } of batch.map(({ job }) => job)) {
       if (own === undefined) continue
       sync = true
       spoolTaken.push(...own.spoolIds)
+      framesSealed.push(...(own.frames ?? []))
     }
     try {
       await this.#reconcile()
@@ -297,7 +299,7 @@ export class Door {
       // it is published or answered earlier.
       await store.accept(
         batch.map(({ run }) => run),
-        spoolTaken.length > 0 ? { sync, spoolTaken } : { sync },
+        spoolTaken.length > 0 ? { sync, spoolTaken, framesSealed } : { sync },
       )
     } catch (error) {
       if (!isWattnessError(error) || !REFUSED_BY_STORE.has(error.code)) {

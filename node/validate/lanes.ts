@@ -1,10 +1,13 @@
 import type { Bytes, ChainState, Refused } from '../../protocol/index.ts'
+import type { SealedFrame } from '../store/index.ts'
 import type { Adoption } from './adoption.ts'
 
 /** What a submitter adds to a run that this node sealed itself. */
 export interface OwnSeal {
   /** Spool entries that the block took up: removed in the same atomic write. */
   readonly spoolIds: readonly number[]
+  /** Raw frames that it took up: noted in the same write. */
+  readonly frames?: readonly SealedFrame[]
 }
 
 /** What became of a submitted run. */

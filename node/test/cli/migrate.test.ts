@@ -25,7 +25,7 @@ describe('wattness migrate', () => {
     await write(1)
     const said = await say(['migrate', '--dir', dir], { isTerminal: true })
     expect(said.status, said.err).to.equal(0)
-    expect(said.out).to.match(/^done: 1 → 2: .*\ndone: 2 → 3: .*\ndone: 3 → 4: .*\nschema version 4\n$/)
+    expect(said.out).to.match(/^done: 1 → 2: .*\ndone: 2 → 3: .*\ndone: 3 → 4: .*\ndone: 4 → 5: .*\nschema version 5\n$/)
     expect((await say(['migrate', '--dir', dir])).out).to.equal(`schema version ${SCHEMA_VERSION}: nothing to do\n`)
     await write(3)
     expect(json(await say(['migrate', '--json', '--dir', dir]))).to.deep.include({ from: 3, to: SCHEMA_VERSION })

@@ -141,6 +141,12 @@ describe('sampling', () => {
     expect(sampler().take(interval)).to.deep.equal([interval])
   })
 
+  it('a record that is signed is kept as it is, in whatever interval', () => {
+    const record: ReadingItem = { ...item(START, '1-0:1.8.0 1 kWh'), signed: {} }
+    const into = sampler()
+    expect([...into.take(record), ...into.take(record)]).to.deep.equal([record, record])
+  })
+
   it('a clock that is set back is an event, and the registers go on at once', () => {
     const into = sampler()
     into.take(item(START + 365 * 86_400_000, '1-0:1.8.1 1 kWh'))

@@ -20,16 +20,18 @@ import {
   parseGenesis,
   type Reading,
   rootOf,
+  verifyInclusion,
   ZERO_HASH,
 } from '../../../protocol/index.ts'
 import { initialMembership } from '../../../protocol/membership.ts'
 import { type Sealed, Sealer } from '../../seal/index.ts'
 import { verifySignature } from '../../signature.ts'
-import { LedgerStore, openMemoryKv, type SpoolItem } from '../../store/index.ts'
+import { type FrameNote, LedgerStore, openMemoryKv, type SpoolItem } from '../../store/index.ts'
 import { Door } from '../../validate/index.ts'
 import { signerOf, testReading } from '../harness/neighbourhood.ts'
 import { seededRandom } from '../harness/seeded-random.ts'
 import { VirtualTime } from '../harness/virtual-time.ts'
+import { framesOf } from '../store/frames-of.ts'
 
 /** A sealer over a real store and a real door; `door.refuse` makes the door say no. */
 async function stand(limits: Partial<GenesisLimits> = {}, maxRows = 96, name = 'meter', operations: MembershipOperation[] = []) {
@@ -196,6 +198,32 @@ describe('the sealer', () => {
     const content = bodyContent(decodeBlock(sealed?.block as Uint8Array).body)
     expect((content[0] as number) & 0x80, 'frames root present').to.equal(0x80)
     expect(decodeReadings(content).framesRoot).to.deep.equal(rootOf([leafHash(withFrame.frame)]))
+  })
+
+  it('T4: notes of each frame, in the write that stores its block, its way up to the frames root', async () => {
+    const { sealer, store } = await stand()
+    let number = 0
+    for (let count = 1; count <= 9; count++) {
+      const rows = Array.from({ length: count }, () => ({
+        ...item(number),
+        frame: Uint8Array.of(number++),
+        source: `p1:${count}`,
+      }))
+      await store.spool.append([...rows, item(number++)])
+      const sealed = await sealer.sealNext()
+      const { header, body } = decodeBlock(sealed?.block as Uint8Array)
+      const root = decodeReadings(bodyContent(body)).framesRoot as Uint8Array
+      const frames = await framesOf(store)
+      const mine = frames.filter(({ note }) => note?.height === header.height)
+      expect(mine.map(({ note }) => [note?.index, note?.source, note?.sealedAtMs])).to.deep.equal(
+        rows.map((_, index) => [index, `p1:${count}`, header.sealedAt]),
+      )
+      for (const { frame, note } of mine) {
+        const { index, proof } = note as FrameNote
+        expect(note?.count).to.equal(count)
+        expect(verifyInclusion(leafHash(frame as Uint8Array), index, count, proof, root), `${index} of ${count}`).to.equal(true)
+      }
+    }
   })
 
   it('never dates a block before its parent, nor sooner after it than the network allows', async () => {

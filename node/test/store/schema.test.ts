@@ -24,6 +24,7 @@ import { migrate, readSchemaVersion, schemaOperation } from '../../store/schema.
 import { memberKey, NETWORK_ID, verifyFake } from './chain-maker.ts'
 import { FailingKv } from './failing-kv.ts'
 import type { StoreFixture } from './fixtures/make-store.ts'
+import { framesOf } from './frames-of.ts'
 import { fillOldStore, inventedSchema, movedRecords } from './invented-schema.ts'
 import { MIGRATED_RECORDS } from './migrate-child.ts'
 import { refusalCode, temporaryDirectories } from './temporary-directories.ts'
@@ -216,6 +217,8 @@ describe('data files of every released version', () => {
         expect((await store.readHeld(fromHex(member), 0, size)).length).to.equal(size)
       }
       expect((await store.spool.peek(10)).rows.length).to.equal(fixture.waiting)
+      const frames = await framesOf(store)
+      expect(frames.map(({ frame, note }) => [frame?.length, note?.height])).to.deep.equal([[4, fixture.noted]])
       expect(store.signedRecord()?.size).to.equal(fixture.signedSize)
       expect(await store.registersOf(own)).to.deep.equal([])
       expect(await store.labels.get(own)).to.deep.equal(Uint8Array.of(4, 5))

@@ -51,7 +51,7 @@ describe('blocks become slimmer: schema version 3 to 4', () => {
     expect(await recordsOf(kv)).to.not.deep.equal(expected)
     const seen: MigrationProgress[] = []
     const steps = await migrate(kv, { large: true, onProgress: (progress) => seen.push(progress) })
-    expect(steps).to.deep.equal(['3 → 4: blocks without member and root, which the store says anyway'])
+    expect(steps[0]).to.equal('3 → 4: blocks without member and root, which the store says anyway')
     expect(await recordsOf(kv)).to.deep.equal(expected)
     expect(seen.map(({ done, of }) => `${done}/${of}`)).to.deep.equal(['256/834', '512/834', '768/834', '834/834'])
     const { chains: audited } = await auditStore({ kv, verifySigned: verifyFake, allSignatures: true })
@@ -64,7 +64,7 @@ describe('blocks become slimmer: schema version 3 to 4', () => {
     await fattened(kv, chains)
     const before = await recordsOf(kv)
     const refused = await open(kv).catch((error: unknown) => error)
-    expect(isWattnessError(refused, 'MIGRATION_NEEDED') && refused.message).to.match(/version 3.* to 4 .*`wattness migrate`/)
+    expect(isWattnessError(refused, 'MIGRATION_NEEDED') && refused.message).to.match(/version 3.* to 5 .*`wattness migrate`/)
     expect(await recordsOf(kv)).to.deep.equal(before)
   })
 

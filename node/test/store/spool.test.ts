@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { Writer } from '../../../protocol/bytes.ts'
 import { QUALITIES, TIME_SOURCES } from '../../../protocol/reading.ts'
 import { type Kv, LedgerStore, openMemoryKv, put, type SpoolItem } from '../../store/index.ts'
-import { frameKey, metaKey, spoolKey } from '../../store/keys.ts'
+import { metaKey, spoolKey } from '../../store/keys.ts'
 import { sealRecord } from '../../store/record.ts'
 import { decodeEntry, encodeContent, encodeEntry } from '../../store/spool-entry.ts'
 import { ChainMaker, NETWORK_ID } from './chain-maker.ts'
@@ -194,27 +194,18 @@ describe('spool', () => {
     expect(await refusalCode(store.spool.append([sampleItem(1)]))).to.equal('STORE_CLOSED')
   })
 
-  it('keeps raw frames beside readings, after sealing too, until they are pruned', async () => {
-    const frame = Uint8Array.of(1, 2, 3)
-    await store.spool.append([{ ...sampleItem(1), frame }, sampleItem(2), { ...sampleItem(3), frame }])
-    const { rows } = await store.spool.peek(10)
-    expect(rows.map(({ item }) => ('frame' in item ? item.frame : undefined))).to.deep.equal([frame, undefined, frame])
-    await store.accept([new ChainMaker(1).next(1)], { spoolTaken: [0, 1] })
-    const framesFrom = async (fromMs: number): Promise<number> => {
-      let count = 0
-      for await (const each of store.spool.frames(fromMs, START_MS + 100 * QUARTER_HOUR_MS))
-        count += each.frame.length > 0 ? 1 : 0
-      return count
-    }
-    expect(await framesFrom(0)).to.equal(2)
-    // The second frame's reading still waits: its block will need the frame.
-    expect(await store.spool.pruneFrames(START_MS + 50 * QUARTER_HOUR_MS)).to.equal(1)
-    expect(await framesFrom(0)).to.equal(1)
-    await kv.batch([put(frameKey(START_MS + 3 * QUARTER_HOUR_MS, 2), Uint8Array.of(9))])
-    expect(await framesFrom(0)).to.equal(0)
-    const [last] = (await store.spool.peek(10)).rows
-    expect(last?.item).to.deep.equal(sampleItem(3))
-    expect(store.damage.length).to.equal(2)
+  it('a signed record is one of its own, whatever its readings say, and with whatever key it was checked', async () => {
+    const signed = (byte: number, publicKey?: string): SpoolItem => ({
+      ...sampleItem(5),
+      frame: Uint8Array.of(byte),
+      signed: publicKey === undefined ? {} : { publicKey },
+    })
+    const taken = await store.spool.append([signed(1, 'ab'), signed(2, 'ab'), signed(1, 'ab'), signed(1)])
+    expect(taken).to.deep.equal({ taken: 2, duplicates: 2 })
+    const again = await reopen()
+    expect((await again.spool.append([signed(2), signed(3)])).taken).to.equal(1)
+    expect((await again.spool.peek(10)).rows.map(({ item }) => item)).to.deep.equal([signed(1, 'ab'), signed(2, 'ab'), signed(3)])
+    expect(await refusalCode(store.spool.append([signed(4, 'a'.repeat(1_025))]))).to.equal('LIMIT_EXCEEDED')
   })
 
   it('forgets old readings when told to, and then counts older ones as taken before', async () => {
