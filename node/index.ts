@@ -38,7 +38,7 @@ export function createNode(init: CreateNodeInit): Promise<LedgerNode> {
 export { type HouseholdOptions, householdReadings, openDataDir, openSource, Replay } from './collect/index.ts'
 export { formatDuration, parseDuration } from './config/index.ts'
 export type { NodeEventName, NodeEvents } from './events.ts'
-export type { GossipMode } from './gossip/index.ts'
+export { type GossipMode, topicsOf } from './gossip/index.ts'
 export { type Logger, silentLogger } from './logger.ts'
 export {
   type Admission,

@@ -8,7 +8,7 @@ import {
   mayWrite,
 } from '../protocol/index.ts'
 import type { NodeEmitter } from './events.ts'
-import { Gossip, gossipsAttestations, gossipsBlocks } from './gossip/index.ts'
+import { Gossip, gossipsAttestations, gossipsBlocks, passingHoldMs } from './gossip/index.ts'
 import { JoinService, type Roster } from './membership/index.ts'
 import { Dialer, TARGET_LINKS } from './net/index.ts'
 import type { NodeInit } from './node-init.ts'
@@ -177,6 +177,7 @@ export function createParts(init: NodeInit, roster: Roster, book: EpochBook, eve
       return outcome === 'early' ? 'ignore' : outcome
     },
     publishesAttestations: gossipsAttestations(settings.gossip, attestDelayMs, announceDelayMs),
+    holdMs: passingHoldMs(announceDelayMs),
     onBadEvidence: (peer) => sync.noteBadEvidence(peer),
     onBadAttestation: (peer) => sync.noteBadAttestation(peer),
     onRefused: (peer, outcome) => sync.noteRefusal(peer, outcome),

@@ -19,6 +19,17 @@ const ROUNDS_PER_ATTESTATION = 4
 const LONG_ROUND_MS = 10_000
 
 /**
+ * What is heard in long rounds is passed on up to this much later, each node drawing its own delay: whoever else sent it
+ * meanwhile is not sent it again. Passed on at once, two neighbours send a block to each other more often than not.
+ */
+const LONG_ROUND_HOLD_MS = 250
+
+/** The longest that a node keeps what it has heard and accepted before it passes it on, milliseconds. */
+export function passingHoldMs(announceDelayMs: number): number {
+  return announceDelayMs < LONG_ROUND_MS ? 0 : LONG_ROUND_HOLD_MS
+}
+
+/**
  * Whether what is attested goes by gossip where blocks do. A copy of an attestation costs as much as one of a block, and who
  * waits long before attesting is in no hurry, nor is who tells of blocks in long rounds: then attestations ride along with what
  * neighbours tell each other in rounds. (`npm run bench -- neighbourhood`: gossiped they were half of what went beside blocks.)

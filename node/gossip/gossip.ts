@@ -1,8 +1,9 @@
 import { type Bytes, encodeRun, toHex } from '../../protocol/index.ts'
-import type { GossipVerdict, Network } from '../net/index.ts'
-import type { Platform, Timer } from '../platform.ts'
+import { type GossipVerdict, type Network, randomFraction } from '../net/index.ts'
+import { type Platform, sleep, type Timer } from '../platform.ts'
 import type { Sealed } from '../seal/index.ts'
 import type { EvidenceOutcome, Outcome } from '../validate/index.ts'
+import { type Topics, topicsOf } from './topics.ts'
 
 /**
  * Blocks sealed within this time of the last publication travel together, under the last one's signature: a frame costs
@@ -32,6 +33,8 @@ export interface GossipInit {
   readonly takeAttestation?: TakeAttestation
   /** False: this node's own go to neighbours in rounds, and only those of others are heard and passed on. True unless given. */
   readonly publishesAttestations?: boolean
+  /** Blocks of others are passed on after a delay drawn from 0 to so many milliseconds; absent: at once. */
+  readonly holdMs?: number
   /** A neighbour has passed on an attestation that no honest node passes on. */
   readonly onBadAttestation?: (peerHex: string) => void
 }
@@ -42,9 +45,7 @@ export interface GossipInit {
  */
 export class Gossip {
   readonly #init: GossipInit
-  readonly #blocksTopic: string
-  readonly #evidenceTopic: string
-  readonly #attestationsTopic: string
+  readonly #topics: Topics
   #blocksOn = false
   #waiting: Sealed[] = []
   #lastPublishedMs = Number.NEGATIVE_INFINITY
@@ -52,10 +53,7 @@ export class Gossip {
 
   constructor(init: GossipInit) {
     this.#init = init
-    const network = toHex(init.networkId).slice(0, 32)
-    this.#blocksTopic = `/wattness/${network}/blocks/1`
-    this.#evidenceTopic = `/wattness/${network}/evidence/1`
-    this.#attestationsTopic = `/wattness/${network}/attestations/1`
+    this.#topics = topicsOf(init.networkId)
   }
 
   get blocksOn(): boolean {
@@ -63,16 +61,16 @@ export class Gossip {
   }
 
   meshSize(): number {
-    return this.#init.network.meshSize(this.#blocksOn ? this.#blocksTopic : this.#evidenceTopic)
+    return this.#init.network.meshSize(this.#blocksOn ? this.#topics.blocks : this.#topics.evidence)
   }
 
   start(): void {
-    this.#init.network.joinTopic(this.#evidenceTopic, (payload, from) => this.#onEvidence(payload, from))
+    this.#init.network.joinTopic(this.#topics.evidence, (payload, from) => this.#onEvidence(payload, from))
   }
 
   stop(): void {
     this.setBlocks(false)
-    this.#init.network.leaveTopic(this.#evidenceTopic)
+    this.#init.network.leaveTopic(this.#topics.evidence)
   }
 
   /** Turns gossip of blocks and attestations on or off; sync carries everything either way. */
@@ -81,14 +79,14 @@ export class Gossip {
     this.#blocksOn = on
     const { network, takeAttestation } = this.#init
     if (on) {
-      network.joinTopic(this.#blocksTopic, (payload, from) => this.#onBlocks(payload, from))
+      network.joinTopic(this.#topics.blocks, (payload, from) => this.#onBlocks(payload, from))
       if (takeAttestation !== undefined) {
-        network.joinTopic(this.#attestationsTopic, (payload, from) => this.#onAttestation(takeAttestation, payload, from))
+        network.joinTopic(this.#topics.attestations, (payload, from) => this.#onAttestation(takeAttestation, payload, from))
       }
       return
     }
-    network.leaveTopic(this.#blocksTopic)
-    if (takeAttestation !== undefined) network.leaveTopic(this.#attestationsTopic)
+    network.leaveTopic(this.#topics.blocks)
+    if (takeAttestation !== undefined) network.leaveTopic(this.#topics.attestations)
     if (this.#timer !== undefined) this.#init.platform.timers.clear(this.#timer)
     this.#timer = undefined
     this.#waiting = []
@@ -105,7 +103,7 @@ export class Gossip {
   }
 
   publishEvidence(evidence: Bytes): void {
-    this.#publish(this.#evidenceTopic, evidence)
+    this.#publish(this.#topics.evidence, evidence)
   }
 
   /** Attestations go by gossip at present. */
@@ -115,7 +113,7 @@ export class Gossip {
 
   /** Publishes an attestation of this node's own, which is recorded already. */
   publishAttestation(attestation: Bytes): void {
-    if (this.attestationsOn) this.#publish(this.#attestationsTopic, attestation)
+    if (this.attestationsOn) this.#publish(this.#topics.attestations, attestation)
   }
 
   /** What a network that is stopping, or full, does not take comes to neighbours by sync. */
@@ -129,13 +127,20 @@ export class Gossip {
     this.#lastPublishedMs = this.#init.platform.clock.monotonicMs()
     const waiting = this.#waiting
     this.#waiting = []
-    for (const payload of toPayloads(waiting)) this.#publish(this.#blocksTopic, payload)
+    for (const payload of toPayloads(waiting)) this.#publish(this.#topics.blocks, payload)
   }
 
   async #onBlocks(payload: Bytes, from: Bytes): Promise<GossipVerdict> {
     const outcome = await this.#init.submit(payload)
     if (outcome.verdict !== 'accept' && outcome.code !== 'DUPLICATE') this.#init.onRefused(toHex(from), outcome)
+    if (outcome.verdict === 'accept') await this.#hold()
     return outcome.verdict
+  }
+
+  /** The verdict is what passes a payload on. It is stored by then: nothing but its way to others waits. */
+  async #hold(): Promise<void> {
+    const { holdMs = 0, platform } = this.#init
+    if (holdMs > 0) await sleep(platform.timers, holdMs * randomFraction(platform.random))
   }
 
   async #onEvidence(payload: Bytes, from: Bytes): Promise<GossipVerdict> {

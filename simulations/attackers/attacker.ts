@@ -1,5 +1,5 @@
-import type { Channel, GossipVerdict } from '../../node/index.ts'
-import { type Bytes, decodeFrame, encodeFrame, type Frame, type KnownFrame, toHex } from '../../protocol/index.ts'
+import { type Channel, type GossipVerdict, topicsOf } from '../../node/index.ts'
+import { type Bytes, decodeFrame, encodeFrame, type Frame, type KnownFrame } from '../../protocol/index.ts'
 import type { VirtualPort } from '../network/virtual-port.ts'
 import type { Deed } from '../scenario.ts'
 import type { SeededRandom } from '../seeded-random.ts'
@@ -116,7 +116,7 @@ export class Attacker implements Hands {
   }
 
   topic(name: 'attestations' | 'blocks' | 'evidence'): string {
-    return `/wattness/${toHex(this.world.genesis.networkId).slice(0, 32)}/${name}/1`
+    return topicsOf(this.world.genesis.networkId)[name]
   }
 
   gossip(topic: string, payload: Bytes): void {

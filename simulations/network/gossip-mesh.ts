@@ -73,6 +73,8 @@ export class GossipMesh {
   readonly #backoff = new Map<string, number>()
   readonly #seen = new SeenPayloads(MAX_SEEN_PAYLOADS)
   readonly #kept = new Map<string, Kept>()
+  /** Who else sent a payload while its handler judges it, by id: it is not sent back to them. */
+  readonly #senders = new Map<string, Set<string>>()
   readonly #rejects: RejectLedger
   readonly counts: GossipCounts = { heard: 0, duplicates: 0, rejected: 0, ignored: 0 }
   #beat = 0
@@ -201,11 +203,14 @@ export class GossipMesh {
     if (topic === undefined || this.#isStopped || this.#isGreylisted(from)) return
     if (!this.#seen.add(id)) {
       this.counts.duplicates++
+      this.#senders.get(id)?.add(from.name)
       return
     }
     if (topic.pending >= MAX_PENDING_PAYLOADS) return
     this.counts.heard++
     topic.pending++
+    const senders = new Set([from.name])
+    this.#senders.set(id, senders)
     let verdict: GossipVerdict = 'ignore'
     try {
       verdict = await topic.handler(payload.slice(), from.key)
@@ -213,6 +218,7 @@ export class GossipMesh {
       // An unexpected failure says nothing about the sender: ignore.
     } finally {
       topic.pending--
+      this.#senders.delete(id)
     }
     if (verdict === 'ignore') this.counts.ignored++
     if (verdict === 'reject') {
@@ -221,7 +227,7 @@ export class GossipMesh {
     }
     if (verdict !== 'accept' || this.#isStopped) return
     this.#keep(name, id, payload)
-    for (const peer of topic.mesh) if (peer.name !== from.name) this.#send(peer, name, id, payload)
+    for (const peer of topic.mesh) if (!senders.has(peer.name)) this.#send(peer, name, id, payload)
   }
 
   #isGreylisted(from: MeshPeer): boolean {

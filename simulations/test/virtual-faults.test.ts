@@ -189,6 +189,28 @@ describe('virtual network faults', () => {
     expect(duplicates).to.be.within(20, 80)
   })
 
+  it('a payload is not sent back to whoever sent it while its handler judged it', async () => {
+    const ground = new Ground()
+    const hosts = [await ground.host(1), await ground.host(2), await ground.host(3)] as const
+    for (const [wait, { port }] of [
+      [0, hosts[0]],
+      [100, hosts[1]],
+      [200, hosts[2]],
+    ] as const) {
+      port.leaveTopic('t')
+      port.joinTopic('t', async () => {
+        await new Promise<void>((resolve) => void ground.time.after(wait, resolve))
+        return 'accept'
+      })
+      for (const other of hosts) if (other.port.host > port.host) await ground.time.wait(port.dial(other.port.address))
+    }
+    await ground.pass(5_000)
+    await hosts[0].port.publish('t', toUtf8('all'))
+    await ground.pass(1_000)
+    // The second sends it to the third, which has it; the third nobody then.
+    expect(hosts.map(({ port }) => port.gossip.duplicates)).to.deep.equal([0, 0, 1])
+  })
+
   it('a neighbour whose payloads are rejected again and again is heard no more', async () => {
     const ground = new Ground()
     const [a, b] = [await ground.host(1), await ground.host(2)]

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { type Bytes, decodeRun, MAX_BLOCK_BYTES, type Signer, toHex, ZERO_HASH } from '../../../protocol/index.ts'
+import { type Bytes, decodeRun, fromHex, MAX_BLOCK_BYTES, type Signer, toHex, ZERO_HASH } from '../../../protocol/index.ts'
 import { ChainAuthor } from '../../../protocol/test/chain-author.ts'
 import {
   AUTO_MAX_BLOCKS_PER_SECOND,
@@ -11,7 +11,10 @@ import {
   LINGER_MS,
   MAX_GOSSIP_BLOCKS,
   MAX_PAYLOAD_BYTES,
+  passingHoldMs,
+  type Topics,
   toPayloads,
+  topicsOf,
 } from '../../gossip/index.ts'
 import type { GossipHandler, GossipVerdict, Network } from '../../net/index.ts'
 import { MAX_GOSSIP_BYTES } from '../../net/limits.ts'
@@ -45,11 +48,11 @@ class Stand {
   failure: Error | undefined
   readonly gossip: Gossip
 
-  constructor(attests = false, publishesAttestations = true) {
+  constructor(attests = false, publishesAttestations = true, holdMs = 0) {
     const network: Partial<Network> = {
       joinTopic: (topic, handler) => void this.topics.set(topic, handler),
       leaveTopic: (topic) => void this.topics.delete(topic),
-      meshSize: (topic) => (topic.includes('blocks') ? 4 : 2),
+      meshSize: (topic) => (topic === topicsOf(ZERO_HASH).blocks ? 4 : 2),
       publish: async (topic, payload) => {
         if (this.failure !== undefined) throw this.failure
         return this.published.push({ topic, payload })
@@ -64,6 +67,7 @@ class Stand {
       onBadEvidence: (peer) => void this.badEvidence.push(peer),
       onRefused: (_peer, { code }) => void this.refused.push(code),
       publishesAttestations,
+      holdMs,
       ...(attests
         ? {
             takeAttestation: async (attestation) => {
@@ -76,8 +80,8 @@ class Stand {
     })
   }
 
-  handler(kind: string): GossipHandler {
-    return this.topics.get([...this.topics.keys()].find((topic) => topic.includes(kind)) ?? '') as GossipHandler
+  handler(kind: keyof Topics): GossipHandler {
+    return this.topics.get(topicsOf(ZERO_HASH)[kind]) as GossipHandler
   }
 
   heights(): number[][] {
@@ -180,11 +184,43 @@ describe('gossip', () => {
     expect(stand.refused).to.deep.equal(['WRONG_ROOT'])
   })
 
+  it('N7: topics are named shortly, each by the beginning of the network id', () => {
+    const networkId = fromHex(`01234567${'89abcdef'.repeat(7)}`)
+    expect(topicsOf(networkId)).to.deep.equal({
+      blocks: 'w1/01234567/b',
+      evidence: 'w1/01234567/e',
+      attestations: 'w1/01234567/a',
+    })
+  })
+
+  it('in long rounds passes blocks on after a delay of its own, and says at once what it does not pass on', async () => {
+    expect([9_999, 10_000].map(passingHoldMs)).to.deep.equal([0, 250])
+    const stand = new Stand(true, true, 250)
+    stand.gossip.start()
+    stand.gossip.setBlocks(true)
+    const hear = stand.handler('blocks')
+    expect(await hear(new Uint8Array(3), ZERO_HASH)).to.equal('ignore')
+    stand.outcome = { verdict: 'accept', member: ZERO_HASH, from: 0, state: {} as never }
+    const passedMs: number[] = []
+    const startMs = stand.time.clock.monotonicMs()
+    const heard = Array.from({ length: 20 }, async () => {
+      expect(await hear(new Uint8Array(3), ZERO_HASH)).to.equal('accept')
+      passedMs.push(stand.time.clock.monotonicMs() - startMs)
+    })
+    await stand.time.advance(250)
+    await Promise.all(heard)
+    expect([Math.min(...passedMs) < 100, Math.max(...passedMs) > 150, new Set(passedMs).size > 10]).to.deep.equal([
+      true,
+      true,
+      true,
+    ])
+  })
+
   it('always carries evidence; who passes on what proves nothing is reported', async () => {
     const stand = new Stand()
     stand.gossip.start()
     stand.gossip.publishEvidence(Uint8Array.of(1, 2))
-    expect(stand.published.map(({ topic }) => topic)).to.deep.equal([`/wattness/${'0'.repeat(32)}/evidence/1`])
+    expect(stand.published.map(({ topic }) => topic)).to.deep.equal([topicsOf(ZERO_HASH).evidence])
     const hear = stand.handler('evidence')
     for (const outcome of ['accept', 'ignore', 'reject'] as const) {
       stand.evidenceOutcome = outcome
@@ -201,7 +237,7 @@ describe('gossip', () => {
     stand.gossip.setBlocks(true)
     expect(stand.topics.size).to.equal(3)
     stand.gossip.publishAttestation(Uint8Array.of(2))
-    expect(stand.published.map(({ topic }) => topic)).to.deep.equal([`/wattness/${'0'.repeat(32)}/attestations/1`])
+    expect(stand.published.map(({ topic }) => topic)).to.deep.equal([topicsOf(ZERO_HASH).attestations])
     const hear = stand.handler('attestations')
     for (const verdict of ['accept', 'ignore', 'reject'] as const) {
       stand.attestationVerdict = verdict
@@ -218,7 +254,7 @@ describe('gossip', () => {
   it('that nobody takes attestations from does not listen for any', () => {
     const stand = new Stand()
     stand.gossip.setBlocks(true)
-    expect([...stand.topics.keys()]).to.deep.equal([`/wattness/${'0'.repeat(32)}/blocks/1`])
+    expect([...stand.topics.keys()]).to.deep.equal([topicsOf(ZERO_HASH).blocks])
   })
 
   it('is harmless where the network takes nothing: sync brings it', async () => {

@@ -8,10 +8,10 @@ import {
   type Holdings,
   headsRoot,
   type KnownFrame,
-  toHex,
   type WantFrame,
 } from '../../../protocol/index.ts'
 import type { ChainAuthor } from '../../../protocol/test/chain-author.ts'
+import { topicsOf } from '../../gossip/index.ts'
 import type { Channel, Network } from '../../net/index.ts'
 import { type Neighbourhood, signerOf } from './neighbourhood.ts'
 
@@ -110,8 +110,7 @@ export class LiarPeer {
   /** Gossips on one of the network's topics. */
   async gossip(topic: 'attestations' | 'blocks' | 'evidence', payload: Bytes): Promise<void> {
     const { genesis, time } = this.#all
-    const name = `/wattness/${toHex(genesis.networkId).slice(0, 32)}/${topic}/1`
-    await time.wait(this.network.publish(name, payload))
+    await time.wait(this.network.publish(topicsOf(genesis.networkId)[topic], payload))
     await time.advance(100)
   }
 
