@@ -5,9 +5,16 @@ const WINDOW_UPDATE = 1
 /** Credit held back at most for all streams of a connection: a quarter of the smallest window, so that no sender runs dry. */
 export const MAX_HELD_CREDIT_BYTES = 65_536
 
+/** Credit of one stream that is worth a header beside what is sent anyway: one for every small frame doubles the headers. */
+export const LEAST_CARRIED_CREDIT_BYTES = 16_384
+
+/** Streams with credit held back at most: those that have ended still have some. */
+export const MAX_HELD_STREAMS = 64
+
 /**
  * The muxer grants new credit for every frame it reads. Alone each grant is a write of its own, as dear as the frame that it
- * answers; here they wait for something else to travel with, or until they are many bytes together.
+ * answers; here those that have grown to some size wait for something else to travel with, and all of them until they are many
+ * bytes together.
  */
 export class WindowCredits {
   readonly #streams = new Map<number, number>()
@@ -26,14 +33,18 @@ export class WindowCredits {
   }
 
   get isDue(): boolean {
-    return this.#bytes >= MAX_HELD_CREDIT_BYTES
+    return this.#bytes >= MAX_HELD_CREDIT_BYTES || this.#streams.size >= MAX_HELD_STREAMS
   }
 
-  /** One window update for each stream; none is held afterwards. */
+  /** One window update for each stream whose credit is worth one; where credit is due, for each, and none is held afterwards. */
   release(): Uint8Array[] {
-    if (this.#bytes === 0) return []
+    if (this.#bytes < LEAST_CARRIED_CREDIT_BYTES && !this.isDue) return []
+    const { isDue } = this
     const frames: Uint8Array[] = []
     for (const [stream, credit] of this.#streams) {
+      if (!isDue && credit < LEAST_CARRIED_CREDIT_BYTES) continue
+      this.#streams.delete(stream)
+      this.#bytes -= credit
       const frame = new Uint8Array(HEADER_BYTES)
       const view = new DataView(frame.buffer)
       frame[1] = WINDOW_UPDATE
@@ -41,8 +52,6 @@ export class WindowCredits {
       view.setUint32(8, credit)
       frames.push(frame)
     }
-    this.#streams.clear()
-    this.#bytes = 0
     return frames
   }
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { MAX_HELD_CREDIT_BYTES, WindowCredits } from '../../net/window-credits.ts'
+import { LEAST_CARRIED_CREDIT_BYTES, MAX_HELD_CREDIT_BYTES, MAX_HELD_STREAMS, WindowCredits } from '../../net/window-credits.ts'
 
 /** A yamux header: version, type, flags, stream, length. */
 function header(type: number, flags: number, stream: number, length: number): Uint8Array {
@@ -23,11 +23,12 @@ describe('window credits', () => {
     for (const [stream, bytes] of [
       [1, 100],
       [3, 7],
-      [1, 0xffff],
+      [1, MAX_HELD_CREDIT_BYTES],
     ] as const) {
       expect(credits.take(header(WINDOW_UPDATE, 0, stream, bytes))).to.equal(true)
     }
-    expect(credits.release()).to.deep.equal([header(WINDOW_UPDATE, 0, 1, 100 + 0xffff), header(WINDOW_UPDATE, 0, 3, 7)])
+    const sum = 100 + MAX_HELD_CREDIT_BYTES
+    expect(credits.release()).to.deep.equal([header(WINDOW_UPDATE, 0, 1, sum), header(WINDOW_UPDATE, 0, 3, 7)])
     expect(credits.release()).to.deep.equal([])
   })
 
@@ -39,6 +40,26 @@ describe('window credits', () => {
     expect(credits.isDue).to.equal(true)
     credits.release()
     expect(credits.isDue).to.equal(false)
+  })
+
+  it('go with what is sent anyway once a stream has some size of them, and no sooner', () => {
+    const credits = new WindowCredits()
+    credits.take(header(WINDOW_UPDATE, 0, 1, LEAST_CARRIED_CREDIT_BYTES - 1))
+    credits.take(header(WINDOW_UPDATE, 0, 3, LEAST_CARRIED_CREDIT_BYTES - 1))
+    expect(credits.release()).to.deep.equal([])
+    credits.take(header(WINDOW_UPDATE, 0, 3, 1))
+    expect(credits.release()).to.deep.equal([header(WINDOW_UPDATE, 0, 3, LEAST_CARRIED_CREDIT_BYTES)])
+    expect(credits.release()).to.deep.equal([])
+    credits.take(header(WINDOW_UPDATE, 0, 1, 1))
+    expect(credits.release()).to.deep.equal([header(WINDOW_UPDATE, 0, 1, LEAST_CARRIED_CREDIT_BYTES)])
+  })
+
+  it('are held of a bounded number of streams', () => {
+    const credits = new WindowCredits()
+    for (let stream = 1; stream < MAX_HELD_STREAMS; stream++) credits.take(header(WINDOW_UPDATE, 0, stream, 1))
+    expect([credits.isDue, credits.release()]).to.deep.equal([false, []])
+    credits.take(header(WINDOW_UPDATE, 0, MAX_HELD_STREAMS, 1))
+    expect([credits.isDue, credits.release().length, credits.isDue]).to.deep.equal([true, MAX_HELD_STREAMS, false])
   })
 
   it('are nothing else: what opens a stream, carries data or asks for an answer goes on', () => {
