@@ -163,6 +163,33 @@ describe('attestations that neighbours name', () => {
   })
 })
 
+describe('attestations that this node has just signed', () => {
+  it('S21: go whole to all neighbours at once, which need not ask, and are told no more', async () => {
+    const stand = new AttestationStand()
+    const [a, b] = [await stand.greet('a'), await stand.greet('b')]
+    const bytes = stand.note(attestationOf('w', 0, 1), 'own')
+    expect([a, b].map(toldTo)).to.deep.equal([[bytes], [bytes]])
+    expect([stand.exchange.names.waiting, stand.time.pending]).to.deep.equal([0, 0])
+    stand.exchange.onCrossCheck()
+    stand.note(attestationOf('w', 0, 1), 'own')
+    expect([a, b].map((each) => each.sent.length)).to.deep.equal([1, 1])
+  })
+
+  it('go with the round where rounds are short, and by gossip where it carries them', async () => {
+    const short = new AttestationStand({ announceDelayMs: 250 })
+    const a = await short.greet('a')
+    const bytes = short.note(attestationOf('w', 0, 1), 'own')
+    expect([a.sent.length, short.exchange.names.waiting]).to.deep.equal([0, 1])
+    await short.time.advance(250)
+    expect(toldTo(a)).to.deep.equal([bytes])
+    const gossiped = new AttestationStand()
+    gossiped.isGossiped = true
+    const b = await gossiped.greet('b')
+    gossiped.note(attestationOf('w', 0, 1), 'own')
+    expect([b.sent, gossiped.time.pending]).to.deep.equal([[], 0])
+  })
+})
+
 describe('new attestations in short rounds', () => {
   it('S21: go whole to each neighbour that is not known to hold them, in frames of a bounded number', async () => {
     const stand = new AttestationStand({ announceDelayMs: 250 })

@@ -72,7 +72,8 @@ export class AttestationStand {
     return session
   }
 
-  note(attestation: SignedAttestation, source = 'own'): Bytes {
+  /** As one that came from somebody else; `own`: as one that this node has signed. */
+  note(attestation: SignedAttestation, source = 'another'): Bytes {
     const bytes = encodeSignedAttestation(attestation)
     this.exchange.noteNew(attestation, bytes, source)
     return bytes
