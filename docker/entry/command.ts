@@ -1,74 +1,64 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
 
 /**
  * The command line, as anybody uses it: what stands in docker/ knows nothing else of a node. The variable has no name of the
  * program's own, since that refuses those that it does not know.
  */
 const PROGRAM = process.env['PROGRAM'] ?? '/app/dist/node/cli/wattness.js'
+/** Beside it: the same for a process that becomes the command. */
+const HERE = path.join(path.dirname(PROGRAM), `command${path.extname(PROGRAM)}`)
 
 /** Kept of what a command wrote, to tell why it ended. */
 const TAIL_CHARACTERS = 65_536
 
 export interface Ended {
-  /** 128 and the signal's number where a signal ended it, as shells say it. */
   readonly status: number
-  /** The end of what it wrote, both streams. */
-  readonly output: string
-  /** The end of its standard output alone. */
-  readonly answer: string
+  /** The code of what it could not go on with. */
+  readonly failure?: string
 }
 
-/** Containers are stopped by a signal to the first process: it goes on to the command that runs. */
-let running: ChildProcess | undefined
-let isStopping = false
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.on(signal, () => {
-    isStopping = true
-    if (running === undefined) process.exit(0)
-    running.kill(signal)
-  })
+interface Program {
+  runCommand(words: readonly string[]): Promise<Ended>
 }
+
+/** The first process of a container dies of no signal that it does not hear. */
+const stop = (): never => process.exit(0)
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const
+for (const signal of SIGNALS) process.on(signal, stop)
 
 /** Runs a command that ends soon; its standard output, trimmed. Throws with what it wrote where it fails. */
 export async function ask(...words: readonly string[]): Promise<string> {
-  const { status, output, answer } = await follow(
-    spawn(process.execPath, [PROGRAM, ...words], { stdio: ['ignore', 'pipe', 'pipe'] }),
-    false,
-  )
-  if (status !== 0) throw new Error(`wattness ${words[0]}: ${output}`)
-  return answer
-}
-
-/** Runs the node itself until it ends, its output shown. */
-export async function run(...words: readonly string[]): Promise<Ended> {
-  running = spawn(process.execPath, [PROGRAM, ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
-  try {
-    return await follow(running, true)
-  } finally {
-    running = undefined
-    if (isStopping) process.exit(0)
-  }
-}
-
-async function follow(child: ChildProcess, isShown: boolean): Promise<Ended> {
+  const child = spawn(process.execPath, [PROGRAM, ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   let answer = ''
-  for (const [stream, shown] of [
-    [child.stdout, process.stdout],
-    [child.stderr, process.stderr],
-  ] as const) {
-    stream?.setEncoding('utf8').on('data', (text: string) => {
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
       output = (output + text).slice(-TAIL_CHARACTERS)
       if (stream === child.stdout) answer = (answer + text).slice(-TAIL_CHARACTERS)
-      if (isShown) shown.write(text)
     })
   }
-  const status = await new Promise<number>((resolve, reject) => {
+  const status = await new Promise<number | null>((resolve, reject) => {
     child.on('error', reject)
-    child.on('close', (code, signal) => resolve(code ?? (signal === 'SIGTERM' ? 143 : 137)))
+    child.on('close', resolve)
   })
-  return { status, output: output.trim(), answer: answer.trim() }
+  if (status !== 0) throw new Error(`wattness ${words[0]}: ${output.trim()}`)
+  return answer.trim()
+}
+
+/**
+ * Becomes the node: runs it in this very process until it ends. A second one beside it would be 40 MB for nothing. It hears the
+ * signals itself meanwhile.
+ */
+export async function run(...words: readonly string[]): Promise<Ended> {
+  const program = (await import(pathToFileURL(HERE).href)) as Program
+  const ended = program.runCommand(words)
+  for (const signal of SIGNALS) process.off(signal, stop)
+  const found = await ended
+  for (const signal of SIGNALS) process.on(signal, stop)
+  return found
 }
 
 /** Tries until it works, a second apart; says once why it does not. Throws after `limitMs`. */

@@ -1,94 +1,122 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { ask, numberSetting, run, setting, until } from './command.ts'
 
 /**
  * A meter's container. Replicas share one volume, and each takes a directory of its own there: two nodes under one key would
- * tell two stories. Whoever runs on a directory says so in it again and again, under its container's name, and takes that back
- * when it is stopped, so that the container of a newer image finds the place of the one before; behind that stands the lock that
- * the kernel holds on a running node's LevelDB.
+ * tell two stories. Whose a directory is, the node's own lock says, which the kernel holds for as long as the node runs and takes
+ * back however it ends: a directory that can be locked is free. Before it is anybody's, it is made ready aside and gets its
+ * name with an invitation in it. This process looks for one, lets it join, and becomes its node.
  */
 const HOME = setting('METERS', '/data/meters')
 const TICKETS = setting('TICKETS', '/tickets')
 const INTERVAL = setting('INTERVAL', '15m')
 const MAX_METERS = numberSetting('MAX_METERS', 255, 1)
 const SOURCE = setting('SOURCE', '')
-/** Names who runs on a directory, or is about to. */
-const HOLDER = 'holder'
-const SAID_AGAIN_MS = 5_000
-/** A container that has been silent for so long is gone, or stands still: then the kernel's lock decides. */
-const SILENT_MS = 60_000
+const CONTAINER = setting('HOSTNAME', hostname())
+const DIRECTORY = /^meter-\d{3,}$/
 
-let saying: NodeJS.Timeout | undefined
-/** Runs here, or is about to. */
-let held: string | undefined
-process.once('exit', () => {
-  if (held !== undefined && isHeldHere(held)) rmSync(path.join(held, HOLDER), { force: true })
-})
 await mkdir(HOME, { recursive: true, mode: 0o700 })
-const dirOf = (number: number): string => path.join(HOME, `meter-${String(number).padStart(3, '0')}`)
-const numbers = Array.from({ length: MAX_METERS }, (_, i) => i + 1)
-// A container that was killed goes on where it was.
-const own = numbers.filter((number) => isHeldHere(dirOf(number)))
-for (const number of new Set([...own, ...numbers])) {
-  const dir = dirOf(number)
-  if (!(await take(dir, number))) continue
+for (const name of await inOrder()) await tryOn(name)
+for (;;) await tryOn(await makeNext())
+
+/**
+ * First what this container ran on when it was killed, then all others; from another one on each time, since many containers that
+ * are started at once would all reach for the first.
+ */
+async function inOrder(): Promise<string[]> {
+  const names = (await readdir(HOME)).filter((name) => DIRECTORY.test(name)).sort()
+  const start = Math.floor(Math.random() * names.length)
+  const turned = [...names.slice(start), ...names.slice(0, start)]
+  const own = new Set<string>()
+  for (const name of turned) {
+    // The node says in it who it is, and takes that back when it is stopped.
+    const holder = await readFile(path.join(HOME, name, 'lock'), 'utf8').catch(() => '')
+    if (holder.trim().split(' ').at(-1) === CONTAINER) own.add(name)
+  }
+  return [...own, ...turned.filter((name) => !own.has(name))]
+}
+
+/** Runs the directory's node for as long as this container is; returns where another one does, or nobody can. */
+async function tryOn(name: string): Promise<void> {
+  const dir = path.join(HOME, name)
+  const number = Number(name.slice(name.lastIndexOf('-') + 1))
+  // Mostly there is a node that answers, and no lock has to be tried.
+  if ((await isAnswering(dir)) || !(await hasJoined(dir, number))) return
   const source = SOURCE === '' ? `household:${number}?solar=${number % 2 === 0 ? '4kWp' : '0kWp'}&interval=${INTERVAL}` : SOURCE
-  const { status, output } = await run('run', '--dir', dir, '--interval', INTERVAL, '--source', source)
-  if (!output.includes('STORE_LOCKED') && !output.includes('is in use by')) process.exit(status)
-  clearInterval(saying)
-}
-console.error(`no directory is left in ${HOME}: all ${MAX_METERS} are in use`)
-process.exit(1)
-
-function isHeldHere(dir: string): boolean {
-  try {
-    return readFileSync(path.join(dir, HOLDER), 'utf8') === hostname()
-  } catch {
-    return false
-  }
+  const { status, failure } = await run('run', '--dir', dir, '--interval', INTERVAL, '--source', source)
+  if (failure !== 'STORE_LOCKED') process.exit(status)
 }
 
-/** True where a member's directory is ready to be run by this container. */
-async function take(dir: string, number: number): Promise<boolean> {
-  await mkdir(dir, { recursive: true, mode: 0o700 })
-  const holder = path.join(dir, HOLDER)
-  // Of several that reach for a new directory one gets it.
-  const isFirst = await writeFile(holder, hostname(), { flag: 'wx', mode: 0o600 }).then(
-    () => true,
-    () => false,
-  )
-  if (!isFirst && (await readFile(holder, 'utf8').catch(() => '')) !== hostname()) {
-    if (Date.now() - (await stat(holder)).mtimeMs < SILENT_MS) return false
-    await writeFile(holder, hostname(), { mode: 0o600 })
-  }
-  held = dir
-  saying = setInterval(() => void utimes(holder, new Date(), new Date()).catch(() => undefined), SAID_AGAIN_MS)
-  if (!existsSync(path.join(dir, 'genesis.json')) || existsSync(path.join(dir, 'ticket'))) await join(dir, number)
-  return true
+function isAnswering(dir: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path.join(dir, 'control.sock'))
+    const settle = (answer: boolean): void => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.once('connect', () => settle(true))
+    // A container that stands still answers nobody, until nobody more can be put off.
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => settle(code === 'EAGAIN'))
+  })
 }
 
-async function join(dir: string, number: number): Promise<void> {
+/** Asks for admission until it is granted. False where another container does that, or the directory is for no network. */
+async function hasJoined(dir: string, number: number): Promise<boolean> {
   const kept = path.join(dir, 'ticket')
-  if (!existsSync(kept)) {
-    await until('an invitation', async () => {
-      const [first] = (await readdir(TICKETS)).filter((name) => name.endsWith('.invitation')).sort()
-      if (first === undefined) return undefined
-      // One of those that reach for it gets it.
-      const aside = path.join(TICKETS, `.taken-${hostname()}`)
-      const isTaken = await rename(path.join(TICKETS, first), aside).then(
-        () => true,
-        () => false,
-      )
-      if (!isTaken) return undefined
-      await writeFile(kept, await readFile(aside), { mode: 0o600 })
-      await rm(aside)
-      return true
-    })
+  const isDone = await until('admission', async () => {
+    const ticket = (await readFile(kept, 'utf8').catch(() => '')).trim()
+    if (ticket === '') return true
+    try {
+      await ask('join', ticket, '--dir', dir, '--label', `meter ${number}`)
+    } catch (error) {
+      if ((error as Error).message.includes('is in use by')) return false
+      throw error
+    }
+    await rm(kept, { force: true })
+    return true
+  })
+  return isDone && existsSync(path.join(dir, 'genesis.json'))
+}
+
+/** A new directory with an invitation in it. Ends the process where there may be no more of them. */
+async function makeNext(): Promise<string> {
+  const names = Array.from({ length: MAX_METERS }, (_, i) => `meter-${String(i + 1).padStart(3, '0')}`)
+  if (names.every((name) => existsSync(path.join(HOME, name)))) {
+    console.error(`no directory is left in ${HOME}: all ${MAX_METERS} are in use`)
+    process.exit(1)
   }
-  const ticket = (await readFile(kept, 'utf8')).trim()
-  await until('admission', () => ask('join', ticket, '--dir', dir, '--label', `meter ${number}`).then(() => true))
-  await rm(kept)
+  const aside = path.join(HOME, `.new-${CONTAINER}`)
+  await mkdir(aside, { recursive: true, mode: 0o700 })
+  if (!existsSync(path.join(aside, 'ticket'))) await until('an invitation', () => takeInvitation(path.join(aside, 'ticket')))
+  for (const name of names) {
+    // Of several that reach for a name one gets it: a directory with something in it is not replaced.
+    const isTaken = await rename(aside, path.join(HOME, name)).then(
+      () => true,
+      () => false,
+    )
+    if (isTaken) return name
+  }
+  return makeNext()
+}
+
+async function takeInvitation(kept: string): Promise<true | undefined> {
+  const aside = path.join(TICKETS, `.taken-${CONTAINER}`)
+  // From before this container was killed.
+  if (!existsSync(aside)) {
+    const [first] = (await readdir(TICKETS)).filter((name) => name.endsWith('.invitation')).sort()
+    if (first === undefined) return undefined
+    // One of those that reach for it gets it.
+    await rename(path.join(TICKETS, first), aside).catch(() => undefined)
+  }
+  const ticket = await readFile(aside).catch(() => undefined)
+  if (ticket === undefined) return undefined
+  // On another disk: it gets its name there once it is whole.
+  await writeFile(`${kept}.part`, ticket, { mode: 0o600 })
+  await rename(`${kept}.part`, kept)
+  await rm(aside)
+  return true
 }

@@ -48,8 +48,10 @@ export interface MeterStatus {
 /** Where a meter's container keeps what it runs on. */
 export async function directoryOf(engine: Engine, container: string): Promise<string> {
   const find = `const fs = require('fs'), os = require('os')
-    for (const name of fs.readdirSync('/data/meters'))
-      if (fs.readFileSync('/data/meters/' + name + '/holder', 'utf8') === os.hostname())
-        process.stdout.write('/data/meters/' + name)`
+    for (const name of fs.readdirSync('/data/meters')) {
+      const lock = '/data/meters/' + name + '/lock'
+      if (fs.existsSync(lock) && fs.readFileSync(lock, 'utf8').trim().split(' ').at(-1) === os.hostname())
+        process.stdout.write('/data/meters/' + name)
+    }`
   return engine.docker('exec', container, 'node', '-e', find)
 }

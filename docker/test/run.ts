@@ -73,6 +73,7 @@ async function play(engine: Engine, place: Neighbourhood, smallDisk: SmallDisk):
   const [registrar = ''] = await engine.containers('registrar')
   const [one = '', two = '', three = '', four = ''] = await engine.containers('meter')
   await assertApart(engine, [one, two, three, four])
+  for (const meter of [one, two, three, four]) await assertOneProcess(engine, meter)
 
   const readings = new Readings(engine, one)
   await readings.take(ACKNOWLEDGED)
@@ -136,6 +137,13 @@ async function assertApart(engine: Engine, meters: readonly string[]): Promise<v
   if (folders.length !== meters.length) throw new Error(`${meters.length} meters, and these directories: ${folders.join(', ')}`)
 }
 
+/** Beside the node there is nothing but the engine's own first process, which passes signals on. */
+async function assertOneProcess(engine: Engine, container: string): Promise<void> {
+  const [, ...lines] = (await engine.docker('top', container, '-o', 'pid,args')).split('\n')
+  const processes = lines.filter((line) => !line.includes('docker-init'))
+  if (processes.length !== 1) throw new Error(`${container} runs more than its node: ${processes.join(', ')}`)
+}
+
 /** The same container's place, directory and network under another image of the same code with a label of its own. */
 async function upgrade(engine: Engine, container: string): Promise<void> {
   const newer = `${engine.image}-newer`
@@ -151,7 +159,7 @@ async function upgrade(engine: Engine, container: string): Promise<void> {
   const labels = ['--label', `com.docker.compose.project=${engine.project}`, '--label', 'com.docker.compose.service=meter']
   const volumes = ['-v', `${engine.project}_meters:/data`, '-v', `${engine.project}_tickets:/tickets`]
   const network = ['--network', `${engine.project}_default`, '-e', 'INTERVAL=5s', '--entrypoint', 'node']
-  await engine.docker(...words, ...labels, ...volumes, ...network, newer, '/app/docker/entry/meter.ts')
+  await engine.docker(...words, ...labels, ...volumes, ...network, newer, '/app/docker/entry/meter.js')
 }
 
 function check(name: string, value: number, limit: number): void {

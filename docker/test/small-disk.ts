@@ -90,7 +90,7 @@ export class SmallDisk {
     await this.#engine.docker(
       ...words,
       ...joined,
-      ...['--name', this.#meter, '--entrypoint', 'node', image, '/app/docker/entry/meter.ts'],
+      ...['--name', this.#meter, '--entrypoint', 'node', image, '/app/docker/entry/meter.js'],
     )
   }
 

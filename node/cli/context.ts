@@ -9,6 +9,13 @@ export const FOUND_WRONG = 1
 export const WRONG_USAGE = 2
 export type ExitStatus = typeof FINE | typeof FOUND_WRONG | typeof WRONG_USAGE
 
+/** How a command ended. */
+export interface Ended {
+  readonly status: ExitStatus
+  /** The code of what it could not go on with; what it was stopped by is none. */
+  readonly failure?: string
+}
+
 /** What `--dir` and `--json` mean to every command. */
 export interface SharedOptions {
   readonly dir?: string

@@ -27,13 +27,18 @@ export interface FailureOptions extends SharedOptions {
   readonly isVerbose: boolean
 }
 
+/** UNEXPECTED for what should not happen. */
+export function codeOf(error: unknown): string {
+  return isWattnessError(error) || error instanceof CommanderError ? error.code : 'UNEXPECTED'
+}
+
 /** Says what went wrong, in a line (or the few that a message has), never with a stack unless asked; answers the status. */
 export async function reportFailure(io: Io, error: unknown, options: FailureOptions): Promise<ExitStatus> {
   // Commander has said it already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? FINE : WRONG_USAGE
   const known = isWattnessError(error)
   const message = error instanceof Error ? error.message : String(error)
-  const code = known ? error.code : 'UNEXPECTED'
+  const code = codeOf(error)
   if (options.json === true) {
     await write(io.stdout, `${JSON.stringify({ error: { code, message, data: known ? error.data : {} } })}\n`)
   }

@@ -1,8 +1,8 @@
 import { Command } from 'commander'
 import { loadPart } from '../part.ts'
 import { programVersion } from '../version.ts'
-import { Context, type ExitStatus, type Register } from './context.ts'
-import { reportFailure } from './failure.ts'
+import { Context, type Ended, type ExitStatus, type Register } from './context.ts'
+import { codeOf, reportFailure } from './failure.ts'
 import { type Io, write } from './io.ts'
 
 /** In the order of the help, by their names. Each is loaded where it is called, with what it needs; all for the help. */
@@ -32,14 +32,20 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
 
 /** Runs one command line, the words after the program's name; never throws and never ends the process. */
 export async function main(words: readonly string[], io: Io): Promise<ExitStatus> {
+  return (await attempt(words, io)).status
+}
+
+/** The same, for those who have another way to go where it fails. */
+export async function attempt(words: readonly string[], io: Io): Promise<Ended> {
   const context = new Context(io)
   context.isVerbose = words.includes('--verbose')
   try {
     const program = await createProgram(context, words)
     await program.parseAsync([...words], { from: 'user' })
-    return context.status
+    return { status: context.status }
   } catch (error) {
-    return reportFailure(io, error, { json: words.includes('--json'), isVerbose: context.isVerbose })
+    const status = await reportFailure(io, error, { json: words.includes('--json'), isVerbose: context.isVerbose })
+    return io.stopped.aborted ? { status } : { status, failure: codeOf(error) }
   }
 }
 

@@ -4,18 +4,18 @@ import path from 'node:path'
 import { defineConfig, type Plugin } from 'vite'
 
 /**
- * The program as it is installed: the command, the demonstration's hosts and the worker threads, each at the place where the
- * compiler has put it, with what they import in a few files beside them. A process that loads some 1,500 modules one by one holds
- * 28 MiB more for it and takes three times as long to begin. `npm run build` runs this after the compiler, whose output the
- * library's doors keep.
+ * The program as it is installed: the command, also for a process that becomes one, the demonstration's hosts and the worker
+ * threads, each at the place where the compiler has put it, with what they import in a few files beside them. A process that
+ * loads some 1,500 modules one by one holds 28 MiB more for it and takes three times as long to begin. `npm run build` runs
+ * this after the compiler, whose output the library's doors keep.
  */
 
 const ROOT = path.resolve(import.meta.dirname, '../..')
 /** As deep as the folders of the entries: what one of these files finds beside itself, the others find as well. */
 const CHUNKS = 'node/program'
 
-/** Files that a process or a thread begins with. */
-const ENTRIES = ['node/cli/wattness', 'node/demo/host-process', 'node/validate/worker', 'node/audit/worker']
+/** Files that a process or a thread begins with, or goes on with. */
+const ENTRIES = ['node/cli/wattness', 'node/cli/command', 'node/demo/host-process', 'node/validate/worker', 'node/audit/worker']
 
 /** Loaded from where they are installed: native parts, and what reads files of its own or serves HTTP, as not every node does. */
 const INSTALLED = [

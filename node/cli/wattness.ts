@@ -18,12 +18,8 @@ else runUnder(bundledNode())
 
 async function runHere(): Promise<void> {
   liveNoLongerThanParent()
-  const { holdYoungHeap } = await import('../young-heap.ts')
-  holdYoungHeap()
-  const { main } = await import('./main.ts')
-  const { processIo } = await import('./io.ts')
-  const { io } = processIo()
-  const status = await main(process.argv.slice(2), io)
+  const { runCommand } = await import('./command.ts')
+  const { status } = await runCommand(process.argv.slice(2))
   // Whatever is still open has had its time to stop.
   process.exit(status)
 }

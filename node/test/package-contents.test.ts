@@ -9,7 +9,9 @@ const MOST_PACKED_BYTES = 1.5 * 1024 * 1024
 const ALONGSIDE = new Set(['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE'])
 
 /** As node/cli/vite.config.ts has them. */
-const ENTRIES = ['cli/wattness', 'demo/host-process', 'validate/worker', 'audit/worker'].map((entry) => `dist/node/${entry}.js`)
+const ENTRIES = ['cli/wattness', 'cli/command', 'demo/host-process', 'validate/worker', 'audit/worker'].map(
+  (entry) => `dist/node/${entry}.js`,
+)
 
 interface Manifest {
   readonly version: string

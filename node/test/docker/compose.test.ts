@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { expect } from 'chai'
-import { projectPath, readText, readYaml } from './declared.ts'
+import { readText, readYaml, sourceOf } from './declared.ts'
 
 interface Service {
   readonly image: string
@@ -37,7 +37,7 @@ describe('what is declared for compose', () => {
     for (const [name, { build, entrypoint = [], read_only, cap_drop }] of Object.entries(services)) {
       expect([read_only, cap_drop], name).to.deep.equal([true, ['ALL']])
       const [, file] = entrypoint
-      if (file !== undefined) expect(existsSync(projectPath(file.replace('/app/', ''))), file).to.equal(true)
+      if (file !== undefined) expect(existsSync(sourceOf(file)), file).to.equal(true)
       if (build?.target !== undefined) expect(dockerfile, name).to.include(` AS ${build.target}\n`)
     }
   })

@@ -33,6 +33,10 @@ export interface Dashboard {
 /** Of a file of the project. */
 export const projectPath = (name: string): string => path.join(PROJECT_ROOT, name)
 
+/** What a file of the image is made of: containers begin with what was compiled. */
+export const sourceOf = (file: string): string =>
+  projectPath(path.posix.relative('/app', file).replace(/^(docker\/entry\/.*)\.js$/, '$1.ts'))
+
 export const readText = (name: string): string => readFileSync(projectPath(name), 'utf8')
 
 export const readYaml = (name: string): unknown => parse(readText(name), { merge: true })

@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
-import path from 'node:path'
 import { expect } from 'chai'
 import { Deployment, StatefulSet } from 'kubernetes-models/apps/v1'
 import { Job } from 'kubernetes-models/batch/v1'
@@ -9,7 +8,7 @@ import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1'
 import { PodDisruptionBudget } from 'kubernetes-models/policy/v1'
 import { ConfigMap, Namespace, Service } from 'kubernetes-models/v1'
 import { temporaryDirectory } from '../cli/command-line.ts'
-import { projectPath, readYaml, readYamls } from './declared.ts'
+import { projectPath, readYaml, readYamls, sourceOf } from './declared.ts'
 
 const FOLDERS = ['docker/kubernetes', 'docker/kubernetes/simulations', 'docker/kubernetes/spread-simulation'] as const
 
@@ -178,7 +177,7 @@ describe('what is declared for Kubernetes', () => {
       for (const { command = [], env = [], volumeMounts } of spec.template.spec.containers) {
         for (const { name } of volumeMounts) expect(volumes, metadata.name).to.include(name)
         const [, file = ''] = command
-        if (file !== '') expect(existsSync(projectPath(path.posix.relative('/app', file))), file).to.equal(true)
+        if (file !== '') expect(existsSync(sourceOf(file)), file).to.equal(true)
         for (const { valueFrom } of env) {
           const wanted = valueFrom?.configMapKeyRef
           if (wanted === undefined) continue

@@ -1,38 +1,21 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { expect } from 'chai'
 import type { ListedMember } from '../../control/index.ts'
 import { event, json, type Running, say, start, temporaryDirectory, until } from '../cli/command-line.ts'
 import { projectPath } from './declared.ts'
+import { childrenOf, type EntryProcess, execute, terminate } from './entry-process.ts'
 
 const LOOPBACK = '/ip4/127.0.0.1/tcp/0'
-
-interface Process {
-  readonly output: () => string
-  /** Its status once it has ended. */
-  readonly ended: Promise<number | null>
-  readonly child: ChildProcess
-}
-
-function execute(file: string, environment: NodeJS.ProcessEnv, ...words: readonly string[]): Process {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', projectPath(file), ...words], {
-    env: { PATH: process.env['PATH'], ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let said = ''
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (said += text))
-  return { child, output: () => said, ended: new Promise((resolve) => child.once('close', resolve)) }
-}
 
 describe("a meter's pod", () => {
   let at: Awaited<ReturnType<typeof temporaryDirectory>>
   let registrar: Running
-  const pods: Process[] = []
+  const pods: EntryProcess[] = []
 
   const members = async (): Promise<ListedMember[]> =>
     json(await say(['member', 'list', '--json', '--dir', at.path('registrar')])) as ListedMember[]
-  const pod = (): Process => {
+  const pod = (): EntryProcess => {
     const made = execute('docker/entry/pod.ts', {
       PROGRAM: projectPath('node/cli/wattness.ts'),
       WATTNESS_DIR: at.path('meter'),
@@ -45,10 +28,6 @@ describe("a meter's pod", () => {
     pods.push(made)
     return made
   }
-  const stop = ({ child, ended }: Process): Promise<number | null> => {
-    child.kill('SIGTERM')
-    return ended
-  }
 
   before(async () => {
     at = await temporaryDirectory()
@@ -58,7 +37,7 @@ describe("a meter's pod", () => {
     await mkdir(at.path('tickets'))
   })
   after(async () => {
-    await Promise.all(pods.map(stop))
+    await Promise.all(pods.map(terminate))
     await registrar.stop()
     await at.remove()
   })
@@ -77,7 +56,8 @@ describe("a meter's pod", () => {
       () => Promise.resolve(first.output()),
       (said) => said.includes('"event":"sealed"'),
     )
-    expect(await stop(first)).to.equal(0)
+    expect(await childrenOf(first), 'processes beside the node').to.deep.equal([])
+    expect(await terminate(first)).to.equal(0)
     expect(existsSync(at.path('meter/joining'))).to.equal(false)
     await rm(at.path('tickets'), { recursive: true })
     const second = pod()
