@@ -15,7 +15,7 @@ export interface Io {
 }
 
 /** Waits where the stream is full. What nobody reads any more is dropped. */
-export function write(stream: Writable, text: string): Promise<void> {
+export function write(stream: Writable, text: string | Uint8Array): Promise<void> {
   return new Promise((resolve) => {
     stream.write(text, () => resolve())
   })

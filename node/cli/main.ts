@@ -26,6 +26,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   check: async () => (await import('./check.ts')).registerCheck,
   member: async () => (await import('./member.ts')).registerMember,
   read: async () => (await import('./read.ts')).registerRead,
+  frames: async () => (await import('./frames.ts')).registerFrames,
   import: async () => (await import('./import.ts')).registerImport,
   config: async () => (await import('./config.ts')).registerConfig,
 }

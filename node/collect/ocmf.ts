@@ -54,6 +54,22 @@ function open(spec: SourceSpec, deps: SourceDeps): MeterSource {
   }
 }
 
+/** Whether a record, as it was kept, is what `key` signs. */
+export function recordSignature(
+  record: Uint8Array,
+  key: string | undefined,
+): { readonly state: 'valid' | 'wrong' | 'no-key'; readonly words?: string } {
+  try {
+    const { payload, signature } = parseRecord(record)
+    if (key === undefined) return { state: 'no-key' }
+    assertSigned(payload, signature, key)
+    return { state: 'valid' }
+  } catch (error) {
+    if (!isWattnessError(error)) throw error
+    return { state: 'wrong', words: error.message }
+  }
+}
+
 /** `givenKey` is for records beside which none stands. */
 export async function* ocmfItems(bytes: AsyncIterable<Uint8Array>, givenKey?: string): AsyncGenerator<SourceItem> {
   const scanner = new OcmfScanner()

@@ -15,6 +15,8 @@ export { askControl, type ControlAnswer, streamControl } from './client.ts'
 export { type EvidenceLine, formatEvidenceLine, readEvidenceLines } from './evidence-lines.ts'
 export { checkFile, type FileCheck } from './file-check.ts'
 export type { FinalityStatus, WitnessLine } from './finality-status.ts'
+export type { FrameBlock, FrameProof, FrameState, FrameVerdict } from './frame-blocks.ts'
+export { type FrameAnswer, type FrameLine, type FrameOrder, frameParameters, readFrameLines } from './frame-lines.ts'
 export { findMember, nameOf } from './member-name.ts'
 export {
   type AdmitOrder,

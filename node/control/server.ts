@@ -7,6 +7,7 @@ import type { Platform } from '../platform.ts'
 import { type ArchiveOrder, archiveLines } from './archive-lines.ts'
 import { blockQueryOf, readBlockLines } from './block-lines.ts'
 import { readEvidenceLines } from './evidence-lines.ts'
+import { frameOrderOf, readFrameLines } from './frame-lines.ts'
 import { type AdmitOrder, admitMember, changeRoles, revokeMember } from './membership-desk.ts'
 import { type ProveOrder, proveBlock } from './proof-desk.ts'
 import { type PruneOrder, pruneLines } from './prune-desk.ts'
@@ -63,6 +64,7 @@ export class ControlServer {
       ['GET /members', () => describeMembers(node)],
       ['GET /blocks', (url) => readBlockLines(node, blockQueryOf(parametersOf(url)))],
       ['GET /readings', ({ searchParams }) => readReadingLines(node, readingOrderOf(searchParams))],
+      ['GET /frames', ({ searchParams }) => readFrameLines(node, platform, frameOrderOf(searchParams))],
       ['GET /evidence', ({ searchParams }) => readEvidenceLines(node, verify, searchParams.get('member') ?? undefined)],
       [
         'GET /verify',

@@ -1,45 +1,32 @@
-import { type Bytes, inclusionProof, leafHash, nodeHash, rootOf } from '../../protocol/index.ts'
-import type { SealedFrame, SpoolRow } from '../store/index.ts'
+import { type Bytes, leafHash } from '../../protocol/index.ts'
+import { FrameLeaves, type SealedFrame, type SpoolRow } from '../store/index.ts'
 
-/** The raw frames of the readings that make up one block, in their order, as the leaves of the block's frames root. */
+/** The raw frames of the readings that make up one block, in their order. */
 export class FrameTree {
   readonly #rows: SpoolRow[] = []
-  /** Hashes of perfect subtrees, level by level. */
-  readonly #levels: Bytes[][] = [[]]
+  readonly #leaves = new FrameLeaves()
 
   constructor(rows: readonly SpoolRow[]) {
     for (const row of rows) {
       if (!('reading' in row.item) || row.item.frame === undefined) continue
       this.#rows.push(row)
-      this.#add(leafHash(row.item.frame))
-    }
-  }
-
-  #add(leaf: Bytes): void {
-    let hash = leaf
-    for (let level = 0; ; level++) {
-      this.#levels[level] ??= []
-      const hashes = this.#levels[level] as Bytes[]
-      hashes.push(hash)
-      if (hashes.length % 2 === 1) return
-      hash = nodeHash(hashes.at(-2) as Bytes, hash)
+      this.#leaves.add(leafHash(row.item.frame))
     }
   }
 
   /** Undefined where the readings came without frames. */
   get root(): Bytes | undefined {
-    return this.#rows.length === 0 ? undefined : rootOf(this.#levels[0] as Bytes[])
+    return this.#leaves.root
   }
 
   /** What is noted of each frame once the block is stored. */
   async sealed(height: number, sealedAtMs: number): Promise<SealedFrame[]> {
     const count = this.#rows.length
-    const read = (level: number, index: number): Bytes => this.#levels[level]?.[index] as Bytes
     const frames: SealedFrame[] = []
     for (const [index, { id, item }] of this.#rows.entries()) {
       if (!('reading' in item)) continue
       const { source, reading, signed } = item
-      const proof = await inclusionProof(read, index, count)
+      const proof = await this.#leaves.proof(index)
       const key = signed?.publicKey === undefined ? {} : { publicKey: signed.publicKey }
       frames.push({ timeMs: reading.time, id, note: { height, sealedAtMs, index, count, proof, source, ...key } })
     }

@@ -72,6 +72,13 @@ describe('/openapi.json', () => {
     expect(document.openapi).to.equal('3.1.0')
   })
 
+  it('says nothing of raw frames, which are for the node’s owner alone', async () => {
+    expect(Object.keys(document.paths).filter((path) => path.includes('frame'))).to.deep.equal([])
+    for (const url of ['/frames', '/v1/frames', '/v1/members/0/frames']) {
+      expect((await street.app().inject({ url })).statusCode, url).to.equal(404)
+    }
+  })
+
   it('has every noun, with names of its own, and a refusal for each', () => {
     const paths = ['/v1/status', '/v1/genesis', '/v1/members', '/v1/members/{id}', '/v1/members/{id}/blocks', '/v1/blocks/{hash}']
     const more = ['/v1/ledger', '/v1/evidence', '/v1/peers', '/v1/members/{id}/proof', '/v1/check', '/v1/events']
