@@ -79,10 +79,10 @@ export class Meter {
   /** What is old goes, now and every hour. */
   #keepHouse(isStart: boolean): void {
     const { store } = this.#node
-    const { keepFramesMs, keepSeenMs } = this.#options
+    const { keepFramesMs, keepSignedMs, keepSeenMs } = this.#options
     const nowMs = this.#platform.clock.now()
     const work = async (): Promise<void> => {
-      await store.frames.prune(nowMs - keepFramesMs)
+      await store.frames.prune(nowMs - keepFramesMs, nowMs - keepSignedMs)
       // At the start nobody knows yet which times the sources are at.
       if (!isStart) await store.spool.pruneSeen(this.#presentMs(nowMs) - keepSeenMs)
     }

@@ -21,6 +21,7 @@ export interface NodeOptions {
   readonly sources: readonly string[]
   readonly silentAfterMs: number
   readonly keepFramesMs: number
+  readonly keepSignedMs: number
   readonly keepSeenMs: number
 }
 
@@ -62,6 +63,7 @@ export function nodeOptionsOf(config: Config, networkIdHex: string): NodeOptions
     sources,
     silentAfterMs: msOf(config.silentAfter),
     keepFramesMs: msOf(config.keepFrames),
+    keepSignedMs: msOf(config.keepSigned),
     keepSeenMs: msOf(config.keepSeen),
   }
 }

@@ -156,6 +156,13 @@ export const SETTINGS = {
     what: 'How long raw frames stay on this node once their readings are sealed.',
     forMeters: true,
   }),
+  keepSigned: setting(duration('0s', '36500d'), {
+    preset: '3650d',
+    flag: '--keep-signed <duration>',
+    expected: spanText('0s', '36500d'),
+    what: 'The same of frames that are signed records (charging records, OCMF): who doubts a bill asks for them years later.',
+    forMeters: true,
+  }),
   keepSeen: setting(duration('1d', '36500d'), {
     preset: '400d',
     flag: '--keep-seen <duration>',

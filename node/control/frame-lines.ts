@@ -75,8 +75,8 @@ export async function* readFrameLines(
     if (wanted.sha256 !== undefined && hash?.startsWith(wanted.sha256) !== true) continue
     const verdict = await blocks.judge(kept)
     if (height !== undefined && verdict.block?.height !== height) continue
-    const publicKey =
-      order.key ?? note?.publicKey ?? (waiting !== undefined && 'reading' in waiting ? waiting.signed?.publicKey : undefined)
+    const signed = note?.signed ?? (waiting !== undefined && 'reading' in waiting ? waiting.signed : undefined)
+    const publicKey = order.key ?? signed?.publicKey
     const signature = frame === undefined ? undefined : frameSignature(frame, format, publicKey)
     yield {
       frame: {

@@ -27,8 +27,8 @@ export class FrameTree {
       if (!('reading' in item)) continue
       const { source, reading, signed } = item
       const proof = await this.#leaves.proof(index)
-      const key = signed?.publicKey === undefined ? {} : { publicKey: signed.publicKey }
-      frames.push({ timeMs: reading.time, id, note: { height, sealedAtMs, index, count, proof, source, ...key } })
+      const note = { height, sealedAtMs, index, count, proof, source, ...(signed === undefined ? {} : { signed }) }
+      frames.push({ timeMs: reading.time, id, note })
     }
     return frames
   }

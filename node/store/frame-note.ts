@@ -1,6 +1,7 @@
 import { fromUtf8, Reader, toUtf8, Writer } from '../../protocol/bytes.ts'
 import { HASH_BYTES } from '../../protocol/hash.ts'
 import { MAX_PROOF_HASHES } from '../../protocol/limits.ts'
+import type { SignedBy } from './spool-entry.ts'
 
 /** What is written beside a raw frame in the very write that stores its block: from then on it proves itself alone. */
 export interface FrameNote {
@@ -13,8 +14,8 @@ export interface FrameNote {
   readonly proof: readonly Uint8Array[]
   /** The meter source's own name. */
   readonly source: string
-  /** Of a signed record: the public key that it was checked with. */
-  readonly publicKey?: string
+  /** It is a signed record. */
+  readonly signed?: SignedBy
 }
 
 /** A frame that a block takes up, and what is to be noted of it. */
@@ -26,13 +27,15 @@ export interface SealedFrame {
 }
 
 export function encodeFrameNote(note: FrameNote): Uint8Array {
-  const { height, sealedAtMs, index, count, proof, source, publicKey = '' } = note
+  const { height, sealedAtMs, index, count, proof, source, signed } = note
   const writer = new Writer(96).varint(height).varint(sealedAtMs).varint(index).varint(count).u8(proof.length)
   for (const hash of proof) writer.bytes(hash)
-  for (const text of [source, publicKey]) {
-    const bytes = toUtf8(text)
-    writer.varint(bytes.length).bytes(bytes)
-  }
+  const name = toUtf8(source)
+  writer
+    .varint(name.length)
+    .bytes(name)
+    .u8(signed === undefined ? 0 : 1)
+  if (signed !== undefined) writer.bytes(toUtf8(signed.publicKey ?? ''))
   return writer.finish()
 }
 
@@ -43,8 +46,12 @@ export function decodeFrameNote(bytes: Uint8Array): FrameNote {
   const hashes = reader.u8()
   if (hashes > MAX_PROOF_HASHES) reader.fail('OUT_OF_RANGE', `${hashes} hashes`)
   const proof = Array.from({ length: hashes }, () => reader.bytes(HASH_BYTES).slice())
-  const text = (): string => fromUtf8(reader.bytes(reader.varint()), 'note of a frame')
-  const [source, publicKey] = [text(), text()]
+  const source = fromUtf8(reader.bytes(reader.varint()), 'source of a frame')
+  const note = { height, sealedAtMs, index, count, proof, source }
+  const isSigned = reader.u8()
+  if (isSigned > 1) reader.fail('OUT_OF_RANGE', `${isSigned} for signed or not`)
+  const publicKey = fromUtf8(reader.bytes(isSigned === 0 ? 0 : reader.remaining), 'public key of a frame')
   reader.done()
-  return { height, sealedAtMs, index, count, proof, source, ...(publicKey === '' ? {} : { publicKey }) }
+  if (isSigned === 0) return note
+  return { ...note, signed: publicKey === '' ? {} : { publicKey } }
 }

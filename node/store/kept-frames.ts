@@ -90,20 +90,23 @@ export class KeptFrames {
   }
 
   /**
-   * Forgets those of readings before `beforeMs` whose block was sealed before that too: what is read late, or filled in of
-   * years ago, is kept as long as anything else. A frame without a note goes by its reading alone, one that waits for its
-   * block never.
+   * Forgets those of readings before `beforeMs`, signed records of readings before `signedBeforeMs`, whose block was sealed
+   * before that too: what is read late, or filled in of years ago, is kept as long as anything else. A frame without a note
+   * goes by its reading alone, one that waits for its block never.
    */
-  async prune(beforeMs: number): Promise<number> {
+  async prune(beforeMs: number, signedBeforeMs = beforeMs): Promise<number> {
     let pruned = 0
-    for await (const entries of this.#kv.iterate({ gte: allOf(FRAME).gte, lt: frameKey(clamped(beforeMs), 0) })) {
+    const lastMs = clamped(Math.max(beforeMs, signedBeforeMs))
+    for await (const entries of this.#kv.iterate({ gte: allOf(FRAME).gte, lt: frameKey(lastMs, 0) })) {
       const waiting = await this.#kv.getMany(entries.map(([key]) => spoolKey(sequenceOfFrameKey(key))))
       const notes = await this.#notesOf(entries)
       const operations: KvOperation[] = []
       for (const [i, [key]] of entries.entries()) {
         const note = notes[i]
-        if (waiting[i] !== undefined || (note !== undefined && note.sealedAtMs >= beforeMs)) continue
-        operations.push(del(key), del(frameNoteKey(timeOfFrameKey(key), sequenceOfFrameKey(key))))
+        const timeMs = timeOfFrameKey(key)
+        const limitMs = note?.signed === undefined ? beforeMs : signedBeforeMs
+        if (waiting[i] !== undefined || Math.max(timeMs, note?.sealedAtMs ?? 0) >= limitMs) continue
+        operations.push(del(key), del(frameNoteKey(timeMs, sequenceOfFrameKey(key))))
         pruned++
       }
       await this.#write(operations)

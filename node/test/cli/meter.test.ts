@@ -3,7 +3,9 @@ import pino from 'pino'
 import { Meter } from '../../cli/meter.ts'
 import { nodeOptionsOf, resolveConfig } from '../../config/index.ts'
 import { systemPlatform } from '../../platform.ts'
+import type { FrameNote } from '../../store/index.ts'
 import { Neighbourhood } from '../harness/neighbourhood.ts'
+import { framesOf } from '../store/frames-of.ts'
 
 const QUARTER_HOUR_MS = 900_000
 const OLD_MS = Date.UTC(2013, 0, 1)
@@ -76,6 +78,32 @@ describe('the meter of a running node', () => {
     typed.say(line(4.5, 4), line(4), line(10))
     await all.time.advance(1_000)
     expect(waiting()).to.equal(10 + 12 + 2)
+  })
+
+  it('raw frames go a month after their block, signed records only ten years after', async () => {
+    const { store } = all.get('meter-1')
+    typed.say(line(0))
+    await all.time.advance(1_000)
+    const found = (await store.spool.peek(10)).rows.map(({ item }) => item).find((item) => 'reading' in item)
+    if (found === undefined || !('reading' in found)) throw new Error('no reading waits')
+    const day = 86_400_000
+    const nowMs = all.time.clock.now()
+    const ages = { telegram: 29, 'old telegram': 31, charge: 3_649, 'old charge': 3_651 }
+    const frames = Object.entries(ages).map(([source, days]) => {
+      const sealedAtMs = nowMs - days * day
+      const signed = source.endsWith('charge') ? { signed: {} } : {}
+      const item = { ...found, source, frame: Uint8Array.of(1), ...signed, reading: { ...found.reading, time: sealedAtMs } }
+      return { item, note: { height: 0, sealedAtMs, index: 0, count: 1, proof: [], source, ...signed } }
+    })
+    await store.spool.append(frames.map(({ item }) => item))
+    const rows = (await store.spool.peek(100)).rows.filter(({ item }) => item.source in ages)
+    const framesSealed = rows.map(({ id, item }, i) => {
+      expect(item.source).to.equal(frames[i]?.item.source)
+      return { timeMs: frames[i]?.item.reading.time as number, id, note: frames[i]?.note as FrameNote }
+    })
+    await store.accept([], { spoolTaken: rows.map(({ id }) => id), framesSealed })
+    await all.time.advance(3_600_000)
+    expect((await framesOf(store)).map(({ note }) => note?.source)).to.have.members(['telegram', 'charge'])
   })
 
   it('that a source failed, told at the time of now, makes none of its old readings old', async () => {

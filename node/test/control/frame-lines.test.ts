@@ -58,7 +58,7 @@ describe('raw frames, as they are asked for', () => {
         count: leaves.size,
         proof: await leaves.proof(index),
         source: item.source,
-        ...(item.signed?.publicKey === undefined ? {} : { publicKey: item.signed.publicKey }),
+        ...(item.signed === undefined ? {} : { signed: item.signed }),
       }
       framesSealed.push({ timeMs: item.reading.time, id, note })
     }

@@ -30,7 +30,7 @@ describe('raw frames in the store', () => {
     await store.spool.append([{ ...sampleItem(3), frame: FRAME }, sampleItem(2), { ...sampleItem(1), frame: FRAME }])
     const { rows } = await store.spool.peek(10)
     expect(rows.map(({ item }) => ('frame' in item ? item.frame : undefined))).to.deep.equal([FRAME, undefined, FRAME])
-    const note = noteOf(0, at(4), { index: 2, count: 5, proof: [new Uint8Array(32).fill(7)], publicKey: 'ab cd' })
+    const note = noteOf(0, at(4), { index: 2, count: 5, proof: [new Uint8Array(32).fill(7)], signed: { publicKey: 'ab cd' } })
     await store.accept([new ChainMaker(1).next(1)], { spoolTaken: [0, 1], framesSealed: [{ timeMs: at(3), id: 0, note }] })
     const found = await framesOf(store, 0, at(10))
     expect(found).to.deep.equal([
@@ -67,6 +67,18 @@ describe('raw frames in the store', () => {
     expect(waiting?.item).to.deep.equal({ ...sampleItem(4), frame: FRAME })
   })
 
+  it('signed records have a time of their own to stay', async () => {
+    await store.spool.append([1, 2].map((number) => ({ ...sampleItem(number), frame: FRAME, signed: {} })))
+    const framesSealed = [
+      { timeMs: at(1), id: 0, note: noteOf(0, at(3), { signed: {} }) },
+      { timeMs: at(2), id: 1, note: noteOf(0, at(3)) },
+    ]
+    await store.accept([new ChainMaker(1).next(1)], { spoolTaken: [0, 1], framesSealed })
+    expect(await store.frames.prune(at(900), at(3))).to.equal(1)
+    expect(await kept()).to.deep.equal([0])
+    expect(await store.frames.prune(at(0), at(900))).to.equal(1)
+  })
+
   it('a damaged frame, or note, is told and takes nothing else with it', async () => {
     await store.spool.append([1, 2].map((number) => ({ ...sampleItem(number), frame: FRAME })))
     await kv.batch([put(frameKey(at(1), 0), Uint8Array.of(9)), put(frameNoteKey(at(2), 1), Uint8Array.of(9))])
@@ -86,14 +98,18 @@ describe('raw frames in the store', () => {
   })
 
   it('a note that says other than notes do is refused at every byte that is cut off, and read back as it was', () => {
-    const note = noteOf(7, at(1), { proof: [new Uint8Array(32).fill(1)], publicKey: '0' })
+    const note = noteOf(7, at(1), { proof: [new Uint8Array(32).fill(1)], signed: { publicKey: '0' } })
     const bytes = encodeFrameNote(note)
     expect(decodeFrameNote(bytes)).to.deep.equal(note)
-    expect(decodeFrameNote(encodeFrameNote(noteOf(0, 0)))).to.deep.equal(noteOf(0, 0))
-    for (let length = 0; length < bytes.length; length++) {
+    for (const other of [noteOf(0, 0), noteOf(0, 0, { signed: {} })]) {
+      expect(decodeFrameNote(encodeFrameNote(other))).to.deep.equal(other)
+    }
+    // A key that is cut off at its end is a key.
+    for (let length = 0; length < bytes.length - 1; length++) {
       expect(() => decodeFrameNote(bytes.subarray(0, length)), String(length)).to.throw()
     }
-    expect(() => decodeFrameNote(Uint8Array.of(...bytes, 0))).to.throw()
+    expect(() => decodeFrameNote(Uint8Array.of(...encodeFrameNote(noteOf(0, 0)), 0))).to.throw()
+    expect(() => decodeFrameNote(Uint8Array.of(0, 0, 0, 1, 0, 0, 2))).to.throw('signed or not')
     expect(() => decodeFrameNote(Uint8Array.of(0, 0, 0, 1, 65))).to.throw('65 hashes')
   })
 })
