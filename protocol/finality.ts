@@ -37,15 +37,23 @@ export const MAX_KEPT_LEAVES = 4
 
 /** What the witnesses of one epoch have attested of one chain. */
 interface Tally {
-  /** By witness: leaves on the branch held here that are of the epoch, as `keepLeaf` keeps them. */
-  readonly own: Map<number, Leaf[]>
-  /** By witness: the largest of these. */
-  readonly best: Map<number, Leaf>
-  /** By witness: leaves of other branches, in the same way. */
-  readonly other: Map<number, Leaf[]>
+  /** Leaves above what is final, on the branch held here and of the epoch, as `keepOwn` keeps them. */
+  readonly own: OwnLeaf[]
+  /** By witness: leaves of other branches, as `keepLeaf` keeps them. */
+  other: Map<number, Leaf[]>
   /** By witness: leaves larger than the chain as held, in the same way. */
-  readonly ahead: Map<number, Leaf[]>
+  ahead: Map<number, Leaf[]>
 }
+
+/** Most witnesses attest the same few leaves of a chain: each leaf is kept once. */
+interface OwnLeaf extends Leaf {
+  /** Member indices, each once, and when it was shown by it last. */
+  readonly witnesses: number[]
+  readonly shown: number[]
+}
+
+/** Nearly no chain has any. Nothing is ever put into it. */
+const NONE = new Map<number, Leaf[]>()
 
 /**
  * What is final (rules W10–W15): a union of all leaves ever shown, so that the order in which attestations come decides
@@ -54,8 +62,13 @@ interface Tally {
 export class Finality {
   #epochs: Epochs
   /** By member index, then epoch. */
-  readonly #tallies = new Map<number, Map<number, Tally>>()
-  readonly #finals = new Map<number, Final>()
+  readonly #tallies: Map<number, Tally>[] = []
+  /** By member index. */
+  readonly #finals: (Final | undefined)[] = []
+  /** Their sizes, 0 for none: nearly every vote is held against one of these first. */
+  readonly #floors: number[] = []
+  /** Counts what is shown, to know which leaves were shown last. */
+  #showings = 0
   /** Number of the latest epoch whose beginning counts (rule W4). */
   #begun: number
   /** Up to this epoch the votes that came before it had begun are counted. */
@@ -83,7 +96,12 @@ export class Finality {
   }
 
   final(member: number): Final | undefined {
-    return this.#finals.get(member)
+    return this.#finals[member]
+  }
+
+  /** How much of the chain is final; a leaf that goes no further brings nothing. */
+  finalSize(member: number): number {
+    return this.#floors[member] ?? 0
   }
 
   /**
@@ -92,9 +110,11 @@ export class Finality {
    */
   note(vote: Vote, standing: LeafStanding, leafEpoch: (member: number, size: number) => number): Final | undefined {
     if (vote.size === 0 || !this.#isWitness(vote.epoch, vote.witness)) return undefined
-    const { size, root } = vote
-    if (standing !== 'own') keepLeaf(this.#tally(vote)[standing], vote.witness, { size, root })
-    else if (leafEpoch(vote.member, vote.size) === vote.epoch) return this.#count(vote)
+    const { size, root, witness } = vote
+    if (standing === 'own') return this.#count(vote, leafEpoch)
+    const tally = this.#tally(vote)
+    if (tally[standing] === NONE) tally[standing] = new Map()
+    keepLeaf(tally[standing], witness, { size, root })
     return undefined
   }
 
@@ -105,12 +125,12 @@ export class Finality {
   takeBegun(): ReadonlyMap<number, Final> {
     const moved = new Map<number, Final>()
     if (this.#taken === this.#begun) return moved
-    for (const [member, tallies] of this.#tallies) {
+    this.#tallies.forEach((tallies, member) => {
       for (const epoch of tallies.keys()) {
         const final = epoch > this.#taken ? this.#recount(member, epoch) : undefined
         if (final !== undefined) moved.set(member, final)
       }
-    }
+    })
     this.#taken = this.#begun
     return moved
   }
@@ -118,7 +138,7 @@ export class Finality {
   /** Leaves that the chain as held has reached: to be placed and put in again. */
   takeReached(member: number, size: number): Vote[] {
     const reached: Vote[] = []
-    for (const [epoch, { ahead }] of this.#tallies.get(member) ?? []) {
+    for (const [epoch, { ahead }] of this.#tallies[member] ?? []) {
       for (const [witness, leaves] of ahead) {
         const left = leaves.filter((leaf) => leaf.size > size)
         if (left.length === leaves.length) continue
@@ -133,7 +153,7 @@ export class Finality {
   /** Leaves larger than the chain as held, largest first: how far it must be fetched. */
   ahead(member: number): Vote[] {
     const votes: Vote[] = []
-    for (const [epoch, { ahead }] of this.#tallies.get(member) ?? []) {
+    for (const [epoch, { ahead }] of this.#tallies[member] ?? []) {
       for (const [witness, leaves] of ahead) for (const leaf of leaves) votes.push({ epoch, witness, member, ...leaf })
     }
     return votes.sort((a, b) => b.size - a.size)
@@ -145,14 +165,10 @@ export class Finality {
    */
   replaced(member: number, from: number): Vote[] {
     const votes: Vote[] = []
-    for (const [epoch, { own, best, other }] of this.#tallies.get(member) ?? []) {
-      for (const [witness, leaves] of own) {
-        const left = leaves.filter(({ size }) => size <= from)
-        own.set(witness, left)
-        if (left.length === 0) best.delete(witness)
-        else best.set(witness, largestOf(left))
-        for (const leaf of leaves) if (leaf.size > from) votes.push({ epoch, witness, member, ...leaf })
-      }
+    for (const [epoch, { own, other }] of this.#tallies[member] ?? []) {
+      const gone = own.filter(({ size }) => size > from)
+      for (const { leaf, size, witness } of byShowing(gone)) votes.push({ epoch, witness, member, size, root: leaf.root })
+      retain(own, ({ size }) => size <= from)
       for (const [witness, leaves] of other) {
         for (const { size, root } of leaves) votes.push({ epoch, witness, member, size, root })
       }
@@ -167,8 +183,8 @@ export class Finality {
    */
   candidates(member: number): Final[] {
     const found: Final[] = []
-    const floor = this.#finals.get(member)?.size ?? 0
-    for (const [epoch, { best, other, ahead }] of this.#tallies.get(member) ?? []) {
+    const floor = this.finalSize(member)
+    for (const [epoch, { own, other, ahead }] of this.#tallies[member] ?? []) {
       // Nearly always: all that is known of the chain lies on the branch held here.
       if ((other.size === 0 && ahead.size === 0) || epoch > this.#begun) continue
       const { quorum, witnesses } = this.#epochs.get(epoch) as Epoch
@@ -176,7 +192,7 @@ export class Finality {
       const unplaced: Leaf[] = []
       for (const witness of witnesses) {
         const off = [...(other.get(witness) ?? []), ...(ahead.get(witness) ?? [])].filter(({ size }) => size > floor)
-        if (off.length > 0 || sizeOf(best.get(witness)) > floor) support++
+        if (off.length > 0 || own.some(({ witnesses: ofLeaf }) => ofLeaf.includes(witness))) support++
         unplaced.push(...off)
       }
       if (quorum === undefined || support < quorum) continue
@@ -197,10 +213,10 @@ export class Finality {
         if (leaf.size <= (largest.get(witness)?.size ?? 0) || !on(leaf) || leafEpoch(member, leaf.size) !== epoch) return
         largest.set(witness, leaf)
       }
-      for (const kept of [own, other, ahead])
-        for (const [witness, leaves] of kept) for (const leaf of leaves) consider(witness, leaf)
+      for (const { witnesses, ...leaf } of own) for (const witness of witnesses) consider(witness, leaf)
+      for (const kept of [other, ahead]) for (const [witness, leaves] of kept) for (const leaf of leaves) consider(witness, leaf)
       const final = this.#quorumLeaf(epoch, largest)
-      if (final !== undefined && final.size > (best?.size ?? this.#finals.get(member)?.size ?? 0)) best = final
+      if (final !== undefined && final.size > (best?.size ?? this.finalSize(member))) best = final
     }
     return best
   }
@@ -210,31 +226,33 @@ export class Finality {
   }
 
   #latestBegun(): number {
-    return this.#epochs.at(this.#epochs.counted(this.#epochs.size, this.#finals.get(0)?.size ?? 0)).number
+    return this.#epochs.at(this.#epochs.counted(this.#epochs.size, this.finalSize(0))).number
   }
 
   /** Epochs that have begun stand on what is final, the same on every branch. */
   #begunTallies(member: number): [number, Tally][] {
-    return [...(this.#tallies.get(member) ?? [])].filter(([epoch]) => epoch <= this.#begun)
+    return [...(this.#tallies[member] ?? [])].filter(([epoch]) => epoch <= this.#begun)
   }
 
   #tally({ member, epoch }: Vote): Tally {
-    const epochs = this.#tallies.get(member) ?? new Map<number, Tally>()
-    this.#tallies.set(member, epochs)
-    const tally = epochs.get(epoch) ?? { own: new Map(), best: new Map(), other: new Map(), ahead: new Map() }
-    epochs.set(epoch, tally)
+    // Without a hole: all chains up to this one.
+    while (this.#tallies.length <= member) this.#tallies.push(new Map())
+    const epochs = this.#tallies[member] as Map<number, Tally>
+    let tally = epochs.get(epoch)
+    if (tally === undefined) {
+      tally = { own: [], other: NONE, ahead: NONE }
+      epochs.set(epoch, tally)
+    }
     return tally
   }
 
-  #count(vote: Vote): Final | undefined {
-    const { own, best } = this.#tally(vote)
-    const { witness, member, size, root } = vote
-    const leaf = { size, root }
-    keepLeaf(own, witness, leaf)
-    if (sizeOf(best.get(witness)) >= size) return undefined
-    best.set(witness, leaf)
-    const final = this.#recount(member, vote.epoch)
-    return final && this.#begin(vote.member, final)
+  #count(vote: Vote, leafEpoch: (member: number, size: number) => number): Final | undefined {
+    const { member, size, epoch } = vote
+    if (size <= this.finalSize(member) || leafEpoch(member, size) !== epoch) return undefined
+    const { own } = this.#tally(vote)
+    keepOwn(own, vote, this.#showings++)
+    const final = this.#recount(member, epoch)
+    return final && this.#begin(member, final)
   }
 
   /** The registrar's chain: the next epoch may have begun by what is final now, and the votes of its witnesses count. */
@@ -245,15 +263,18 @@ export class Finality {
   }
 
   #recount(member: number, epoch: number): Final | undefined {
-    const best = this.#tallies.get(member)?.get(epoch)?.best
+    const own = this.#tallies[member]?.get(epoch)?.own
     // Rule W10: before its witnesses are final, anybody can have named them.
-    if (best === undefined || epoch > this.#begun) return undefined
-    // Most leaves come before a quorum's or after it: nothing is sorted for them.
-    const floor = sizeOf(this.#finals.get(member))
-    let above = 0
-    for (const { size } of best.values()) if (size > floor) above++
-    if (above < (this.#epochs.get(epoch)?.quorum ?? Number.POSITIVE_INFINITY)) return undefined
-    const final = this.#quorumLeaf(epoch, best)
+    if (own === undefined || epoch > this.#begun) return undefined
+    // Most leaves come before a quorum's: nothing is sorted for them.
+    let words = 0
+    for (const { witnesses } of own) words += witnesses.length
+    if (words < (this.#epochs.get(epoch)?.quorum ?? Number.POSITIVE_INFINITY)) return undefined
+    const largest = new Map<number, Leaf>()
+    for (const leaf of own) {
+      for (const witness of leaf.witnesses) if (leaf.size > sizeOf(largest.get(witness))) largest.set(witness, leaf)
+    }
+    const final = this.#quorumLeaf(epoch, largest)
     return final !== undefined && this.#advance(member, final) ? final : undefined
   }
 
@@ -269,8 +290,15 @@ export class Finality {
 
   /** Rule W13: it never goes back. */
   #advance(member: number, final: Final): boolean {
-    if ((this.#finals.get(member)?.size ?? 0) >= final.size) return false
-    this.#finals.set(member, final)
+    if (this.finalSize(member) >= final.size) return false
+    while (this.#finals.length <= member) {
+      this.#finals.push(undefined)
+      this.#floors.push(0)
+    }
+    this.#finals[member] = final
+    this.#floors[member] = final.size
+    // Of no branch can a leaf that goes no further make more final.
+    for (const { own } of this.#tallies[member]?.values() ?? []) retain(own, ({ size }) => size > final.size)
     if (member === 0) this.#begun = this.#latestBegun()
     return true
   }
@@ -280,7 +308,7 @@ function isSameLeaf(a: Leaf, b: Leaf): boolean {
   return a.size === b.size && equalBytes(a.root, b.root)
 }
 
-function largestOf(leaves: readonly Leaf[]): Leaf {
+function largestOf<T extends { readonly size: number }>(leaves: readonly T[]): T {
   return leaves.reduce((best, leaf) => (leaf.size > best.size ? leaf : best))
 }
 
@@ -305,4 +333,53 @@ function keepLeaf(kept: Map<number, Leaf[]>, witness: number, shown: Leaf): void
   }
   if (leaves.length >= MAX_KEPT_LEAVES) leaves.shift()
   leaves.push(shown)
+}
+
+/** The same of leaves on the held branch. */
+function keepOwn(own: OwnLeaf[], { witness, size, root }: Vote, showing: number): void {
+  let leaf = own.findLast((each) => each.size === size && equalBytes(each.root, root))
+  if (leaf === undefined) {
+    leaf = { size, root, witnesses: [], shown: [] }
+    own.push(leaf)
+  }
+  const at = leaf.witnesses.indexOf(witness)
+  if (at >= 0) leaf.shown[at] = showing
+  else {
+    leaf.witnesses.push(witness)
+    leaf.shown.push(showing)
+  }
+  // With no more leaves than that none of them can have more.
+  if (own.length <= MAX_KEPT_LEAVES) return
+  const ofWitness = byShowing(own.filter(({ witnesses }) => witnesses.includes(witness))).filter(
+    (each) => each.witness === witness,
+  )
+  if (ofWitness.length <= MAX_KEPT_LEAVES) return
+  const most = largestOf(ofWitness)
+  const { leaf: oldest } = ofWitness.find((each) => each !== most) as OwnShowing
+  const place = oldest.witnesses.indexOf(witness)
+  oldest.witnesses.splice(place, 1)
+  oldest.shown.splice(place, 1)
+  if (oldest.witnesses.length === 0) own.splice(own.indexOf(oldest), 1)
+}
+
+interface OwnShowing {
+  readonly leaf: OwnLeaf
+  readonly size: number
+  readonly witness: number
+  readonly shown: number
+}
+
+/** Each witness's word for each of the leaves, those shown last behind. */
+function byShowing(leaves: readonly OwnLeaf[]): OwnShowing[] {
+  const showings = leaves.flatMap((leaf) =>
+    leaf.witnesses.map((witness, i) => ({ leaf, size: leaf.size, witness, shown: leaf.shown[i] as number })),
+  )
+  return showings.sort((a, b) => a.shown - b.shown)
+}
+
+/** Leaves in the list what is to stay, in its place. */
+function retain<T>(list: T[], stays: (each: T) => boolean): void {
+  let kept = 0
+  for (const each of list) if (stays(each)) list[kept++] = each
+  list.length = kept
 }

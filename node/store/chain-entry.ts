@@ -1,4 +1,4 @@
-import { toHex } from '../../protocol/bytes.ts'
+import { equalBytes, toHex } from '../../protocol/bytes.ts'
 import type { ChainState } from '../../protocol/chain-state.ts'
 import { KEY_BYTES } from '../../protocol/ed25519.ts'
 import { WattnessError } from '../../protocol/errors.ts'
@@ -64,15 +64,23 @@ export interface Damage {
   readonly offset?: number
 }
 
+/** Member keys whose text is remembered: those of many nodes in one process, and a few that push each other out. */
+export const KNOWN_TEXTS = 4_096
+
 /** A member key as a map key. One byte a character. */
 export function memberText(member: Uint8Array): string {
-  if (member.length > KEY.length) return Buffer.from(member).toString('latin1')
-  // A Buffer of its own for each look would cost twice as much.
-  KEY.set(member)
-  return KEY.toString('latin1', 0, member.length)
+  if (member.length !== KEY_BYTES) return Buffer.from(member).toString('latin1')
+  // Keys are as good as random. One string for each is found in a map by its identity, and is not made again for every look.
+  const place = ((member[0] as number) | ((member[1] as number) << 8)) % KNOWN_TEXTS
+  const known = TEXTS[place]
+  if (known !== undefined && equalBytes(known.key, member)) return known.text
+  const key = Buffer.from(member)
+  const text = key.toString('latin1')
+  TEXTS[place] = { key, text }
+  return text
 }
 
-const KEY = Buffer.alloc(KEY_BYTES)
+const TEXTS: { readonly key: Uint8Array; readonly text: string }[] = new Array(KNOWN_TEXTS)
 
 export function damaged(member: Uint8Array, height: number, what: string): WattnessError {
   return new WattnessError('STORE_DAMAGED', `block ${height} of ${toHex(member).slice(0, 16)}…: ${what}`, {

@@ -237,7 +237,7 @@ export class AttestationDesk {
     for (let index = 0; index < frontier.length; index++) {
       const size = frontier[index] as number
       const leaf = named.size === 0 ? undefined : named.get(index)
-      if (leaf === undefined && size <= (before[index] ?? 0)) continue
+      if (leaf === undefined && (size <= (before[index] ?? 0) || size <= keeper.countedSize(index))) continue
       const held = leaf === undefined ? chains.rootInMemory(index, size) : leaf.root
       const root = held ?? (await chains.rootAt(index, size))
       if (root === undefined) continue

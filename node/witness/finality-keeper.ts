@@ -80,6 +80,11 @@ export class FinalityKeeper {
     return this.#finality.final(index)
   }
 
+  /** How much of it is so: a vote for no more brings nothing. */
+  countedSize(index: number): number {
+    return this.#finality.finalSize(index)
+  }
+
   async place(votes: readonly Vote[]): Promise<void> {
     this.#finality.setEpochs(this.#init.epochs())
     try {

@@ -274,7 +274,12 @@ describe('finality', () => {
     for (const each of votes) finality.note(each, isOnB(each) ? 'own' : 'other', epoch0)
     expect(finality.final(METER)?.size).to.equal(3)
     expect(note(finality, [onB(4)(2)])).to.deep.equal([{ ...leafOn('b', 4), epoch: 0 }])
-    expect(finality.replaced(METER, 3)).to.have.length(5)
+    expect(finality.replaced(METER, 3), 'but what goes no further than what is final').to.have.deep.members([
+      onB(5)(1),
+      onB(5)(3),
+      onA(5)(2),
+      onA(6)(4),
+    ])
     expect(finality.final(METER)?.size).to.equal(4)
   })
 
@@ -288,6 +293,14 @@ describe('finality', () => {
       expect(kept).to.have.length(MAX_KEPT_LEAVES)
     })
   }
+
+  it('W14: of leaves on the held branch none is kept that goes no further than what is final', () => {
+    const finality = new Finality(still)
+    note(finality, [onA(4)(1), onA(5)(2), onA(5)(3), onA(5)(4), onA(3)(1)])
+    expect(finality.final(METER)?.size).to.equal(5)
+    note(finality, [onA(5)(1), onA(4)(2), onA(6)(2)])
+    expect(finality.replaced(METER, 0)).to.deep.equal([onA(6)(2)])
+  })
 
   it('W14: what a liar’s many leaves have pushed out counts when it is shown again', () => {
     const finality = new Finality(still)
