@@ -122,10 +122,10 @@ export const RULES: { readonly [N in SettingName]: Rule<Settings[N]> } = {
   readingIntervalMs: duration(HALF_HOUR_MS, 'time between readings of the built-in household'),
   blockIntervalMs: duration(HALF_HOUR_MS, 'time between two blocks of one meter'),
   announceDelayMs: duration(0, 'from something new to the telling of it; 0: a sixth of the block interval, up to 30s'),
-  attestDelayMs: duration(2_000, 'from something new to a witness signing it; at least a tenth of the block interval'),
+  attestDelayMs: duration(2_000, 'from something new to a witness signing it; at least a fifth of the block interval'),
   crossCheckMs: duration(
     0,
-    'time between two comparisons with each neighbour; 0: 30s, and at least a tenth of the block interval',
+    'time between two comparisons with each neighbour; 0: 30s, and at least a fifth of the block interval',
   ),
   gossip: {
     preset: 'auto',

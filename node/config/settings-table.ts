@@ -193,7 +193,7 @@ export const SETTINGS = {
     preset: '2s',
     flag: '--attest-delay <duration>',
     expected: spanText('10ms', '5m'),
-    what: 'Rounds, at whose end by the clock a witness attests what is new; at least a tenth of the interval.',
+    what: 'Rounds, at whose end by the clock a witness attests what is new; at least a fifth of the interval.',
   }),
   crossCheck: setting(Type.Unsafe<string>({ type: 'string', durationWithin: ['1s', '1h'], durationOr: 'auto' }), {
     preset: 'auto',

@@ -23,9 +23,15 @@ export interface KnownAddress {
 export class AddressBook {
   readonly #keyOf: (address: string) => Uint8Array | undefined
   readonly #entries = new Map<string, KnownAddress>()
+  #changes = 0
 
   constructor(keyOf: (address: string) => Uint8Array | undefined) {
     this.#keyOf = keyOf
+  }
+
+  /** Counts what came new, or is to be kept from now on. */
+  get changes(): number {
+    return this.#changes
   }
 
   values(): IterableIterator<KnownAddress> {
@@ -41,6 +47,7 @@ export class AddressBook {
   add(address: string, keep: boolean, dueMs: number): KnownAddress | undefined {
     const known = this.#entries.get(address)
     if (known !== undefined) {
+      if (keep && !known.keep) this.#changes++
       known.keep ||= keep
       return known
     }
@@ -51,6 +58,7 @@ export class AddressBook {
     if (this.#entries.size >= MAX_KNOWN_ADDRESSES && !this.#evict([...this.#entries.values()])) return undefined
     const entry: KnownAddress = { address, keyHex, keep, failures: 0, dueMs, proven: false }
     this.#entries.set(address, entry)
+    this.#changes++
     return entry
   }
 

@@ -98,9 +98,11 @@ export class Dialer {
 
   /** `keep`: dial it whenever it is not linked, however many links there are. Own addresses are passed over. */
   addKnown(address: string, keep = false): void {
+    const before = this.#book.changes
     const entry = this.#book.add(address, keep, this.#clock.monotonicMs())
     if (entry?.keyHex === this.#selfHex) this.#book.delete(entry)
-    else this.#review()
+    // Neighbours tell hundreds of addresses, nearly all of them known.
+    else if (this.#book.changes !== before) this.#review()
   }
 
   onLink(link: Link): void {

@@ -29,13 +29,13 @@ describe('times that go by the block interval', () => {
 
   it('are bounded below, and grow with it', () => {
     expect(of(1_000)).to.deep.equal([250, 2_000, 30_000])
-    expect(of(60_000)).to.deep.equal([10_000, 6_000, 30_000])
-    expect(of(900_000)).to.deep.equal([30_000, 90_000, 90_000])
-    expect(of(1_800_000)).to.deep.equal([30_000, 180_000, 180_000])
+    expect(of(60_000)).to.deep.equal([10_000, 12_000, 30_000])
+    expect(of(900_000)).to.deep.equal([30_000, 180_000, 90_000])
+    expect(of(1_800_000)).to.deep.equal([30_000, 360_000, 180_000])
   })
 
-  it('are as set, where they are; an attestation waits for a tenth of the interval in any case', () => {
+  it('are as set, where they are; an attestation waits for a fifth of the interval in any case', () => {
     const set = { ...DEFAULT_SETTINGS, intervalMs: 900_000, announceDelayMs: 7, attestDelayMs: 7, crossCheckMs: 7 }
-    expect([announceDelayOf(set), attestDelayOf(set), crossCheckOf(set)]).to.deep.equal([7, 90_000, 7])
+    expect([announceDelayOf(set), attestDelayOf(set), crossCheckOf(set)]).to.deep.equal([7, 180_000, 7])
   })
 })

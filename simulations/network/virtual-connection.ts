@@ -36,6 +36,8 @@ export interface Ground {
   readonly isCopying: boolean
   /** Time that a message of so many bytes takes, counted as sent. */
   travelMs(from: Endpoint, to: Endpoint, bytes: number, kind: TrafficKind): number
+  /** Counts what travels with the message before it; time until it has left. */
+  rideMs(from: Endpoint, to: Endpoint, bytes: number, kind: TrafficKind): number
   isCut(from: Endpoint, to: Endpoint): boolean
   /** A link on which nothing comes back is given up after this. */
   deadLinkMs(): number
@@ -46,6 +48,9 @@ export interface Side {
   readonly direction: Direction
   readonly admission: Admission
   readonly out: Wire
+  /** When something was sent last, and how long it took. */
+  sentMs: number
+  tookMs: number
   isOpen: boolean
   channel: VirtualChannel | undefined
 }
@@ -66,7 +71,7 @@ export class VirtualConnection {
     this.#ground = ground
     const side = (each: typeof dialler, direction: Direction): Side => {
       const out = new Wire(ground.time, () => this.across(each.endpoint).isOpen)
-      return { ...each, direction, out, isOpen: true, channel: undefined }
+      return { ...each, direction, out, sentMs: -1, tookMs: 0, isOpen: true, channel: undefined }
     }
     this.#sides = [side(dialler, 'outbound'), side(listener, 'inbound')]
   }
@@ -105,7 +110,17 @@ export class VirtualConnection {
     const side = this.sideOf(from)
     const other = this.across(from)
     if (!side.isOpen) return
+    const nowMs = this.#ground.time.elapsedMs
+    // What is written to a socket at one moment travels together.
+    if (kind === 'sync' && side.sentMs === nowMs) {
+      side.tookMs = Math.max(side.tookMs, this.#ground.rideMs(from, other.endpoint, bytes, kind))
+      return side.out.send(side.tookMs, deliver)
+    }
     const travelMs = this.#ground.travelMs(from, other.endpoint, bytes, kind)
+    if (kind === 'sync') {
+      side.sentMs = nowMs
+      side.tookMs = travelMs
+    }
     if (extraMs === 0) return side.out.send(travelMs, deliver)
     // What is overtaken takes a way of its own.
     this.#ground.time.after(travelMs + extraMs, () => {

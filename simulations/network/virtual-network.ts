@@ -112,20 +112,33 @@ export class VirtualNetwork implements Ground {
 
   travelMs(from: Endpoint, to: Endpoint, bytes: number, kind: TrafficKind): number {
     const size = bytes + OVERHEAD_BYTES
+    this.#count(from, to, size, kind)
+    const lostMs = kind === 'gossip' ? 0 : this.#lostMs(from.host, to.host)
+    return this.#waitForUplink(from.host, size) + this.#latencyMs(from.host, to.host) + lostMs
+  }
+
+  rideMs(from: Endpoint, to: Endpoint, bytes: number, kind: TrafficKind): number {
+    this.#count(from, to, bytes, kind)
+    return this.#waitForUplink(from.host, bytes) + this.#lostMs(from.host, to.host)
+  }
+
+  /** What is lost of a stream is sent again, until it has come. */
+  #lostMs(from: number, to: number): number {
+    const { loss } = this.#conditionsOf(from, to)
+    let ms = 0
+    for (let again = RETRANSMISSION_MS; loss > 0 && this.#random.chance(loss) && again < 60_000; again *= 2) {
+      this.lost++
+      ms += again
+    }
+    return ms
+  }
+
+  #count(from: Endpoint, to: Endpoint, size: number, kind: TrafficKind): void {
     const traffic = this.#trafficOf(from.host)
     traffic.messages++
     traffic.bytes += size
     traffic.bytesBy[kind] += size
     this.onSend?.(from.host, to.host, size)
-    const { loss } = this.#conditionsOf(from.host, to.host)
-    let ms = this.#waitForUplink(from.host, size) + this.#latencyMs(from.host, to.host)
-    if (loss > 0 && kind !== 'gossip') {
-      for (let again = RETRANSMISSION_MS; this.#random.chance(loss) && again < 60_000; again *= 2) {
-        this.lost++
-        ms += again
-      }
-    }
-    return ms
   }
 
   /** The neighbour across a connection, as a node's router speaks to it. */
