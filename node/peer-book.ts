@@ -1,10 +1,13 @@
 import {
   type Bytes,
+  equalBytes,
   type Frame,
   type Holdings,
   type KeyLabel,
   MAX_ADDRESSES_PER_PEER,
+  MAX_MEMBERS,
   MAX_PEERS_PER_FRAME,
+  type Membership,
   type PeerAddresses,
   toHex,
 } from '../protocol/index.ts'
@@ -37,6 +40,15 @@ interface Told {
   readonly own: string
 }
 
+/** What a neighbour was told of labels. */
+interface ToldLabels {
+  /** By member index: 1 where it was told. */
+  readonly members: Uint8Array
+  /** As it was then, and how many of the members the neighbour knew. */
+  membership: Membership | undefined
+  known: number
+}
+
 /** What neighbours tell each other about members beside the ledger: where they are found, and what they are called. */
 export class PeerBook {
   readonly #init: PeerBookInit
@@ -44,8 +56,7 @@ export class PeerBook {
   readonly #toldPeers = new WeakMap<Session, Told>()
   /** Counts changes of the book. */
   #edition = 0
-  /** By session: member indices whose labels it was told. */
-  readonly #toldLabels = new WeakMap<Session, Set<number>>()
+  readonly #toldLabels = new WeakMap<Session, ToldLabels>()
 
   constructor(init: PeerBookInit) {
     this.#init = init
@@ -80,13 +91,17 @@ export class PeerBook {
   }
 
   async #tellLabels(session: Session, knownMembers: number): Promise<void> {
-    const told = this.#toldLabels.get(session) ?? new Set<number>()
+    const { membership } = this.#init.roster
+    const told = this.#toldLabels.get(session) ?? { members: new Uint8Array(MAX_MEMBERS), membership: undefined, known: 0 }
     this.#toldLabels.set(session, told)
+    // Members and labels change a few times a year.
+    if (told.membership === membership && told.known === knownMembers) return
+    Object.assign(told, { membership, known: knownMembers })
     const labels: KeyLabel[] = []
-    for (const { index, labelHash, label } of this.#init.roster.membership.members) {
+    for (const { index, labelHash, label } of membership.members) {
       if (index >= knownMembers) break
-      if (labelHash === undefined || label === undefined || told.has(index)) continue
-      told.add(index)
+      if (labelHash === undefined || label === undefined || told.members[index] === 1) continue
+      told.members[index] = 1
       const record = await this.#init.roster.labelRecord(index)
       if (record !== undefined) labels.push(record)
     }
@@ -100,18 +115,25 @@ export class PeerBook {
 
   #learnAddresses(peer: PeerAddresses, sourceHex: string): void {
     const { network, roster, onAddress } = this.#init
-    const keyHex = toHex(peer.key)
+    const member = roster.membership.member(peer.key)
     // Hearsay about strangers is not passed on, and an address must name the key that it is said to be of.
-    if (roster.membership.member(peer.key) === undefined || keyHex === toHex(network.self)) return
+    if (member === undefined || equalBytes(peer.key, network.self)) return
+    const { keyHex } = member
+    const known = this.#addresses.get(keyHex)
+    // Each neighbour tells of everybody: nearly all of it is known, and right.
+    if (known !== undefined && (known.isFirstHand || keyHex !== sourceHex) && isSame(known.addresses, peer.addresses)) {
+      for (const address of known.addresses) onAddress(address)
+      return
+    }
     const addresses = peer.addresses.filter((address) => {
       const key = network.keyOf(address)
       return key !== undefined && toHex(key) === keyHex
     })
     if (addresses.length === 0) return
-    const before = this.#addresses.get(keyHex)
+    const before = known
     const isFirstHand = keyHex === sourceHex
     if (before === undefined ? this.#addresses.size < MAX_BOOK : isFirstHand || !before.isFirstHand) {
-      const isKnown = before !== undefined && before.addresses.join(' ') === addresses.join(' ')
+      const isKnown = before !== undefined && isSame(before.addresses, addresses)
       const edition = isKnown ? before.edition : ++this.#edition
       this.#addresses.set(keyHex, { key: peer.key, addresses, isFirstHand, edition })
     }
@@ -132,4 +154,8 @@ export class PeerBook {
       return false
     }
   }
+}
+
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((address, i) => address === b[i])
 }

@@ -19,9 +19,14 @@ export interface AttestationContext {
 
 /**
  * Rule A5: the witness that signed it. Throws NOT_A_WITNESS, EPOCH_AHEAD, CLOCK_AHEAD, FRONTIER_TOO_LONG, and BAD_SIGNATURE
- * last: what is ignored anyway is not worth a signature check.
+ * last: what is ignored anyway is not worth a signature check. `bytes`: see verifyAttestation.
  */
-export function assertAttestation(verify: VerifySignature, context: AttestationContext, signed: SignedAttestation): Member {
+export function assertAttestation(
+  verify: VerifySignature,
+  context: AttestationContext,
+  signed: SignedAttestation,
+  bytes?: Uint8Array,
+): Member {
   const { membership, now, maxClockDriftMs, networkId } = context
   const { witness, epoch, timeMs, frontier } = signed
   const member = membership.member(witness)
@@ -40,7 +45,7 @@ export function assertAttestation(verify: VerifySignature, context: AttestationC
     const found = `${frontier.length} chains in its frontier, and ${most} members at registrar size ${registrarSize}`
     return refuse('FRONTIER_TOO_LONG', found, { chains: frontier.length, members: most, registrarSize })
   }
-  if (!verifyAttestation(verify, networkId, signed)) return refuse('BAD_SIGNATURE', 'not signed by it for this network')
+  if (!verifyAttestation(verify, networkId, signed, bytes)) return refuse('BAD_SIGNATURE', 'not signed by it for this network')
   return member
 }
 

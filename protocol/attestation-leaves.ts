@@ -53,7 +53,8 @@ export async function attestationLeaves(attestation: Attestation, own: OwnLeaves
   if (named.length === 0 && own.known?.has(signed, frontier)) return { type: 'equal' }
   const changes: HeadChange[] = []
   let next = 0
-  for (const [index, size] of frontier.entries()) {
+  for (let index = 0; index < frontier.length; index++) {
+    const size = frontier[index] as number
     const leaf = named[next]
     const isNamed = leaf?.index === index
     if (isNamed) next++

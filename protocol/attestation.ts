@@ -98,7 +98,12 @@ export function decodeSignedAttestation(bytes: Uint8Array): SignedAttestation {
   return { ...attestation, signature }
 }
 
-function readAttestation(reader: Reader): Attestation {
+/** Whose, and which. Throws as `decodeSignedAttestation` does for the fields that it reads, and reads no others. */
+export function peekAttestation(bytes: Uint8Array): Pick<Attestation, 'witness' | 'epoch' | 'sequence'> {
+  return readName(new Reader(bytes, 'attestation'))
+}
+
+function readName(reader: Reader): Pick<Attestation, 'witness' | 'epoch' | 'sequence'> {
   const version = reader.u8()
   if (version !== ATTESTATION_VERSION) {
     throw new WattnessError('UNKNOWN_VERSION', `attestation of version ${version}, ${ATTESTATION_VERSION} expected`, { version })
@@ -106,10 +111,15 @@ function readAttestation(reader: Reader): Attestation {
   const witness = takeFixed(reader, KEY_BYTES)
   const epoch = takeNumber(reader, 0, MAX_CHAIN_SIZE, 'epoch')
   const sequence = takeNumber(reader, 1, MAX_SEQUENCE, 'sequence')
+  return { witness, epoch, sequence }
+}
+
+function readAttestation(reader: Reader): Attestation {
+  const { witness, epoch, sequence } = readName(reader)
   const timeMs = takeNumber(reader, 0, MAX_SEALED_AT_MS, 'time')
   const chains = takeNumber(reader, 1, MAX_MEMBERS, 'chains in the frontier')
-  const frontier: number[] = []
-  for (let i = 0; i < chains; i++) frontier.push(takeNumber(reader, 0, MAX_CHAIN_SIZE, 'size in the frontier'))
+  const frontier = new Array<number>(chains)
+  for (let i = 0; i < chains; i++) frontier[i] = takeNumber(reader, 0, MAX_CHAIN_SIZE, 'size in the frontier')
   const count = takeNumber(reader, 0, chains, 'named leaves')
   const named: NamedLeaf[] = []
   let above = -1
@@ -152,7 +162,16 @@ export function signAttestation(signer: Signer, networkId: Uint8Array, attestati
   return { ...attestation, signature: signStatement(signer, STATEMENT, networkId, encodeAttestation(attestation)) }
 }
 
-/** Rule A4: whether the witness signed this, for this network. Asks nothing about its right to. */
-export function verifyAttestation(verify: VerifySignature, networkId: Uint8Array, signed: SignedAttestation): boolean {
-  return verifyStatement(verify, STATEMENT, networkId, encodeAttestation(signed), signed.signature, signed.witness)
+/**
+ * Rule A4: whether the witness signed this, for this network. Asks nothing about its right to. `bytes`: those it was decoded
+ * from, where they are at hand; its encoding is their beginning (rule A2).
+ */
+export function verifyAttestation(
+  verify: VerifySignature,
+  networkId: Uint8Array,
+  signed: SignedAttestation,
+  bytes?: Uint8Array,
+): boolean {
+  const statement = bytes === undefined ? encodeAttestation(signed) : bytes.subarray(0, bytes.length - SIGNATURE_BYTES)
+  return verifyStatement(verify, STATEMENT, networkId, statement, signed.signature, signed.witness)
 }

@@ -1,11 +1,11 @@
 import {
   type AttestationName,
   type Bytes,
-  decodeSignedAttestation,
   type Frame,
   type Leaf,
   MAX_ATTESTATIONS_PER_FRAME,
   MAX_WITNESSES,
+  peekAttestation,
   SIGNATURE_BYTES,
   type SignedAttestation,
 } from '../../protocol/index.ts'
@@ -326,7 +326,7 @@ function idOf(bytes: Bytes): string {
 /** Which one it says it is; undefined for bytes that are none. */
 function nameIn(bytes: Bytes): AttestationName | undefined {
   try {
-    return nameOf(decodeSignedAttestation(bytes), bytes)
+    return nameOf(peekAttestation(bytes), bytes)
   } catch {
     return undefined
   }

@@ -30,16 +30,18 @@ export async function compareHeads(view: LocalView, store: LedgerStore, theirs: 
   if (theirs.named.length === 0 && ownRoots.has(theirs.headsRoot, theirs.frontier)) return 'equal'
   const named = new Map(theirs.named.map((leaf) => [leaf.index, leaf]))
   // Seen before anything is read: a node that catches up asks this after every batch.
-  for (const [index, size] of theirs.frontier.entries()) {
+  const { frontier } = theirs
+  for (let index = 0; index < frontier.length; index++) {
     const isNamed = named.has(index)
     // A neighbour's own word on a leaf counts only where this node knows why: until then it lacks the evidence.
-    if (isNamed ? !store.quarantined(keyAt(view, index)) : size > view.sizeOf(index)) return 'behind'
+    if (isNamed ? !store.quarantined(keyAt(view, index)) : (frontier[index] as number) > view.sizeOf(index)) return 'behind'
   }
   // Read at once, before anything is awaited: only where the two differ is a leaf put in place of this node's own.
   const tree = view.ownTree()
   const sizes = [...view.frontier]
   const changes: HeadChange[] = []
-  for (const [index, size] of theirs.frontier.entries()) {
+  for (let index = 0; index < frontier.length; index++) {
+    const size = frontier[index] as number
     if (!named.has(index) && sizes[index] === size) continue
     const leaf = named.get(index) ?? { size, root: await view.rootAt(index, size) }
     changes.push({ index, leaf: { member: keyAt(view, index), size: leaf.size, root: leaf.root } })

@@ -156,7 +156,7 @@ export class AttestationDesk {
         onOwnAhead(attestation)
       const member = isOwn
         ? this.#init.held().member(attestation.witness)
-        : assertAttestation(verify, this.#context(), attestation)
+        : assertAttestation(verify, this.#context(), attestation, bytes)
       // Only what the witness has signed itself counts against it.
       if (member === undefined) return 'ignore'
       // The first of each epoch is free: a newcomer is told as many at once as there have been epochs, each of them once.

@@ -1,7 +1,6 @@
 import {
   type Bytes,
   type ChainSize,
-  decodeSignedAttestation,
   type Epochs,
   encodeSignedAttestation,
   equalBytes,
@@ -12,6 +11,7 @@ import {
   MAX_MEMBERS,
   type Membership,
   type OwnLeaves,
+  peekAttestation,
   type Resolution,
   type SignedAttestation,
   type Signer,
@@ -265,9 +265,7 @@ export class Witnessing {
     const { attestations } = this.#init.store.witness
     const told: { witness: Bytes; epoch: number; sequence: number; bytes: Bytes }[] = []
     for (const epoch of attestations.epochs().reverse()) {
-      for (const { witness, bytes } of await attestations.list(epoch)) {
-        told.push({ witness, epoch, sequence: decodeSignedAttestation(bytes).sequence, bytes })
-      }
+      for (const { bytes } of await attestations.list(epoch)) told.push({ ...peekAttestation(bytes), bytes })
     }
     return told
   }
