@@ -6,6 +6,7 @@ const STATES: Readonly<Record<FrameState, string>> = {
   waits: 'waits for a block',
   differs: 'DIFFERS: the block holds other frames',
   pruned: 'not provable: what the block said is pruned',
+  'no-block': 'not provable: ITS BLOCK IS DAMAGED OR NOT HELD',
   damaged: 'DAMAGED in the store',
   unknown: 'not provable: its block is not known',
 }
@@ -36,7 +37,7 @@ export class FrameCounts {
   }
 
   get wrong(): boolean {
-    return this.#states.has('differs') || this.#states.has('damaged') || this.#signatures.has('wrong')
+    return (['differs', 'damaged', 'no-block'] as const).some((state) => this.#states.has(state)) || this.#signatures.has('wrong')
   }
 
   get report(): object {
@@ -58,6 +59,7 @@ const MANY: Readonly<Record<FrameState, string>> = {
   waits: 'waiting for a block',
   differs: 'NOT IN THE BLOCKS THAT SHOULD HOLD THEM',
   pruned: 'not provable: their blocks are pruned',
+  'no-block': 'not provable: THEIR BLOCKS ARE DAMAGED OR NOT HELD',
   damaged: 'DAMAGED',
   unknown: 'not provable: their blocks are not known',
 }
@@ -67,6 +69,7 @@ const ONE: Readonly<Record<FrameState, string>> = {
   matches: 'in its block as it is',
   differs: 'NOT IN THE BLOCK THAT SHOULD HOLD IT',
   pruned: 'not provable: its block is pruned',
+  'no-block': 'not provable: ITS BLOCK IS DAMAGED OR NOT HELD',
   unknown: 'not provable: its block is not known',
 }
 

@@ -3,6 +3,7 @@ import {
   decodeReadings,
   equalBytes,
   formatObis,
+  isWattnessError,
   KIND_READINGS,
   leafHash,
   toHex,
@@ -36,10 +37,10 @@ export interface FrameProof {
 
 /**
  * 'matches': the block holds exactly this frame. 'waits': no block has taken it up yet. 'differs': the block holds other frames
- * than this one. 'pruned': the block has lost its body, and the root with it. 'damaged': the frame's record is. 'unknown':
- * nothing tells which block took it up.
+ * than this one. 'pruned': the block has lost its body, and the root with it. 'no-block': the block is damaged, or not held any
+ * more. 'damaged': the frame's record is. 'unknown': nothing tells which block took it up.
  */
-export type FrameState = 'matches' | 'waits' | 'differs' | 'pruned' | 'damaged' | 'unknown'
+export type FrameState = 'matches' | 'waits' | 'differs' | 'pruned' | 'no-block' | 'damaged' | 'unknown'
 
 export interface FrameVerdict {
   readonly state: FrameState
@@ -80,7 +81,6 @@ export class FrameBlocks {
     this.#view = view
   }
 
-  /** Throws STORE_DAMAGED where the block that should hold it is. */
   async judge(kept: KeptFrame): Promise<FrameVerdict> {
     const { note, waiting, timeMs, frame } = kept
     if (waiting !== undefined && note === undefined) {
@@ -89,20 +89,21 @@ export class FrameBlocks {
       return { state: frame === undefined ? 'damaged' : 'waits', block: null, proof: null, registers }
     }
     if (note === undefined) return this.#searched(kept)
-    const open = await this.#open(note.height)
+    const open = await this.#openIfWhole(note.height)
     const { block = null } = open ?? {}
     const registers = open?.registers.get(timeMs) ?? []
     const verdict = { block, proof: null, registers }
     if (frame === undefined) return { ...verdict, state: 'damaged' }
-    if (open?.isPruned === true) return { ...verdict, state: 'pruned' }
+    if (open === undefined) return { ...verdict, state: 'no-block' }
+    if (open.isPruned) return { ...verdict, state: 'pruned' }
     const { index, count, proof } = note
-    const root = open?.framesRoot
+    const root = open.framesRoot
     if (root === undefined || !verifyInclusion(leafHash(frame), index, count, proof, root))
       return { ...verdict, state: 'differs' }
     return { ...verdict, state: 'matches', proof: proofOf(index, count, proof, root) }
   }
 
-  /** Times of the readings of one own block, from the first up to and with the last. Throws BLOCK_UNKNOWN. */
+  /** Times of the readings of one own block, from the first up to and with the last. Throws BLOCK_UNKNOWN, STORE_DAMAGED. */
   async timesOf(height: number): Promise<{ readonly fromMs: number; readonly toMs: number }> {
     const open = await this.#open(height)
     if (open === undefined) {
@@ -114,6 +115,16 @@ export class FrameBlocks {
     let [fromMs, toMs] = [Number.POSITIVE_INFINITY, -1]
     for (const time of open.registers.keys()) [fromMs, toMs] = [Math.min(fromMs, time), Math.max(toMs, time)]
     return { fromMs: Math.min(fromMs, toMs + 1), toMs: toMs + 1 }
+  }
+
+  /** One damaged block must not hide the frames of the others. */
+  async #openIfWhole(height: number): Promise<OpenBlock | undefined> {
+    try {
+      return await this.#open(height)
+    } catch (error) {
+      if (isWattnessError(error, 'STORE_DAMAGED')) return undefined
+      throw error
+    }
   }
 
   async #open(height: number): Promise<OpenBlock | undefined> {
@@ -133,7 +144,7 @@ export class FrameBlocks {
     const unknown: FrameVerdict = { state: frame === undefined ? 'damaged' : 'unknown', block: null, proof: null, registers: [] }
     const first = frame === undefined ? 0 : await store.findByTime(key, timeMs)
     for (let height = first; frame !== undefined && height < first + SEARCHED_BLOCKS; height++) {
-      const open = await this.#open(height)
+      const open = await this.#openIfWhole(height)
       const root = open?.framesRoot
       if (open === undefined || root === undefined || !open.registers.has(timeMs)) continue
       open.searched ??= this.#leavesOf(open, root)

@@ -49,7 +49,7 @@ const LEAST_DIGITS = 6
 
 /**
  * Raw frames that this node keeps of its own readings, each judged against the block that took it up. One at a time is in memory.
- * Throws QUERY_INVALID, BLOCK_UNKNOWN, STORE_DAMAGED.
+ * Throws QUERY_INVALID, and BLOCK_UNKNOWN or STORE_DAMAGED of the one block that was asked for.
  */
 export async function* readFrameLines(
   view: Pick<LedgerView, 'key' | 'store'>,

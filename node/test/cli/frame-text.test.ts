@@ -56,6 +56,8 @@ describe('what is said of raw frames', () => {
     )
     expect([sum.wrong, counted(DAMAGED).wrong, counted({ ...LINE, state: 'differs' }).wrong]).to.deep.equal([false, true, true])
     expect(counted({ ...LINE, signature: { state: 'wrong' } }).wrong).to.equal(true)
+    const lost = counted({ ...LINE, state: 'no-block' })
+    expect([lost.text, lost.wrong]).to.deep.equal(['1 frame: 1 not provable: ITS BLOCK IS DAMAGED OR NOT HELD', true])
   })
 
   it('what cannot be read becomes no file, and is told', async () => {

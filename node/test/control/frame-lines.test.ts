@@ -5,7 +5,7 @@ import { frameOrderOf } from '../../control/frame-lines.ts'
 import { type FrameAnswer, type FrameLine, type FrameOrder, frameParameters, readFrameLines } from '../../control/index.ts'
 import { systemPlatform } from '../../platform.ts'
 import { FrameLeaves, type Kv, LedgerStore, openMemoryKv, put, type SealedFrame, type SpoolReading } from '../../store/index.ts'
-import { frameKey, frameNoteKey } from '../../store/keys.ts'
+import { blockKey, frameKey, frameNoteKey } from '../../store/keys.ts'
 import { sealRecord } from '../../store/record.ts'
 import { ChainMaker, NETWORK_ID } from '../store/chain-maker.ts'
 import { START_MS, sampleItem, sampleReading } from '../store/sample-readings.ts'
@@ -139,6 +139,26 @@ describe('raw frames, as they are asked for', () => {
     await kv.batch([put(key, Uint8Array.of(1, 2, 3, 4, 5))])
     expect(await states()).to.deep.equal([`${iso(0)} damaged 0`, `${iso(1)} matches 0`])
     expect((await lines({ bytes: true }))[0]).to.include({ bytes: null, sha256: null, format: null })
+  })
+
+  it('frames of a block that is damaged, or not held any more, are shown with the others', async () => {
+    await seal([framed(0)])
+    await seal([framed(1)])
+    await seal([framed(2), framed(3)])
+    const key = blockKey(0, 1)
+    const bytes = ((await kv.get(key)) as Uint8Array).slice()
+    bytes[60] = (bytes[60] as number) ^ 1
+    await kv.batch([put(key, bytes)])
+    expect(await states()).to.deep.equal([
+      `${iso(0)} matches 0`,
+      `${iso(1)} no-block -`,
+      `${iso(2)} matches 2`,
+      `${iso(3)} matches 2`,
+    ])
+    expect(await states({ height: '2' })).to.deep.equal([`${iso(2)} matches 2`, `${iso(3)} matches 2`])
+    expect(await refusalCode(answers({ height: '1' }))).to.equal('STORE_DAMAGED')
+    await store.cutBack(maker.member, 1, 'a test')
+    expect((await states()).slice(1)).to.deep.equal([`${iso(1)} no-block -`, `${iso(2)} no-block -`, `${iso(3)} no-block -`])
   })
 
   it('the others of a block are proven where some are gone', async () => {
