@@ -19,10 +19,10 @@ const ROUNDS_PER_ATTESTATION = 4
 const LONG_ROUND_MS = 10_000
 
 /**
- * What is heard in long rounds is passed on up to this much later, each node drawing its own delay: whoever else sent it
- * meanwhile is not sent it again. Passed on at once, two neighbours send a block to each other more often than not.
+ * What is heard where rounds are long is passed on up to this much later, together, at moments of each node's own: whoever else
+ * sent it meanwhile is not sent it again. Passed on at once, two neighbours send a block to each other more often than not.
  */
-const LONG_ROUND_HOLD_MS = 250
+const LONG_ROUND_HOLD_MS = 100
 
 /** The longest that a node keeps what it has heard and accepted before it passes it on, milliseconds. */
 export function passingHoldMs(announceDelayMs: number): number {

@@ -1,6 +1,7 @@
 import { type Bytes, encodeRun, toHex } from '../../protocol/index.ts'
 import { type GossipVerdict, type Network, randomFraction } from '../net/index.ts'
-import { type Platform, sleep, type Timer } from '../platform.ts'
+import type { Platform, Timer } from '../platform.ts'
+import { msToNextRound } from '../rounds.ts'
 import type { Sealed } from '../seal/index.ts'
 import type { EvidenceOutcome, Outcome } from '../validate/index.ts'
 import { type Topics, topicsOf } from './topics.ts'
@@ -33,7 +34,7 @@ export interface GossipInit {
   readonly takeAttestation?: TakeAttestation
   /** False: this node's own go to neighbours in rounds, and only those of others are heard and passed on. True unless given. */
   readonly publishesAttestations?: boolean
-  /** Blocks of others are passed on after a delay drawn from 0 to so many milliseconds; absent: at once. */
+  /** Blocks of others are passed on at the end of rounds of so many milliseconds; absent: at once. */
   readonly holdMs?: number
   /** A neighbour has passed on an attestation that no honest node passes on. */
   readonly onBadAttestation?: (peerHex: string) => void
@@ -50,10 +51,15 @@ export class Gossip {
   #waiting: Sealed[] = []
   #lastPublishedMs = Number.NEGATIVE_INFINITY
   #timer: Timer | undefined
+  /** Where the rounds of passing on begin, milliseconds: each node has its own. */
+  readonly #phaseMs: number
+  #passing: { readonly timer: Timer; readonly end: PromiseWithResolvers<void> } | undefined
 
   constructor(init: GossipInit) {
     this.#init = init
     this.#topics = topicsOf(init.networkId)
+    const { holdMs = 0, platform } = init
+    this.#phaseMs = holdMs === 0 ? 0 : holdMs * randomFraction(platform.random)
   }
 
   get blocksOn(): boolean {
@@ -90,6 +96,7 @@ export class Gossip {
     if (this.#timer !== undefined) this.#init.platform.timers.clear(this.#timer)
     this.#timer = undefined
     this.#waiting = []
+    this.#passOn()
   }
 
   /** Publishes blocks of this node's own, which are on disk already. */
@@ -133,14 +140,27 @@ export class Gossip {
   async #onBlocks(payload: Bytes, from: Bytes): Promise<GossipVerdict> {
     const outcome = await this.#init.submit(payload)
     if (outcome.verdict !== 'accept' && outcome.code !== 'DUPLICATE') this.#init.onRefused(toHex(from), outcome)
-    if (outcome.verdict === 'accept') await this.#hold()
+    if (outcome.verdict === 'accept') await this.#untilPassed()
     return outcome.verdict
   }
 
   /** The verdict is what passes a payload on. It is stored by then: nothing but its way to others waits. */
-  async #hold(): Promise<void> {
+  #untilPassed(): Promise<void> | undefined {
     const { holdMs = 0, platform } = this.#init
-    if (holdMs > 0) await sleep(platform.timers, holdMs * randomFraction(platform.random))
+    if (holdMs === 0 || !this.#blocksOn) return undefined
+    if (this.#passing === undefined) {
+      const waitMs = msToNextRound(platform.clock.monotonicMs(), holdMs, this.#phaseMs)
+      this.#passing = { timer: platform.timers.set(waitMs, () => this.#passOn()), end: Promise.withResolvers() }
+    }
+    return this.#passing.end.promise
+  }
+
+  #passOn(): void {
+    const passing = this.#passing
+    if (passing === undefined) return
+    this.#passing = undefined
+    this.#init.platform.timers.clear(passing.timer)
+    passing.end.resolve()
   }
 
   async #onEvidence(payload: Bytes, from: Bytes): Promise<GossipVerdict> {
