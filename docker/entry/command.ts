@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process'
+import { readdir } from 'node:fs/promises'
+import { connect } from 'node:net'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
@@ -59,6 +61,25 @@ export async function run(...words: readonly string[]): Promise<Ended> {
   const found = await ended
   for (const signal of SIGNALS) process.on(signal, stop)
   return found
+}
+
+/** True where the directory's node answers, in whichever container: any other command leaves its store alone then. */
+export function isAnswering(dir: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path.join(dir, 'control.sock'))
+    const settle = (answer: boolean): void => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.once('connect', () => settle(true))
+    // A container that stands still answers nobody, until nobody more can be put off.
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => settle(code === 'EAGAIN'))
+  })
+}
+
+/** Invitations that lie ready in a folder, by name; what has a dot before its name is being written, or is somebody's already. */
+export async function invitationsIn(folder: string): Promise<string[]> {
+  return (await readdir(folder)).filter((name) => name.endsWith('.invitation') && !name.startsWith('.')).sort()
 }
 
 /** Tries until it works, a second apart; says once why it does not. Throws after `limitMs`. */

@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { hostname } from 'node:os'
 import path from 'node:path'
-import { ask, numberSetting, run, setting, until } from './command.ts'
+import { ask, invitationsIn, isAnswering, numberSetting, run, setting, until } from './command.ts'
 
 /**
  * A meter's container. Replicas share one volume, and each takes a directory of its own there: two nodes under one key would
@@ -51,19 +50,6 @@ async function tryOn(name: string): Promise<void> {
   if (failure !== 'STORE_LOCKED') process.exit(status)
 }
 
-function isAnswering(dir: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path.join(dir, 'control.sock'))
-    const settle = (answer: boolean): void => {
-      socket.destroy()
-      resolve(answer)
-    }
-    socket.once('connect', () => settle(true))
-    // A container that stands still answers nobody, until nobody more can be put off.
-    socket.once('error', ({ code }: NodeJS.ErrnoException) => settle(code === 'EAGAIN'))
-  })
-}
-
 /** Asks for admission until it is granted. False where another container does that, or the directory is for no network. */
 async function hasJoined(dir: string, number: number): Promise<boolean> {
   const kept = path.join(dir, 'ticket')
@@ -107,7 +93,7 @@ async function takeInvitation(kept: string): Promise<true | undefined> {
   const aside = path.join(TICKETS, `.taken-${CONTAINER}`)
   // From before this container was killed.
   if (!existsSync(aside)) {
-    const [first] = (await readdir(TICKETS)).filter((name) => name.endsWith('.invitation')).sort()
+    const [first] = await invitationsIn(TICKETS)
     if (first === undefined) return undefined
     // One of those that reach for it gets it.
     await rename(path.join(TICKETS, first), aside).catch(() => undefined)

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
-import { chmod, readdir, rename, writeFile } from 'node:fs/promises'
+import { chmod, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { ask, numberSetting, run, setting, until } from './command.ts'
+import { ask, invitationsIn, isAnswering, numberSetting, run, setting, until } from './command.ts'
 
 /**
  * The registrar's container: makes the network once, runs its first member, and lays out invitations in a volume that only
@@ -18,30 +18,38 @@ const WITNESSES = numberSetting('WITNESSES', 4, 0)
 const HOST = setting('ANNOUNCE_HOST', 'registrar')
 const PAUSE_MS = 1_000
 let isAppointed = false
+let isTicketLaid = false
 
 if (!existsSync(path.join(DIR, 'genesis.json'))) await ask('network', 'create', '--name', NAME, '--open-observers', '--dir', DIR)
 const node = run('run', '--dir', DIR, '--announce', `/dns4/${HOST}/tcp/4001`)
-void serve().catch((error: unknown) => {
-  console.error(error)
-  process.exit(1)
-})
+void serve()
 process.exit((await node).status)
 
+/** Whatever fails is said, and tried again: the node beside it goes on. */
 async function serve(): Promise<never> {
-  await until(
-    'the registrar',
-    async () => (JSON.parse(await ask('status', '--json', '--dir', DIR)) as Status).running ?? undefined,
-  )
-  await lay('observer.ticket', await ask('ticket', '--dir', DIR))
-  for (let serial = Date.now(); ; serial++) {
-    const waiting = (await readdir(TICKETS)).filter((name) => name.endsWith('.invitation'))
-    if (waiting.length < SPARE)
-      await lay(`${serial}.invitation`, await ask('ticket', '--invite', '--roles', 'meter', '--dir', DIR))
-    else {
-      await appoint()
-      await wait(PAUSE_MS)
+  // Until the node answers whoever asks opens the store, and would lock the node out.
+  await until('the registrar', async () => ((await isAnswering(DIR)) ? true : undefined), Number.POSITIVE_INFINITY)
+  for (let said = ''; ; ) {
+    try {
+      await layOut()
+      said = ''
+    } catch (error) {
+      const { message } = error as Error
+      if (message !== said) console.error(message)
+      said = message
     }
+    await wait(PAUSE_MS)
   }
+}
+
+async function layOut(): Promise<void> {
+  const ticket = 'observer.ticket'
+  // The addresses in the one from before may be others by now.
+  if (!isTicketLaid || !existsSync(path.join(TICKETS, ticket))) await lay(ticket, await ask('ticket', '--dir', DIR))
+  isTicketLaid = true
+  while ((await invitationsIn(TICKETS)).length < SPARE)
+    await lay(`${Date.now()}.invitation`, await ask('ticket', '--invite', '--roles', 'meter', '--dir', DIR))
+  await appoint()
 }
 
 /** Nobody reads half a ticket: it gets its name once it is whole. */
@@ -50,10 +58,6 @@ async function lay(name: string, text: string): Promise<void> {
   await writeFile(aside, `${text}\n`, { mode: 0o600 })
   await chmod(aside, 0o600)
   await rename(aside, path.join(TICKETS, name))
-}
-
-interface Status {
-  readonly running: object | null
 }
 
 interface Listed {

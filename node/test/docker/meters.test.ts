@@ -16,6 +16,7 @@ describe("a meter's container", () => {
   const container = (name: string): EntryProcess => {
     const made = execute('docker/entry/meter.ts', {
       PROGRAM: projectPath('node/cli/wattness.ts'),
+      NODE_COMPILE_CACHE: at.path('compiled'),
       HOSTNAME: name,
       METERS: at.path('meters'),
       TICKETS: at.path('tickets'),
@@ -58,7 +59,10 @@ describe("a meter's container", () => {
     await at.remove()
   })
 
-  it('each takes a directory of its own, is one process, and leaves it to the next, be it stopped or killed', async () => {
+  it('each takes a directory of its own, is one process, and leaves it to the next, be it stopped or killed', async function () {
+    this.timeout(60_000)
+    // Half of one, as somebody lays it out.
+    await writeFile(at.path('tickets/.1.invitation'), '')
     const [one, two] = [container('one'), container('two')]
     await has(one, 'waiting for an invitation')
     await has(two, 'waiting for an invitation')
@@ -69,6 +73,7 @@ describe("a meter's container", () => {
     expect((await readdir(at.path('meters'))).sort()).to.deep.equal(['meter-001', 'meter-002'])
     const keys = await Promise.all(['001', '002'].map((number) => readFile(at.path(`meters/meter-${number}/key`), 'hex')))
     expect(new Set(keys).size).to.equal(2)
+    expect(await readdir(at.path('tickets'))).to.deep.equal(['.1.invitation'])
     for (const each of [one, two]) expect(await childrenOf(each), 'processes beside the node').to.deep.equal([])
 
     const none = container('none')

@@ -18,6 +18,7 @@ describe("a meter's pod", () => {
   const pod = (): EntryProcess => {
     const made = execute('docker/entry/pod.ts', {
       PROGRAM: projectPath('node/cli/wattness.ts'),
+      NODE_COMPILE_CACHE: at.path('compiled'),
       WATTNESS_DIR: at.path('meter'),
       WATTNESS_LISTEN: LOOPBACK,
       WATTNESS_MDNS: 'no',
