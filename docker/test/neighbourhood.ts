@@ -61,7 +61,7 @@ export class Neighbourhood {
         why = `: ${error.message}`
         return false
       })
-      const seconds = (performance.now() - beganMs) / 1_000
+      const seconds = Math.round((performance.now() - beganMs) / 100) / 10
       if (held) return seconds
       if (seconds > limitS) {
         const seen = await this.members().catch(() => [])

@@ -65,7 +65,7 @@ async function play(engine: Engine, place: Neighbourhood, smallDisk: SmallDisk):
     180,
     async () => (await place.meters()).length === METERS && (await place.agreement()).equal > 0,
   )
-  figures['upToAgreementSeconds'] = seconds(beganMs)
+  check('upToAgreementSeconds', seconds(beganMs), 30)
   await place.until('all is final', 180, async () => (await place.meters()).every(({ final }) => final > 0))
   figures['upToFinalSeconds'] = seconds(beganMs)
   console.log(`${METERS} meters agree after ${figures['upToAgreementSeconds']} s, final after ${figures['upToFinalSeconds']} s`)
