@@ -266,16 +266,24 @@ export class Finality {
     const own = this.#tallies[member]?.get(epoch)?.own
     // Rule W10: before its witnesses are final, anybody can have named them.
     if (own === undefined || epoch > this.#begun) return undefined
+    const final = this.#quorumLeafOn(epoch, own)
+    return final !== undefined && this.#advance(member, final) ? final : undefined
+  }
+
+  /** Rule W12, on the held branch: the largest leaf at or above which a quorum stands. */
+  #quorumLeafOn(epoch: number, own: readonly OwnLeaf[]): Final | undefined {
+    const { quorum, witnesses } = this.#epochs.get(epoch) ?? {}
+    if (quorum === undefined || witnesses === undefined) return undefined
     // Most leaves come before a quorum's: nothing is sorted for them.
     let words = 0
-    for (const { witnesses } of own) words += witnesses.length
-    if (words < (this.#epochs.get(epoch)?.quorum ?? Number.POSITIVE_INFINITY)) return undefined
-    const largest = new Map<number, Leaf>()
-    for (const leaf of own) {
-      for (const witness of leaf.witnesses) if (leaf.size > sizeOf(largest.get(witness))) largest.set(witness, leaf)
+    for (const leaf of own) words += leaf.witnesses.length
+    if (words < quorum) return undefined
+    const standing: number[] = []
+    for (const leaf of own.length === 1 ? own : own.toSorted((a, b) => b.size - a.size)) {
+      for (const each of leaf.witnesses) if (witnesses.includes(each) && !standing.includes(each)) standing.push(each)
+      if (standing.length >= quorum) return { size: leaf.size, root: leaf.root, epoch }
     }
-    const final = this.#quorumLeaf(epoch, largest)
-    return final !== undefined && this.#advance(member, final) ? final : undefined
+    return undefined
   }
 
   /** Rule W12: the quorum-th largest. */
@@ -310,10 +318,6 @@ function isSameLeaf(a: Leaf, b: Leaf): boolean {
 
 function largestOf<T extends { readonly size: number }>(leaves: readonly T[]): T {
   return leaves.reduce((best, leaf) => (leaf.size > best.size ? leaf : best))
-}
-
-function sizeOf(leaf: Leaf | undefined): number {
-  return leaf === undefined ? 0 : leaf.size
 }
 
 /** Of each witness the largest leaf, and of the others those that were shown last, in that order. */

@@ -130,17 +130,17 @@ export class HeadsTree {
 
   /** Recomputes what stands above the leaves at `indices`. */
   #climb(indices: readonly number[]): void {
-    let changed = new Set(indices)
+    let changed = [...indices].sort((a, b) => a - b)
     for (let level = 0; ; level++) {
       const below = this.#levels[level] as Uint8Array[]
       if (below.length <= 1) {
         this.#levels.length = level + 1
         return
       }
-      const parents = new Set<number>()
-      for (const index of changed) parents.add(index >> 1)
+      const parents: number[] = []
+      for (const index of changed) if (parents[parents.length - 1] !== index >> 1) parents.push(index >> 1)
       const above = (this.#levels[level + 1] ??= [])
-      for (const at of [...parents].sort((a, b) => a - b)) {
+      for (const at of parents) {
         const left = below[at * 2] as Uint8Array
         const right = below[at * 2 + 1]
         above[at] = right === undefined ? left : nodeHash(left, right)

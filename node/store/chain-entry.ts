@@ -80,7 +80,7 @@ export function memberText(member: Uint8Array): string {
   return text
 }
 
-const TEXTS: { readonly key: Uint8Array; readonly text: string }[] = new Array(KNOWN_TEXTS)
+const TEXTS = new Array<{ readonly key: Uint8Array; readonly text: string } | undefined>(KNOWN_TEXTS)
 
 export function damaged(member: Uint8Array, height: number, what: string): WattnessError {
   return new WattnessError('STORE_DAMAGED', `block ${height} of ${toHex(member).slice(0, 16)}…: ${what}`, {

@@ -87,8 +87,9 @@ export class StoreWriter {
         const group = this.#waiting
         this.#waiting = []
         const operations = group.length === 1 ? (group[0] as Waiting).operations : group.flatMap((each) => each.operations)
+        const isSynced = group.some((each) => each.sync)
         try {
-          await this.#kv.batch(operations, { sync: group.some((each) => each.sync) })
+          await this.#kv.batch(operations, { sync: isSynced })
         } catch (error) {
           this.#unsettled = true
           for (const each of [...group, ...this.#waiting]) each.reject(error)
@@ -99,7 +100,8 @@ export class StoreWriter {
           this.#bytesWritten += key.length + (value?.length ?? 0)
         }
         for (const each of group) each.resolve()
-        for (let hop = 0; hop < GATHER_HOPS; hop++) await Promise.resolve()
+        // Who wrote without a sync has waited for nothing that another could share.
+        for (let hop = 0; isSynced && hop < GATHER_HOPS; hop++) await Promise.resolve()
       }
     } finally {
       this.#inFlight = undefined
