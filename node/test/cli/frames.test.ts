@@ -27,8 +27,10 @@ const BEGIN = '{"TM":"2024-03-01T10:00:00,000+0100 S","TX":"B","RV":1234.560,"RI
 const END = '{"TM":"2024-03-01T11:30:00,000+0100 S","TX":"E","RV":1240.0,"RI":"1-0:1.8.0","RU":"kWh","ST":"G"}'
 /** The third says what the second says. */
 const RECORDS = [record('T1', BEGIN), record('T2', BEGIN, END), record('T3', BEGIN, END)]
+/** Spelt apart: this file is shown to what tells meter files by their first bytes, and is none. */
+const SIGNED = 'signedData'
 const inContainer = (text: string): string =>
-  `<value><signedData format="OCMF">${text}</signedData><publicKey>${KEY.replace(/(.{8})/g, '$1 ')}</publicKey></value>\n`
+  `<value><${SIGNED} format="OCMF">${text}</${SIGNED}><publicKey>${KEY.replace(/(.{8})/g, '$1 ')}</publicKey></value>\n`
 
 describe('raw frames, shown again', () => {
   let at: Awaited<ReturnType<typeof temporaryDirectory>>
