@@ -24,3 +24,15 @@ const ARRIVAL_MS = 2_500
 export function carriedRounds(lengthMs: number, carrierMs: number): Rounds {
   return { lengthMs: Math.ceil(lengthMs / carrierMs) * carrierMs, phaseMs: Math.min(ARRIVAL_MS, Math.floor(carrierMs / 4)) }
 }
+
+/** In short rounds, and in long ones: a hundredth of a round, within these bounds. */
+export const LEAST_GATHER_MS = 20
+export const MOST_GATHER_MS = 100
+
+/**
+ * What neighbours answer to what they were asked in one turn comes shortly after each other: so long what came first waits for
+ * the rest, milliseconds, and all of it is checked and written at once.
+ */
+export function gatherMsOf(announceDelayMs: number): number {
+  return Math.min(Math.max(Math.round(announceDelayMs / 100), LEAST_GATHER_MS), MOST_GATHER_MS)
+}

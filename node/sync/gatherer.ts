@@ -2,9 +2,6 @@ import type { Bytes } from '../../protocol/index.ts'
 import type { Timer, Timers } from '../platform.ts'
 import type { Outcome } from '../validate/index.ts'
 
-/** A small run waits this long for others: what several neighbours are asked for in one turn comes within it. */
-export const GATHER_MS = 20
-
 /** A run of this size is live traffic; a larger one is a catch-up and goes on at once. */
 const SMALL_RUN_BYTES = 4_096
 
@@ -13,6 +10,8 @@ export const MAX_GATHERED = 256
 
 export interface GathererInit {
   readonly timers: Timers
+  /** A small run waits this long for others, milliseconds. */
+  readonly gatherMs: number
   readonly submit: (run: Bytes) => Promise<Outcome>
 }
 
@@ -36,7 +35,7 @@ export class Gatherer {
     return new Promise((resolve) => {
       this.#waiting.push({ run, resolve })
       if (this.#waiting.length >= MAX_GATHERED) this.flush()
-      else this.#timer ??= this.#init.timers.set(GATHER_MS, () => this.flush())
+      else this.#timer ??= this.#init.timers.set(this.#init.gatherMs, () => this.flush())
     })
   }
 

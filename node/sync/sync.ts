@@ -9,6 +9,7 @@ import {
 } from '../../protocol/index.ts'
 import type { Channel } from '../net/index.ts'
 import type { Timer } from '../platform.ts'
+import { gatherMsOf } from '../rounds.ts'
 import type { Outcome, StoredRun } from '../validate/index.ts'
 import { Announcer } from './announcer.ts'
 import { AttestationExchange } from './attestation-exchange.ts'
@@ -68,7 +69,7 @@ export class Sync {
     const onFault = this.#charge.bind(this)
     const leaves = () => ({ leaves: this.view.leaves(), headsRoot: this.view.headsRoot() })
     this.#server = new Server({ store, keyAt, leaves, onDamage, onAnswer: (session) => this.#announcer.tell(session) })
-    this.#gatherer = new Gatherer({ timers: platform.timers, submit: init.submit })
+    this.#gatherer = new Gatherer({ timers: platform.timers, gatherMs: gatherMsOf(init.announceDelayMs), submit: init.submit })
     this.#disputes = new Disputes({
       genesis,
       store,

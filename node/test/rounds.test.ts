@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { carriedRounds, msToNextRound } from '../rounds.ts'
+import { carriedRounds, gatherMsOf, msToNextRound } from '../rounds.ts'
 import { announceDelayOf, attestDelayOf, crossCheckOf, DEFAULT_SETTINGS } from '../settings.ts'
 
 describe('rounds that others carry', () => {
@@ -18,6 +18,12 @@ describe('rounds that others carry', () => {
         expect(phaseMs).to.be.at.most(carrier / 4)
       }),
     )
+  })
+})
+
+describe('how long what comes is gathered', () => {
+  it('is a hundredth of a round, within bounds', () => {
+    expect([250, 2_000, 5_000, 10_000, 30_000].map(gatherMsOf)).to.deep.equal([20, 20, 50, 100, 100])
   })
 })
 

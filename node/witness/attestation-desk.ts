@@ -44,9 +44,6 @@ export const MAX_WAITING = 4
 /** Attestations remembered as looked at, so that copies cost nothing. */
 export const MAX_SEEN = 4_096
 
-/** Chains that grew within this time make one look at what waits for them. */
-const GATHER_MS = 20
-
 export interface AttestationDeskInit {
   readonly store: LedgerStore
   readonly genesis: Genesis
@@ -77,6 +74,8 @@ export interface AttestationDeskInit {
   readonly onError: (error: Error) => void
   /** LACKING_MS, and the rounds in which neighbours tell each other of blocks. */
   readonly lackingMs: number
+  /** Chains that grew within this time make one look at what waits for them. */
+  readonly gatherMs: number
 }
 
 /** Which attestation's leaves: a witness may have signed two of one sequence. */
@@ -343,7 +342,7 @@ export class AttestationDesk {
   /** Chains have grown. */
   onGrew(): void {
     if (this.#waiting.size === 0 || this.#stopped) return
-    this.#lookTimer ??= this.#init.timers.set(GATHER_MS, () => {
+    this.#lookTimer ??= this.#init.timers.set(this.#init.gatherMs, () => {
       this.#lookTimer = undefined
       void this.#lookAgain().catch(this.#init.onError)
     })

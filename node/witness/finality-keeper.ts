@@ -30,10 +30,9 @@ export interface FinalityKeeperInit {
   /** What is final could not be written down: it is tried again. */
   readonly onError: (error: Error) => void
   readonly timers: Timers
+  /** Witnesses speak at the same moments by the clock: one write takes what has come within this time, milliseconds. */
+  readonly gatherMs: number
 }
-
-/** Witnesses speak at the same moments by the clock: one write takes what has come by then. */
-export const GATHER_MS = 20
 
 /** What could not be written down is tried again after so long, or with the next that comes. */
 export const RETRY_MS = 5_000
@@ -233,7 +232,7 @@ export class FinalityKeeper {
     return new Promise((resolve) => {
       if (this.#stopping) return resolve()
       this.#release = resolve
-      this.#init.timers.set(GATHER_MS, resolve)
+      this.#init.timers.set(this.#init.gatherMs, resolve)
     })
   }
 

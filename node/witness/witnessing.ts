@@ -20,7 +20,7 @@ import {
   type WitnessResponse,
 } from '../../protocol/index.ts'
 import type { Clock, Timers } from '../platform.ts'
-import type { Rounds } from '../rounds.ts'
+import { gatherMsOf, type Rounds } from '../rounds.ts'
 import type { LedgerStore } from '../store/index.ts'
 import type { StoredRun } from '../validate/index.ts'
 import { type AskedLeaves, AttestationDesk, type AttestationOutcome, LACKING_MS } from './attestation-desk.ts'
@@ -105,6 +105,7 @@ export class Witnessing {
   constructor(init: WitnessingInit) {
     const { store, genesis, signer, verify, clock, timers, rounds, membership, held, epochs, onError } = init
     this.#init = init
+    const gatherMs = gatherMsOf(init.announceDelayMs)
     this.#chains = new OwnChains(store, held, epochs)
     this.#keeper = new FinalityKeeper({
       store,
@@ -118,6 +119,7 @@ export class Witnessing {
       onContested: (index) => this.#contested.review(index),
       onError,
       timers,
+      gatherMs,
     })
     this.#contested = new ContestedChains({
       store,
@@ -169,6 +171,7 @@ export class Witnessing {
       onDiffering: init.onDiffering,
       onError,
       lackingMs: LACKING_MS + ROUNDS_TO_COME * init.announceDelayMs,
+      gatherMs,
     })
     const turn = new SigningTurn()
     this.#attester = new Attester({

@@ -1,8 +1,10 @@
 import { expect } from 'chai'
 import type { Bytes } from '../../../protocol/index.ts'
-import { GATHER_MS, Gatherer, MAX_GATHERED } from '../../sync/gatherer.ts'
+import { Gatherer, MAX_GATHERED } from '../../sync/gatherer.ts'
 import type { Outcome } from '../../validate/index.ts'
 import { VirtualTime } from '../harness/virtual-time.ts'
+
+const GATHER_MS = 20
 
 describe('the gatherer', () => {
   function stand() {
@@ -12,7 +14,7 @@ describe('the gatherer', () => {
       submitted.push(run.length)
       return Promise.resolve({ verdict: 'ignore', code: `${run.length}`, message: '', data: {} })
     }
-    return { time, submitted, gatherer: new Gatherer({ timers: time.timers, submit }) }
+    return { time, submitted, gatherer: new Gatherer({ timers: time.timers, gatherMs: GATHER_MS, submit }) }
   }
 
   it('hands small runs over together, in order, and each its own answer', async () => {

@@ -22,6 +22,8 @@ import { signerOf } from '../harness/neighbourhood.ts'
 import { seededRandom } from '../harness/seeded-random.ts'
 import { VirtualTime } from '../harness/virtual-time.ts'
 
+const GATHER_MS = 20
+
 export const REGISTRAR = 0
 export const METER = 1
 export const SELF = 2
@@ -80,6 +82,7 @@ export class ContestedStand {
       () => this.epochs,
     )
     this.keeper = new FinalityKeeper({
+      gatherMs: GATHER_MS,
       store,
       chains: this.chains,
       epochs: () => this.epochs,

@@ -12,9 +12,11 @@ import {
   WattnessError,
 } from '../../../protocol/index.ts'
 import type { FinalLeaf, StoredAttestation } from '../../store/index.ts'
-import { type FinalChange, FinalityKeeper, GATHER_MS, RETRY_MS } from '../../witness/finality-keeper.ts'
+import { type FinalChange, FinalityKeeper, RETRY_MS } from '../../witness/finality-keeper.ts'
 import { signerOf } from '../harness/neighbourhood.ts'
 import { VirtualTime } from '../harness/virtual-time.ts'
+
+const GATHER_MS = 20
 
 const ROOT: Bytes = new Uint8Array(32).fill(7)
 const HELD = 10
@@ -54,6 +56,7 @@ describe('the keeper of what is final', () => {
     refusal = undefined
     refuse = () => undefined
     keeper = new FinalityKeeper({
+      gatherMs: GATHER_MS,
       store: {
         quarantined: () => false,
         witness: {
