@@ -239,7 +239,13 @@ function checkChain(visit: Visit): Accepted {
     assertContent(block, isRegistrar)
     assertContinuation(block, context.membership)
   }
-  const checkpoint = copyOf(signed)
+  // What the held chain has already is not kept a second time, of each of hundreds of chains.
+  const checkpoint: SignedCheckpoint = {
+    member: chain.checkpoint?.member ?? context.membership.member(member)?.key ?? new Uint8Array(member),
+    size: signed.size,
+    root: signed.size === end ? root : new Uint8Array(signed.root),
+    signature: new Uint8Array(signed.signature),
+  }
   const state: ChainState = { size: end, range, root, lastHash: lastHash as Bytes, sealedAt, registrarSize, checkpoint }
   return { verdict: 'accept', member: checkpoint.member, from: chain.size, blocks, hashes, state }
 }

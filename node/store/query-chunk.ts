@@ -65,13 +65,64 @@ export function registerOfWords(high: number, low: number): Register {
 }
 
 /** A chunk that grows at its end. Its bytes lie in pieces among those of others: an array for each costs more than all else. */
+/** Chunks in one stretch. */
+export const MAX_CHUNKS = 256
+
+/** The bytes of all chunks of a stretch, as they came, and whose they are: a node holds a stretch of every chain. */
+export class Pieces {
+  readonly writer: Writer
+  /** Of each piece its end, and behind it the place of its chunk. */
+  readonly #ends: number[] = []
+
+  constructor(writer: Writer) {
+    this.writer = writer
+  }
+
+  /** What was written since the last piece. */
+  wrote(place: number): void {
+    const ends = this.#ends
+    const last = ends.length - 1
+    const end = this.writer.length * MAX_CHUNKS + place
+    if (last >= 0 && (ends[last] as number) % MAX_CHUNKS === place) ends[last] = end
+    else ends.push(end)
+  }
+
+  copyOf(place: number, limit = this.writer.length, before = 0, after = 0): Uint8Array {
+    let length = before + after
+    this.#each(place, limit, (from, end) => {
+      length += end - from
+    })
+    const bytes = Buffer.allocUnsafe(length)
+    const all = this.writer.view()
+    let at = before
+    this.#each(place, limit, (from, end) => {
+      if (end - from > LONG_PIECE) {
+        bytes.set(all.subarray(from, end), at)
+        at += end - from
+      } else {
+        for (let each = from; each < end; each++) bytes[at++] = all[each] as number
+      }
+    })
+    return bytes
+  }
+
+  #each(place: number, limit: number, visit: (from: number, end: number) => void): void {
+    let from = 0
+    for (const each of this.#ends) {
+      const end = Math.floor(each / MAX_CHUNKS)
+      if (from >= limit) return
+      if (each % MAX_CHUNKS === place) visit(from, Math.min(end, limit))
+      from = end
+    }
+  }
+}
+
 export class ChunkWriter {
   readonly high: number
   readonly low: number
   readonly day: number
-  readonly #writer: Writer
-  /** Where its bytes begin and end, and begin and end again. */
-  readonly #pieces: number[] = []
+  readonly #pieces: Pieces
+  readonly #place: number
   #canFollow = false
   #intervalMs = 0
   #timeSource: TimeSource = 'meter-clock'
@@ -79,11 +130,13 @@ export class ChunkWriter {
   #step = 0
   #value = 0
 
-  constructor(high: number, low: number, day: number, writer: Writer) {
+  /** `place`: among the chunks of the stretch, below MAX_CHUNKS. */
+  constructor(high: number, low: number, day: number, pieces: Pieces, place: number) {
     this.high = high
     this.low = low
     this.day = day
-    this.#writer = writer
+    this.#pieces = pieces
+    this.#place = place
   }
 
   canFollow(intervalMs: number, timeSource: TimeSource, value: number): boolean {
@@ -96,15 +149,15 @@ export class ChunkWriter {
     if (!this.canFollow(intervalMs, timeSource, value)) return false
     const difference = value - this.#value
     const step = time - this.#time
-    const from = this.#writer.length
-    if (step === this.#step) this.#writer.u8(REGULAR).signed(difference)
+    const { writer } = this.#pieces
+    if (step === this.#step) writer.u8(REGULAR).signed(difference)
     else {
-      this.#writer
+      writer
         .u8(ROW)
         .signed(step - this.#step)
         .signed(difference)
     }
-    this.#wrote(from)
+    this.#pieces.wrote(this.#place)
     this.#time = time
     this.#step = step
     this.#value = value
@@ -113,20 +166,12 @@ export class ChunkWriter {
 
   /** Rows as a table has them: its bytes of times and of one column. */
   rows(rowCount: number, times: Uint8Array, column: Uint8Array): void {
-    const from = this.#writer.length
-    this.#writer
+    this.#pieces.writer
       .varint(rowCount + 1)
       .bytes(times)
       .bytes(column)
-    this.#wrote(from)
+    this.#pieces.wrote(this.#place)
     this.#canFollow = false
-  }
-
-  #wrote(from: number): void {
-    const pieces = this.#pieces
-    const end = this.#writer.length
-    if (pieces.length > 0 && pieces[pieces.length - 1] === from) pieces[pieces.length - 1] = end
-    else pieces.push(from, end)
   }
 
   /** The single good row that was just written by `rows`: others may follow it. */
@@ -140,25 +185,8 @@ export class ChunkWriter {
   }
 
   /** Its bytes among the first `limit` of all, between room for `before` and `after` more. */
-  copy(limit = this.#writer.length, before = 0, after = 0): Uint8Array {
-    const pieces = this.#pieces
-    let length = before + after
-    for (let i = 0; i < pieces.length; i += 2)
-      length += Math.max(0, Math.min(pieces[i + 1] as number, limit) - (pieces[i] as number))
-    const bytes = Buffer.allocUnsafe(length)
-    const all = this.#writer.view()
-    let at = before
-    for (let i = 0; i < pieces.length; i += 2) {
-      const from = pieces[i] as number
-      const end = Math.min(pieces[i + 1] as number, limit)
-      if (end - from > LONG_PIECE) {
-        bytes.set(all.subarray(from, end), at)
-        at += end - from
-      } else {
-        for (let place = from; place < end; place++) bytes[at++] = all[place] as number
-      }
-    }
-    return bytes
+  copy(limit?: number, before = 0, after = 0): Uint8Array {
+    return this.#pieces.copyOf(this.#place, limit, before, after)
   }
 }
 

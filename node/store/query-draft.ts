@@ -5,7 +5,7 @@ import { isWattnessError } from '../../protocol/errors.ts'
 import { MAX_TABLE_REGISTERS, MAX_TABLE_ROWS } from '../../protocol/limits.ts'
 import { TIME_SOURCES, type TimeSource } from '../../protocol/reading.ts'
 import { encodeRowTimes, MAX_TIME_MS } from '../../protocol/row-times.ts'
-import { ChunkWriter, dayOf, GOOD_CELL } from './query-chunk.ts'
+import { ChunkWriter, dayOf, GOOD_CELL, MAX_CHUNKS, Pieces } from './query-chunk.ts'
 import { contentOf, planTables, type TablePlan, timesAt, UNIT_MS } from './query-plan.ts'
 
 /**
@@ -18,13 +18,13 @@ export const STRETCH_BLOCKS = 32
 
 /** A stretch also ends behind the block with which it comes to as many bytes or chunks. */
 const STRETCH_BYTES = 16_384
-const STRETCH_CHUNKS = 128
+const STRETCH_CHUNKS = MAX_CHUNKS / 2
 
 /**
  * What one block may make of chunks: pieces, and bytes for each of its own. A block beyond it (many years of daily values
  * at once, or one made to be a burden) is filed whole: a reader of any register looks into it.
  */
-export const BLOCK_PIECES = 128
+export const BLOCK_PIECES = MAX_CHUNKS / 2
 export const BLOCK_GROWTH = 4
 const BLOCK_EXTRA_BYTES = 256
 
@@ -53,16 +53,20 @@ export class QueryDraft {
   /** The last block's chunks in its order: the next one has the same, most often. */
   #last: ChunkWriter[] = []
   #pieces = 0
-  /** All chunks' bytes, as they came. */
-  readonly writer: Writer
+  readonly #all: Pieces
 
   /** The first byte of the key shifts the ends, so that not every chain of a network ends a stretch at once. */
   constructor(member: Uint8Array, start: number, writer = new Writer(64)) {
-    this.writer = writer
+    this.#all = new Pieces(writer)
     this.#offset = member[0] as number
     this.start = start
     this.height = start
     this.committedHeight = start
+  }
+
+  /** All chunks' bytes, as they came. */
+  get writer(): Writer {
+    return this.#all.writer
   }
 
   get isFull(): boolean {
@@ -210,7 +214,7 @@ export class QueryDraft {
   }
 
   #newChunk(high: number, low: number, day: number): ChunkWriter {
-    const chunk = new ChunkWriter(high, low, day, this.writer)
+    const chunk = new ChunkWriter(high, low, day, this.#all, this.chunks.length)
     this.chunks.push(chunk)
     this.#index?.set(nameOf(high, low, day), chunk)
     return chunk

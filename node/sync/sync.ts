@@ -357,7 +357,7 @@ export class Sync {
       return
     }
     const isFirst = session.hello === undefined
-    session.hello = frame
+    session.hello = { observer: frame.observer, pruned: frame.pruned, agent: frame.agent }
     this.#onHoldings(session, frame)
     if (!isFirst) return
     this.attestations.onGreeted(session)

@@ -8,7 +8,7 @@ describe('greeting again', () => {
     await all.time.advance(10_000)
     const { sync } = all.get('meter-1').node
     const before = [...sync.sessions]
-    expect(before.map(({ hello }) => hello?.type)).to.deep.equal(before.map(() => 'hello'))
+    expect(before.map(({ hello }) => hello?.agent)).to.deep.equal(before.map(() => 'test'))
     expect(before).to.have.length(2)
     sync.greetAgain()
     expect([...sync.sessions]).to.deep.equal([])
