@@ -73,7 +73,7 @@ export class Meter {
 
   start(): void {
     this.#collector?.start()
-    if (this.#collector !== undefined) this.#keepHouse(true)
+    this.#keepHouse(true)
   }
 
   /** What is old goes, now and every hour. */
@@ -83,8 +83,8 @@ export class Meter {
     const nowMs = this.#platform.clock.now()
     const work = async (): Promise<void> => {
       await store.frames.prune(nowMs - keepFramesMs, nowMs - keepSignedMs)
-      // At the start nobody knows yet which times the sources are at.
-      if (!isStart) await store.spool.pruneSeen(this.#presentMs(nowMs) - keepSeenMs)
+      // At the start nobody knows yet which times the sources are at; what is imported may be of any time.
+      if (!isStart && this.#collector !== undefined) await store.spool.pruneSeen(this.#presentMs(nowMs) - keepSeenMs)
     }
     work().catch((error: unknown) => this.#log.error({ event: 'prune', err: error }, 'old records could not be removed'))
     this.#timer = this.#platform.timers.set(HOUR_MS, () => this.#keepHouse(false))

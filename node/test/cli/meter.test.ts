@@ -106,6 +106,22 @@ describe('the meter of a running node', () => {
     expect((await framesOf(store)).map(({ note }) => note?.source)).to.have.members(['telegram', 'charge'])
   })
 
+  it('without a source too: readings come in by import and over HTTP', async () => {
+    const { node, store } = all.get('meter-1')
+    const platform = all.time.platform(systemPlatform.random)
+    const options = nodeOptionsOf(resolveConfig({ flags: {} }).config, 'ab'.repeat(32))
+    const pruned: number[] = []
+    const frames = { prune: (before: number) => Promise.resolve(void pruned.push(before)) }
+    const bare = Object.create(node, { store: { value: Object.create(store, { frames: { value: frames } }) } }) as typeof node
+    const sourceless = new Meter(bare, options, platform, { ...platform }, pino({ level: 'silent' }))
+    const month = 30 * 86_400_000
+    const startMs = all.time.clock.now()
+    sourceless.start()
+    await all.time.advance(3_600_000)
+    await all.time.wait(sourceless.stop())
+    expect(pruned).to.deep.equal([startMs - month, startMs + 3_600_000 - month])
+  })
+
   it('that a source failed, told at the time of now, makes none of its old readings old', async () => {
     typed.say(line(0))
     await all.time.advance(1_000)
