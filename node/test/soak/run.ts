@@ -14,7 +14,8 @@ import { LEAST_METERS, Soak, type Watched } from './soak.ts'
 
 const USAGE = `usage: npm run soak -- [--hours 0.5] [--meters ${LEAST_METERS}] [--interval-ms 200]
          [--fault-every 30] [--seed 1] [--dir DIR]
-  --hours        how long, a fraction too (0.5); its first third is warm-up
+  --hours        how long, a fraction too (0.5); its first third is warm-up. Caches fill for ten minutes: what less
+                 than half an hour says of slopes is mostly that
   --meters       ${LEAST_METERS} to 40; the first of them and the registrar are those that are watched
   --interval-ms  a block of each meter so often
   --fault-every  seconds between two faults, of ${FAULTS.join(', ')}
