@@ -30,6 +30,12 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
   return implementation(nodeInput)
 }
 
+/** The same of left ‖ right, 64 bytes in one piece. */
+export function pairHash(pair: Uint8Array): Uint8Array {
+  nodeInput.set(pair, 1)
+  return implementation(nodeInput)
+}
+
 let leafInput = new Uint8Array(512)
 
 /** RFC 6962: SHA-256(0x00 ‖ entry). */

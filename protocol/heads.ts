@@ -1,7 +1,7 @@
 import { Writer } from './bytes.ts'
 import { KEY_BYTES } from './ed25519.ts'
 import { WattnessError } from './errors.ts'
-import { EMPTY_ROOT, HASH_BYTES, leafHash, nodeHash } from './hash.ts'
+import { EMPTY_ROOT, HASH_BYTES, leafHash, pairHash } from './hash.ts'
 import { MAX_MEMBERS } from './limits.ts'
 
 /**
@@ -62,24 +62,71 @@ export interface HeadChange {
   readonly leaf: HeadLeaf
 }
 
+/** One level of the tree: hashes one behind the other. As objects of their own they would take eight times the room. */
+class HashRow {
+  #bytes: Uint8Array
+  #length: number
+
+  constructor(bytes = new Uint8Array(0), length = 0) {
+    this.#bytes = bytes
+    this.#length = length
+  }
+
+  get length(): number {
+    return this.#length
+  }
+
+  /** A copy. */
+  at(index: number): Uint8Array | undefined {
+    return index < this.#length ? this.#bytes.slice(index * HASH_BYTES, (index + 1) * HASH_BYTES) : undefined
+  }
+
+  put(index: number, hash: Uint8Array): void {
+    const end = (index + 1) * HASH_BYTES
+    if (end > this.#bytes.length) {
+      const grown = new Uint8Array(Math.min(Math.max(end, this.#bytes.length * 2), MAX_MEMBERS * HASH_BYTES))
+      grown.set(this.#bytes)
+      this.#bytes = grown
+    }
+    this.#bytes.set(hash, index * HASH_BYTES)
+    this.#length = Math.max(this.#length, index + 1)
+  }
+
+  /** What stands above two neighbours; a last one without a sibling stands for its parent too. */
+  above(index: number): Uint8Array {
+    const from = index * 2 * HASH_BYTES
+    const end = Math.min(from + 2 * HASH_BYTES, this.#length * HASH_BYTES)
+    const pair = this.#bytes.subarray(from, end)
+    return pair.length > HASH_BYTES ? pairHash(pair) : pair
+  }
+
+  cut(length: number): void {
+    this.#length = Math.min(this.#length, length)
+  }
+
+  clone(): HashRow {
+    return new HashRow(this.#bytes.slice(0, this.#length * HASH_BYTES), this.#length)
+  }
+}
+
 /**
  * The heads tree kept up to date: a leaf that changed costs, once something is asked, one hash and at most one more per
  * level, eight at 256 members; leaves that changed together share what stands above them. Level 0 holds the leaf hashes; a
  * last node without a sibling stands for its parent too, which gives the root of RFC 6962.
  */
 export class HeadsTree {
-  readonly #levels: Uint8Array[][]
+  readonly #levels: HashRow[]
   /** Leaves to be hashed, by index: most change several times between two questions. */
   readonly #changed = new Map<number, HeadLeaf>()
   #size: number
 
-  private constructor(levels: Uint8Array[][]) {
+  private constructor(levels: HashRow[]) {
     this.#levels = levels
     this.#size = this.#leafHashes().length
   }
 
   static empty(): HeadsTree {
-    return new HeadsTree([[]])
+    return new HeadsTree([new HashRow()])
   }
 
   static from(leaves: readonly HeadLeaf[]): HeadsTree {
@@ -93,14 +140,14 @@ export class HeadsTree {
     return this.#size
   }
 
-  #leafHashes(): Uint8Array[] {
-    return this.#levels[0] as Uint8Array[]
+  #leafHashes(): HashRow {
+    return this.#levels[0] as HashRow
   }
 
   /** Undefined for an index without a member. */
   leafHashAt(index: number): Uint8Array | undefined {
     this.#settle()
-    return this.#leafHashes()[index]
+    return this.#leafHashes().at(index)
   }
 
   /** Replaces a member's leaf, or adds the next member's. Throws OUT_OF_RANGE beyond that, LIMIT_EXCEEDED at MAX_MEMBERS. */
@@ -123,7 +170,7 @@ export class HeadsTree {
     if (this.#changed.size === 0) return
     const leaves = this.#leafHashes()
     // Adding goes in order of index; a map keeps the order in which its keys came.
-    for (const [index, leaf] of this.#changed) leaves[index] = headLeafHash(leaf)
+    for (const [index, leaf] of this.#changed) leaves.put(index, headLeafHash(leaf))
     this.#climb([...this.#changed.keys()])
     this.#changed.clear()
   }
@@ -132,32 +179,28 @@ export class HeadsTree {
   #climb(indices: readonly number[]): void {
     let changed = [...indices].sort((a, b) => a - b)
     for (let level = 0; ; level++) {
-      const below = this.#levels[level] as Uint8Array[]
+      const below = this.#levels[level] as HashRow
       if (below.length <= 1) {
         this.#levels.length = level + 1
         return
       }
       const parents: number[] = []
       for (const index of changed) if (parents[parents.length - 1] !== index >> 1) parents.push(index >> 1)
-      const above = (this.#levels[level + 1] ??= [])
-      for (const at of parents) {
-        const left = below[at * 2] as Uint8Array
-        const right = below[at * 2 + 1]
-        above[at] = right === undefined ? left : nodeHash(left, right)
-      }
-      above.length = (below.length + 1) >> 1
+      const above = (this.#levels[level + 1] ??= new HashRow())
+      for (const at of parents) above.put(at, below.above(at))
+      above.cut((below.length + 1) >> 1)
       changed = parents
     }
   }
 
   root(): Uint8Array {
     this.#settle()
-    return (this.#levels[this.#levels.length - 1] as Uint8Array[])[0] ?? EMPTY_ROOT
+    return this.#levels.at(-1)?.at(0) ?? EMPTY_ROOT
   }
 
   clone(): HeadsTree {
     this.#settle()
-    return new HeadsTree(this.#levels.map((level) => level.slice()))
+    return new HeadsTree(this.#levels.map((level) => level.clone()))
   }
 
   /**
@@ -183,7 +226,7 @@ export class HeadsTree {
     }
     const proof: Uint8Array[] = []
     for (const [level, nodes] of tree.#levels.entries()) {
-      const sibling = nodes[(index >> level) ^ 1]
+      const sibling = nodes.at((index >> level) ^ 1)
       if (sibling !== undefined) proof.push(sibling)
     }
     return proof
@@ -196,7 +239,7 @@ export class HeadsTree {
       throw new WattnessError('OUT_OF_RANGE', `heads tree: expected 0 to ${leaves.length} members, found ${count}`, { count })
     }
     if (count === leaves.length) return
-    leaves.length = count
+    leaves.cut(count)
     this.#size = count
     this.#climb([Math.max(count - 1, 0)])
   }
