@@ -1,5 +1,5 @@
 import { type Bytes, MAX_BLOCK_BYTES, type MissReason, type RunFrame, toHex } from '../../protocol/index.ts'
-import type { Platform, Timer } from '../platform.ts'
+import type { Platform } from '../platform.ts'
 import type { Outcome } from '../validate/index.ts'
 import {
   ANSWER_TIMEOUT_MS,
@@ -18,6 +18,7 @@ import { largestTold } from './lacks.ts'
 import { type PauseReason, Pauses, pauseReasonOf } from './pauses.ts'
 import { type Progress, peekSafely, type Request } from './requests.ts'
 import type { Session } from './session.ts'
+import { Waker } from './waker.ts'
 
 /** What a block is taken to weigh before it has come: a few are asked for with little room, many with all of it. */
 const TYPICAL_BLOCK_BYTES = 1_024
@@ -73,11 +74,12 @@ export class Fetcher {
   /** The neighbour that is asked for other chains in this very turn: another frame to it costs least. */
   #preferred: Session | undefined
   readonly #ids = new Ids(FETCHER_IDS)
-  #waker: { readonly timer: Timer; readonly dueMs: number } | undefined
+  readonly #waker: Waker
   #stopped = false
 
   constructor(init: FetcherInit) {
     this.#init = init
+    this.#waker = new Waker(init.platform, () => this.consider())
     this.#deadlines = new Deadlines(init.platform, (request) => this.#onSilence(request))
   }
 
@@ -92,7 +94,7 @@ export class Fetcher {
 
   stop(): void {
     this.#stopped = true
-    if (this.#waker !== undefined) this.#init.platform.timers.clear(this.#waker.timer)
+    this.#waker.stop()
     for (const request of [...this.#requests.values()]) this.#settle(request)
     this.#deadlines.stop()
   }
@@ -175,7 +177,7 @@ export class Fetcher {
     const isTooMuch = this.#askedBytes + backlog + bytes > MAX_UNDER_WAY_BYTES
     if (isTooMuch || this.#expectedBytes + backlog + expected > MAX_EXPECTED_BYTES) {
       this.#isShort = true
-      return this.#wakeIn(NO_ROOM_RETRY_MS)
+      return this.#waker.in(NO_ROOM_RETRY_MS)
     }
     this.#ask(session, { index, from, bytes, expected }, Math.min(wanted, WANT_BLOCKS))
   }
@@ -185,7 +187,7 @@ export class Fetcher {
     if (registrar === undefined) return false
     const left = registrar.sinceMs + HEAD_START_MS - this.#nowMs()
     if (left <= 0) return false
-    this.#wakeIn(left)
+    this.#waker.in(left)
     return true
   }
 
@@ -200,7 +202,7 @@ export class Fetcher {
         continue
       }
       const left = this.#pauses.leftMs(session.peerHex, index, now)
-      if (left > 0) this.#wakeIn(left)
+      if (left > 0) this.#waker.afterPause(left)
       else if (session === this.#preferred) return session
       else if (best === undefined || session.outstanding < best.outstanding) best = session
     }
@@ -210,18 +212,6 @@ export class Fetcher {
 
   #nowMs(): number {
     return this.#init.platform.clock.monotonicMs()
-  }
-
-  #wakeIn(ms: number): void {
-    const dueMs = this.#nowMs() + ms
-    if (this.#stopped || (this.#waker !== undefined && this.#waker.dueMs <= dueMs)) return
-    const { timers } = this.#init.platform
-    if (this.#waker !== undefined) timers.clear(this.#waker.timer)
-    const wake = (): void => {
-      this.#waker = undefined
-      this.consider()
-    }
-    this.#waker = { timer: timers.set(ms, wake), dueMs }
   }
 
   #ask(session: Session, asked: Pick<Request, 'index' | 'from' | 'bytes' | 'expected'>, maxBlocks: number): void {
@@ -271,7 +261,7 @@ export class Fetcher {
   }
 
   #pause(session: Session, index: number, reason: PauseReason = 'nowhere'): void {
-    this.#wakeIn(this.#pauses.begin(session.peerHex, index, this.#nowMs(), reason))
+    this.#waker.afterPause(this.#pauses.begin(session.peerHex, index, this.#nowMs(), reason))
   }
 
   #onSilence(request: Request): void {
@@ -365,7 +355,7 @@ export class Fetcher {
     if (progress.request !== undefined) this.#giveUp(progress.request)
     const { code, data } = outcome
     // A full queue here is no reason to leave the neighbour alone, only to come later.
-    if (code === 'OVERLOADED') this.#wakeIn(NO_ROOM_RETRY_MS)
+    if (code === 'OVERLOADED') this.#waker.in(NO_ROOM_RETRY_MS)
     else this.#pause(session, index, pauseReasonOf(code, data['cause']))
     this.#init.onRefused(session, outcome, index)
   }
