@@ -1,5 +1,5 @@
 /** What witnesses say of a chain lags behind its head by a few blocks. */
-export const RECENT_ROOTS = 8
+export const RECENT_ROOTS = 4
 
 /** The newest roots of one chain, by size, the oldest overwritten first. Costs nothing to keep: a head's root is there anyway. */
 export class RecentRoots {

@@ -1,8 +1,8 @@
 import { type Bytes, encodeRun, type RunEnd, toHex } from '../../protocol/index.ts'
 import type { StoredRun } from '../validate/index.ts'
 
-/** Newest blocks remembered of each chain: what neighbours ask for in live traffic. Of 200 chains, 32 would take 1.6 MiB. */
-const MAX_BLOCKS_PER_CHAIN = 8
+/** Newest blocks remembered of each chain: what neighbours ask for in live traffic. Of 200 chains, 8 take a MiB. */
+export const BLOCKS_PER_CHAIN = 2
 
 /** Bytes remembered of all chains together; the chain that was still for longest goes first. */
 export const MAX_RECENT_BYTES = 4 * 1_048_576
@@ -22,7 +22,12 @@ interface Recent {
  */
 export class RecentRuns {
   readonly #chains = new Map<string, Recent>()
+  readonly #blocksPerChain: number
   #bytes = 0
+
+  constructor(blocksPerChain = BLOCKS_PER_CHAIN) {
+    this.#blocksPerChain = blocksPerChain
+  }
 
   get bytes(): number {
     return this.#bytes
@@ -32,10 +37,10 @@ export class RecentRuns {
     const key = toHex(member)
     let recent = this.#chains.get(key)
     this.#chains.delete(key)
-    if (blocks.length > MAX_BLOCKS_PER_CHAIN || (recent !== undefined && recent.from + recent.blocks.length !== from)) {
+    if (blocks.length > this.#blocksPerChain || (recent !== undefined && recent.from + recent.blocks.length !== from)) {
       this.#bytes -= recent?.bytes ?? 0
       recent = undefined
-      if (blocks.length > MAX_BLOCKS_PER_CHAIN) return
+      if (blocks.length > this.#blocksPerChain) return
     }
     recent ??= { from, blocks: [], ends: [], bytes: 0 }
     for (const block of blocks) {
@@ -48,7 +53,7 @@ export class RecentRuns {
     if (checkpoint?.size === state.size) {
       recent.ends[recent.ends.length - 1] = { type: 'signed', root: checkpoint.root, signature: checkpoint.signature }
     }
-    while (recent.blocks.length > MAX_BLOCKS_PER_CHAIN) this.#dropFirst(recent)
+    while (recent.blocks.length > this.#blocksPerChain) this.#dropFirst(recent)
     this.#chains.set(key, recent)
     while (this.#bytes > MAX_RECENT_BYTES) this.#dropChain()
   }
