@@ -18,12 +18,7 @@ const { MAX_GOSSIP_BYTES, MAX_PENDING_PAYLOADS, MAX_SEEN_PAYLOADS } = networkLim
 /** As gossipsub has them (v1.1 specification and its defaults), where the node does not set them otherwise. */
 const HEARTBEAT_MS = 1_000
 const PRUNE_BACKOFF_MS = 60_000
-const LAZY_PEERS = 2
-/** Heartbeats for which a payload is offered by its id, and for which it can be asked for. */
-const OFFERED_BEATS = 3
-const KEPT_BEATS = 5
 const CONTROL_BYTES = 48
-const ID_BYTES = 34
 
 /** A neighbour's router, over its connection. */
 export interface MeshPeer {
@@ -55,15 +50,9 @@ interface Topic {
   readonly mesh: Set<MeshPeer>
 }
 
-interface Kept {
-  readonly topic: string
-  readonly payload: Uint8Array
-  readonly beat: number
-}
-
 /**
- * One node's router: a mesh of some neighbours for each topic, to which every accepted payload goes at once, and ids of recent
- * ones to a few others. It beats only while there is something to do, which makes no difference to what it does.
+ * One node's router: a mesh of some neighbours for each topic, to which every accepted payload goes at once. Nobody is told ids
+ * of what went by, as the node sets gossipsub. It beats only while there is something to do, which makes no difference to what it does.
  */
 export class GossipMesh {
   readonly #init: GossipMeshInit
@@ -72,12 +61,10 @@ export class GossipMesh {
   readonly #peers = new Map<string, { readonly peer: MeshPeer; readonly topics: Set<string> }>()
   readonly #backoff = new Map<string, number>()
   readonly #seen = new SeenPayloads(MAX_SEEN_PAYLOADS)
-  readonly #kept = new Map<string, Kept>()
   /** Who else sent a payload while its handler judges it, by id: it is not sent back to them. */
   readonly #senders = new Map<string, Set<string>>()
   readonly #rejects: RejectLedger
   readonly counts: GossipCounts = { heard: 0, duplicates: 0, rejected: 0, ignored: 0 }
-  #beat = 0
   #heartbeat: Entry | undefined
   #isStopped = false
 
@@ -134,7 +121,6 @@ export class GossipMesh {
     const to = new Set(this.#topics.get(name)?.mesh)
     // Own payloads go to as many as a full mesh has, also while it is forming.
     if (to.size < this.#degree) for (const peer of this.#choose(name, this.#degree - to.size, to)) to.add(peer)
-    this.#keep(name, id, payload)
     for (const peer of to) this.#send(peer, name, id, payload)
     return to.size
   }
@@ -181,22 +167,6 @@ export class GossipMesh {
     peer.control(CONTROL_BYTES, (to, self) => to.onPrune(self, name))
   }
 
-  onOffer(from: MeshPeer, ids: readonly string[]): void {
-    const wanted = ids.filter((id) => !this.#seen.has(id))
-    const known = this.#peers.get(from.name)
-    if (wanted.length === 0 || known === undefined || this.#isGreylisted(from)) return
-    known.peer.control(CONTROL_BYTES + wanted.length * ID_BYTES, (to, self) => to.onWanted(self, wanted))
-  }
-
-  onWanted(from: MeshPeer, ids: readonly string[]): void {
-    const known = this.#peers.get(from.name)
-    if (known === undefined) return
-    for (const id of ids) {
-      const kept = this.#kept.get(id)
-      if (kept !== undefined) this.#send(known.peer, kept.topic, id, kept.payload)
-    }
-  }
-
   /** A payload came: judged by the topic's handler, and passed on only where it was accepted. */
   async hear(from: MeshPeer, name: string, id: string, payload: Uint8Array): Promise<void> {
     const topic = this.#topics.get(name)
@@ -226,17 +196,11 @@ export class GossipMesh {
       this.#rejects.add(from.name)
     }
     if (verdict !== 'accept' || this.#isStopped) return
-    this.#keep(name, id, payload)
     for (const peer of topic.mesh) if (!senders.has(peer.name)) this.#send(peer, name, id, payload)
   }
 
   #isGreylisted(from: MeshPeer): boolean {
     return this.#rejects.size > 0 && this.#rejects.of(from.name) >= REJECTS_TO_GREYLIST - 0.5
-  }
-
-  #keep(topic: string, id: string, payload: Uint8Array): void {
-    this.#kept.set(id, { topic, payload, beat: this.#beat })
-    this.#wake()
   }
 
   #isBackedOff(topic: string, peer: string): boolean {
@@ -271,7 +235,6 @@ export class GossipMesh {
 
   #onHeartbeat(): void {
     this.#heartbeat = undefined
-    this.#beat++
     let isShort = false
     for (const topic of this.#topics.values()) {
       this.#graft(topic)
@@ -281,23 +244,10 @@ export class GossipMesh {
           this.#prune(peer, topic.name)
         }
       }
-      this.#offer(topic)
       isShort ||= topic.mesh.size < Math.min(this.#degree - 1, this.#peers.size) && this.#backoff.size > 0
     }
-    for (const [id, { beat }] of this.#kept) if (this.#beat - beat >= KEPT_BEATS) this.#kept.delete(id)
     this.#forgetBackoffs()
-    if (this.#kept.size > 0 || isShort) this.#wake()
-  }
-
-  #offer(topic: Topic): void {
-    const ids: string[] = []
-    for (const [id, kept] of this.#kept) {
-      if (kept.topic === topic.name && this.#beat - kept.beat <= OFFERED_BEATS) ids.push(id)
-    }
-    if (ids.length === 0) return
-    for (const peer of this.#choose(topic.name, LAZY_PEERS, topic.mesh)) {
-      peer.control(CONTROL_BYTES + ids.length * ID_BYTES, (to, self) => to.onOffer(self, ids))
-    }
+    if (isShort) this.#wake()
   }
 
   #forgetBackoffs(): void {
