@@ -18,7 +18,7 @@ import type { Findings, Holding, Load, Notice, OpenInit, Standing, WorkerInit } 
 import type { NodeTally } from './node-tally.ts'
 
 /** A node's writes of ten minutes would wait in memory for LevelDB to have 4 MiB of them: an eighth of it costs no more time. */
-export const WRITE_BUFFER_BYTES = 524_288
+export const WRITE_BUFFER_BYTES = 262_144
 
 export interface ResidentInit {
   readonly worker: WorkerInit
