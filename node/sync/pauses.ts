@@ -34,23 +34,30 @@ export function pauseReasonOf(code: string, cause: unknown): PauseReason | undef
 
 /** Which neighbour is left alone for which chain, and until when. */
 export class Pauses {
-  readonly #pauses = new Map<string, Pause>()
+  /**
+   * By neighbour, and then by chain: strangers who boast of every chain are asked after again and again, and a name made of both
+   * for each look took half of a node's time. The neighbour that was paused last stands last.
+   */
+  readonly #pauses = new Map<string, Map<number, Pause>>()
+  #size = 0
   /** Since the disk refused a write, and took none after it: of all neighbours and chains. */
   #rest: { readonly untilMs: number; readonly lengthMs: number } | undefined
 
   get size(): number {
-    return this.#pauses.size
+    return this.#size
   }
 
   /** Answers the length of the pause: doubled for each one in a row, unless the neighbour has no part in it. */
   begin(peerHex: string, index: number, nowMs: number, reason: PauseReason): number {
-    const key = keyOf(peerHex, index)
-    const before = this.#pauses.get(key)
+    const ofPeer = this.#pauses.get(peerHex) ?? new Map<number, Pause>()
+    const before = ofPeer.get(index)
     const isFirst = before === undefined || reason === 'own' || reason === 'disk'
     const lengthMs = isFirst ? PAUSE_MS : Math.min(LONGEST_PAUSE_MS, before.lengthMs * 2)
-    this.#pauses.delete(key)
-    if (this.#pauses.size >= MAX_PAUSES) this.#pauses.delete(this.#pauses.keys().next().value as string)
-    this.#pauses.set(key, { untilMs: nowMs + lengthMs, lengthMs, reason })
+    this.clear(peerHex, index)
+    if (this.#size >= MAX_PAUSES) this.#forgetOldest()
+    this.#pauses.delete(peerHex)
+    this.#pauses.set(peerHex, ofPeer.set(index, { untilMs: nowMs + lengthMs, lengthMs, reason }))
+    this.#size++
     if (reason === 'disk') this.#beginRest(nowMs)
     return Math.max(lengthMs, this.#restLeftMs(nowMs))
   }
@@ -70,8 +77,8 @@ export class Pauses {
 
   /** 0 where there is none. */
   leftMs(peerHex: string, index: number, nowMs: number): number {
-    if (this.#pauses.size === 0) return 0
-    const pause = this.#pauses.get(keyOf(peerHex, index))
+    if (this.#size === 0) return 0
+    const pause = this.#pauses.get(peerHex)?.get(index)
     return Math.max(this.#restLeftMs(nowMs), pause === undefined ? 0 : pause.untilMs - nowMs)
   }
 
@@ -84,15 +91,23 @@ export class Pauses {
 
   /** It led somewhere again. */
   clear(peerHex: string, index: number): void {
-    this.#pauses.delete(keyOf(peerHex, index))
+    const ofPeer = this.#pauses.get(peerHex)
+    if (ofPeer === undefined || !ofPeer.delete(index)) return
+    this.#size--
+    if (ofPeer.size === 0) this.#pauses.delete(peerHex)
+  }
+
+  /** The first one of the neighbour that was left alone longest. */
+  #forgetOldest(): void {
+    for (const [peerHex, ofPeer] of this.#pauses) {
+      for (const index of ofPeer.keys()) return this.clear(peerHex, index)
+    }
   }
 
   /** More of the registrar's chain is held. */
   registrarGrew(): void {
-    for (const [key, { reason }] of this.#pauses) if (reason === 'registrar') this.#pauses.delete(key)
+    for (const [peerHex, ofPeer] of [...this.#pauses]) {
+      for (const [index, { reason }] of [...ofPeer]) if (reason === 'registrar') this.clear(peerHex, index)
+    }
   }
-}
-
-function keyOf(peerHex: string, index: number): string {
-  return `${peerHex}/${index}`
 }
