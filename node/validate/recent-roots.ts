@@ -1,6 +1,6 @@
 import { type Bytes, type ChainState, toHex } from '../../protocol/index.ts'
 
-/** Ends remembered per chain: the duplicates that gossip brings are nearly all of the last blocks. Of 200 chains, 8 take 0.7 MB. */
+/** Ends remembered per chain: the duplicates that gossip brings are of the last blocks. Of 200 chains, 8 take 0.7 MB. */
 const PER_CHAIN = 3
 
 interface End {

@@ -51,8 +51,9 @@ interface Topic {
 }
 
 /**
- * One node's router: a mesh of some neighbours for each topic, to which every accepted payload goes at once. Nobody is told ids of
- * what went by, as the node sets gossipsub. It beats only while there is something to do, which makes no difference to what it does.
+ * One node's router: a mesh of some neighbours for each topic, to which every accepted payload goes at once. Nobody is told
+ * ids of what went by, as the node sets gossipsub. It beats only while there is something to do, which makes no difference to
+ * what it does.
  */
 export class GossipMesh {
   readonly #init: GossipMeshInit
