@@ -83,7 +83,7 @@ describe('a run on real sockets', function () {
     expect(report.rssMiBPerNode).to.be.a('number')
     expect(report.storedMiBPerNode).to.be.above(0)
     expect(report.raised).to.have.length.above(0)
-    expect(report.differences.join('\n')).to.include('heap growth 20 %').and.include('LevelDB buffers 512 KiB')
+    expect(report.differences.join('\n')).to.include('heap growth 20 %').and.include('LevelDB buffers 256 KiB')
     expect(report.replay).to.include('--transport libp2p')
     expect(readdirSync(ground)).to.deep.equal([])
   })
