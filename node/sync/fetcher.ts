@@ -102,7 +102,12 @@ export class Fetcher {
   /** Looks for everything that some neighbour holds and this node neither holds nor has asked for. */
   consider(): void {
     this.#isShort = false
-    this.#considerLarger(largestTold(this.#init.sessions(), this.#init.chainCount()))
+    const askable: Session[] = []
+    for (const session of this.#init.sessions()) {
+      if (isAskable(session)) askable.push(session)
+      else this.#isShort = true
+    }
+    this.#considerLarger(largestTold(askable, this.#init.chainCount()))
   }
 
   /** The same where only this neighbour's word is new. */
@@ -114,7 +119,11 @@ export class Fetcher {
   /** Of nearly all chains nobody holds more: only the others are looked up. */
   #considerLarger(told: readonly number[]): void {
     const held = this.#init.frontier()
-    for (let i = 0; i < told.length; i++) if ((told[i] as number) > (held[i] ?? 0)) this.considerChain(i)
+    for (let i = 0; i < told.length; i++) {
+      if ((told[i] as number) <= (held[i] ?? 0)) continue
+      if (!this.#hasRoom()) return
+      this.considerChain(i)
+    }
   }
 
   /** The disk takes what comes, of this node's own or from anywhere. */
@@ -173,13 +182,17 @@ export class Fetcher {
     const missing = session.remoteSize(index) - from
     const expected = Math.min(session.wantBytes, missing * TYPICAL_BLOCK_BYTES)
     const bytes = Math.max(LEAST_WANT_BYTES, expected)
+    if (this.#hasRoom(bytes, expected)) this.#ask(session, { index, from, bytes, expected }, Math.min(wanted, WANT_BLOCKS))
+  }
+
+  /** For the least that is ever asked for, where nothing is said. Without room it looks again after a while. */
+  #hasRoom(bytes = LEAST_WANT_BYTES, expected = TYPICAL_BLOCK_BYTES): boolean {
     const backlog = this.#init.backlogBytes()
     const isTooMuch = this.#askedBytes + backlog + bytes > MAX_UNDER_WAY_BYTES
-    if (isTooMuch || this.#expectedBytes + backlog + expected > MAX_EXPECTED_BYTES) {
-      this.#isShort = true
-      return this.#waker.in(NO_ROOM_RETRY_MS)
-    }
-    this.#ask(session, { index, from, bytes, expected }, Math.min(wanted, WANT_BLOCKS))
+    if (!isTooMuch && this.#expectedBytes + backlog + expected <= MAX_EXPECTED_BYTES) return true
+    this.#isShort = true
+    this.#waker.in(NO_ROOM_RETRY_MS)
+    return false
   }
 
   #registrarGoesFirst(): boolean {
@@ -197,7 +210,7 @@ export class Fetcher {
     let isFull = false
     for (const session of this.#init.sessions()) {
       if (!session.canGive(index, from)) continue
-      if (session.outstanding >= MAX_OUTSTANDING) {
+      if (!isAskable(session)) {
         isFull = true
         continue
       }
@@ -282,7 +295,8 @@ export class Fetcher {
       const detail = `no answer for chain ${index} from ${from} in ${ANSWER_TIMEOUT_MS} ms`
       this.#init.onFault(session, 'no-answer', detail, ++session.silences)
     }
-    this.considerChain(index)
+    if (this.#isShort) this.consider()
+    else this.considerChain(index)
   }
 
   /** Takes an answer. What was not asked for, or is another chain or height than asked, costs the sender. */
@@ -387,4 +401,9 @@ export class Fetcher {
       this.considerChain(request.index)
     }
   }
+}
+
+/** Who fell silent is asked for one thing at a time until it answers: who boasts of all chains takes no turn of each. */
+function isAskable({ silences, outstanding }: Session): boolean {
+  return outstanding < (silences > 0 ? 1 : MAX_OUTSTANDING)
 }

@@ -276,6 +276,27 @@ describe('the fetcher', () => {
     expect(stand.session('a').outstanding).to.equal(MAX_OUTSTANDING)
   })
 
+  it('asks who fell silent for one thing at a time, until it answers', async () => {
+    const stand = new Stand('a')
+    stand.chains = 20
+    for (let index = 1; index < stand.chains; index++) stand.session('a').learn(index, 1)
+    stand.fetcher.consider()
+    expect(stand.wants('a')).to.have.length(19)
+    await stand.time.advance(ANSWER_TIMEOUT_MS)
+    const atOnce = (): number => stand.session('a').outstanding
+    expect([stand.faults, atOnce()]).to.deep.equal([['a no-answer 1'], 0])
+    // All of its chains may be asked for again.
+    await stand.time.advance(ANSWER_TIMEOUT_MS)
+    expect([stand.wants('a').length, atOnce()]).to.deep.equal([20, 1])
+    await stand.time.advance(ANSWER_TIMEOUT_MS)
+    expect(stand.faults).to.deep.equal(['a no-answer 1', 'a no-answer 2'])
+    const index = stand.wants('a').at(-1)?.index ?? 0
+    expect([stand.wants('a').length, atOnce()]).to.deep.equal([21, 1])
+    stand.answer('a', stand.author(index, 1))
+    await stand.settle('accept', index, 1)
+    expect(atOnce(), 'all but the one stored and the one whose second pause is longer').to.equal(17)
+  })
+
   it('asks for little where little is missing, and of a revoked chain for what counts', () => {
     const stand = new Stand('a')
     stand.session('a').learn(1, 3)
@@ -414,7 +435,6 @@ describe('the fetcher', () => {
     for (const index of [0, 1, 2]) stand.session('a').learn(index, 5)
     stand.fetcher.consider()
     expect(stand.wants('a').map(({ index }) => index)).to.deep.equal([0])
-    await stand.time.advance(2_000)
     expect(stand.wants('a').map(({ index }) => index)).to.deep.equal([0, 1, 2])
   })
 
