@@ -1,22 +1,13 @@
 import { type Bytes, MAX_BLOCK_BYTES, type MissReason, type RunFrame, toHex } from '../../protocol/index.ts'
 import type { Platform } from '../platform.ts'
 import type { Outcome } from '../validate/index.ts'
-import {
-  ANSWER_TIMEOUT_MS,
-  LEAST_WANT_BYTES,
-  LONGEST_WAIT_MS,
-  MAX_EXPECTED_BYTES,
-  MAX_OUTSTANDING,
-  MAX_UNDER_WAY_BYTES,
-  WANT_BLOCKS,
-  WANT_BYTES,
-} from './bounds.ts'
+import { ANSWER_TIMEOUT_MS, LEAST_WANT_BYTES, LONGEST_WAIT_MS, WANT_BLOCKS, WANT_BYTES } from './bounds.ts'
 import type { Fault } from './conduct.ts'
 import { Deadlines } from './deadlines.ts'
 import { FETCHER_IDS, Ids } from './ids.ts'
 import { largestTold } from './lacks.ts'
 import { type PauseReason, Pauses, pauseReasonOf } from './pauses.ts'
-import { type Progress, peekSafely, type Request } from './requests.ts'
+import { type Progress, peekSafely, type Request, Room } from './requests.ts'
 import type { Session } from './session.ts'
 import { Waker } from './waker.ts'
 
@@ -65,10 +56,7 @@ export class Fetcher {
   readonly #deadlines: Deadlines<Request>
   readonly #chains = new Map<number, Progress>()
   readonly #pauses = new Pauses()
-  /** Bytes that all open requests together may bring. */
-  #askedBytes = 0
-  /** Bytes that they are expected to bring. */
-  #expectedBytes = 0
+  readonly #room = new Room()
   /** Some chain was not asked for, for want of room. */
   #isShort = false
   /** The neighbour that is asked for other chains in this very turn: another frame to it costs least. */
@@ -89,7 +77,7 @@ export class Fetcher {
 
   /** Bytes asked for and not come. */
   get askedBytes(): number {
-    return this.#askedBytes
+    return this.#room.askedBytes
   }
 
   stop(): void {
@@ -104,7 +92,7 @@ export class Fetcher {
     this.#isShort = false
     const askable: Session[] = []
     for (const session of this.#init.sessions()) {
-      if (isAskable(session)) askable.push(session)
+      if (session.isAskable) askable.push(session)
       else this.#isShort = true
     }
     this.#considerLarger(largestTold(askable, this.#init.chainCount()))
@@ -187,9 +175,7 @@ export class Fetcher {
 
   /** For the least that is ever asked for, where nothing is said. Without room it looks again after a while. */
   #hasRoom(bytes = LEAST_WANT_BYTES, expected = TYPICAL_BLOCK_BYTES): boolean {
-    const backlog = this.#init.backlogBytes()
-    const isTooMuch = this.#askedBytes + backlog + bytes > MAX_UNDER_WAY_BYTES
-    if (!isTooMuch && this.#expectedBytes + backlog + expected <= MAX_EXPECTED_BYTES) return true
+    if (this.#room.has(bytes, expected, this.#init.backlogBytes())) return true
     this.#isShort = true
     this.#waker.in(NO_ROOM_RETRY_MS)
     return false
@@ -210,7 +196,7 @@ export class Fetcher {
     let isFull = false
     for (const session of this.#init.sessions()) {
       if (!session.canGive(index, from)) continue
-      if (!isAskable(session)) {
+      if (!session.isAskable) {
         isFull = true
         continue
       }
@@ -233,8 +219,7 @@ export class Fetcher {
     const request: Request = { ...asked, id, session, askedMs: this.#nowMs() }
     this.#requests.set(id, request)
     this.#deadlines.set(request, ANSWER_TIMEOUT_MS)
-    this.#askedBytes += bytes
-    this.#expectedBytes += expected
+    this.#room.take(request)
     this.#progressOf(index).request = request
     session.outstanding++
     session.send({ type: 'want', id, index, from, maxBlocks, maxBytes: bytes })
@@ -253,8 +238,7 @@ export class Fetcher {
   #settle(request: Request): void {
     if (!this.#requests.delete(request.id)) return
     this.#deadlines.delete(request)
-    this.#askedBytes -= request.bytes
-    this.#expectedBytes -= request.expected
+    this.#room.leave(request)
     request.session.outstanding--
     const progress = this.#chains.get(request.index)
     if (progress !== undefined) progress.request = undefined
@@ -401,9 +385,4 @@ export class Fetcher {
       this.considerChain(request.index)
     }
   }
-}
-
-/** Who fell silent is asked for one thing at a time until it answers: who boasts of all chains takes no turn of each. */
-function isAskable({ silences, outstanding }: Session): boolean {
-  return outstanding < (silences > 0 ? 1 : MAX_OUTSTANDING)
 }

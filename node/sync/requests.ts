@@ -1,4 +1,5 @@
 import { type Bytes, peekRun } from '../../protocol/index.ts'
+import { MAX_EXPECTED_BYTES, MAX_UNDER_WAY_BYTES } from './bounds.ts'
 import type { Session } from './session.ts'
 
 /** What was asked of one neighbour. */
@@ -12,6 +13,33 @@ export interface Request {
   readonly expected: number
   readonly session: Session
   readonly askedMs: number
+}
+
+/** Room for what all open requests together may bring. */
+export class Room {
+  #askedBytes = 0
+  #expectedBytes = 0
+
+  /** Bytes that the answers may have. */
+  get askedBytes(): number {
+    return this.#askedBytes
+  }
+
+  /** For one more request, beside `backlog` bytes that have come and are not stored. */
+  has(bytes: number, expected: number, backlog: number): boolean {
+    if (this.#askedBytes + backlog + bytes > MAX_UNDER_WAY_BYTES) return false
+    return this.#expectedBytes + backlog + expected <= MAX_EXPECTED_BYTES
+  }
+
+  take({ bytes, expected }: Request): void {
+    this.#askedBytes += bytes
+    this.#expectedBytes += expected
+  }
+
+  leave({ bytes, expected }: Request): void {
+    this.#askedBytes -= bytes
+    this.#expectedBytes -= expected
+  }
 }
 
 /** One chain while anything of it is under way. */

@@ -1,7 +1,7 @@
 import { type Bytes, decodeFrame, encodeFrame, type Frame, type HelloFrame, type KnownFrame } from '../../protocol/index.ts'
 import type { Channel } from '../net/index.ts'
 import type { Clock } from '../platform.ts'
-import { WANT_BYTES } from './bounds.ts'
+import { MAX_OUTSTANDING, WANT_BYTES } from './bounds.ts'
 import type { Fault } from './conduct.ts'
 
 /** How a neighbour's ledger compares with this node's, by heads root at the neighbour's own frontier. */
@@ -96,6 +96,11 @@ export class Session {
     } catch (error) {
       return { fault: 'malformed', detail: error instanceof Error ? error.message : String(error) }
     }
+  }
+
+  /** Who fell silent is asked for one thing at a time until it answers: who boasts of all chains takes no turn of each. */
+  get isAskable(): boolean {
+    return this.outstanding < (this.silences > 0 ? 1 : MAX_OUTSTANDING)
   }
 
   remoteSize(index: number): number {

@@ -435,6 +435,7 @@ describe('the fetcher', () => {
     for (const index of [0, 1, 2]) stand.session('a').learn(index, 5)
     stand.fetcher.consider()
     expect(stand.wants('a').map(({ index }) => index)).to.deep.equal([0])
+    await stand.time.advance(2_000)
     expect(stand.wants('a').map(({ index }) => index)).to.deep.equal([0, 1, 2])
   })
 
