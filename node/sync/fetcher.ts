@@ -214,7 +214,7 @@ export class Fetcher {
   }
 
   #ask(session: Session, asked: Pick<Request, 'index' | 'from' | 'bytes' | 'expected'>, maxBlocks: number): void {
-    const { index, from, bytes, expected } = asked
+    const { index, from, bytes } = asked
     const id = this.#ids.next()
     const request: Request = { ...asked, id, session, askedMs: this.#nowMs() }
     this.#requests.set(id, request)
