@@ -23,6 +23,9 @@ export function compileProgram(dir: string): string {
   return path.join(out, 'node/cli/wattness.js')
 }
 
+/** What `docker/Dockerfile` and the unit of systemd set for a node beside its own settings. */
+export const UNATTENDED = { MALLOC_ARENA_MAX: '1' } as const
+
 export interface Usage {
   /** Of all threads since the process began. */
   readonly cpuMs: number

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { createGenesisFile, createKeyFile, makeDirectory } from '../directory/index.ts'
-import { sleep, systemPlatform } from '../platform.ts'
+import { sleep, systemEnvironment, systemPlatform } from '../platform.ts'
 import { seedNamed } from './bench-node.ts'
 import { type Host, startHost } from './host-process.ts'
-import { compileProgram, usageOf } from './installed.ts'
+import { compileProgram, UNATTENDED, usageOf } from './installed.ts'
 import type { NodeHostCommands } from './node-host.ts'
 import type { BenchResult } from './run.ts'
 import { round } from './statistics.ts'
@@ -63,7 +63,8 @@ export async function run(args: readonly string[] = []): Promise<BenchResult> {
     const words = ['run', '--dir', at, '--interval', `${INTERVAL_MS / 1_000}s`, '--source', spec, '--json']
     const reach = ['--listen', '/ip4/127.0.0.1/tcp/0', '--mdns', 'no', '--http', '127.0.0.1:0']
     const bootstrap = addresses.slice(0, MEET).flatMap((address) => ['--bootstrap', address])
-    node = spawn(process.execPath, [program, ...words, ...reach, ...bootstrap], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const env = { ...systemEnvironment(), ...UNATTENDED }
+    node = spawn(process.execPath, [program, ...words, ...reach, ...bootstrap], { stdio: ['ignore', 'pipe', 'inherit'], env })
     const http = await httpAddressOf(node)
     const readings = Math.ceil((SETTLE_MS + seconds * 1_000) / INTERVAL_MS) + 1
     for (const [i, host] of hosts.entries()) {

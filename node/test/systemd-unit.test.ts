@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect } from 'chai'
+import { UNATTENDED } from '../bench/installed.ts'
 import { environmentName, SETTINGS } from '../config/settings-table.ts'
 import { PROJECT_ROOT } from './harness/source-tree.ts'
 
@@ -77,5 +78,13 @@ describe('docker/systemd/wattness@.service', () => {
     const names = [...(service.get('Environment')?.join(' ') ?? '').matchAll(/(\w+)=/g)].map(([, name = '']) => name)
     expect(names.filter((name) => name.startsWith('WATTNESS_') && !known.has(name))).to.deep.equal([])
     expect(names).to.include('COMMAND')
+  })
+
+  it('gives a node what the image gives it, and the soak and the bench', () => {
+    const dockerfile = readFileSync(new URL('../../docker/Dockerfile', import.meta.url), 'utf8')
+    for (const [name, value] of Object.entries(UNATTENDED)) {
+      expect(service.get('Environment')).to.include(`${name}=${value}`)
+      expect(dockerfile).to.include(`\nENV ${name}=${value}\n`)
+    }
   })
 })

@@ -1,7 +1,9 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import { UNATTENDED } from '../../bench/installed.ts'
 import { askControl, type Status } from '../../control/index.ts'
+import { systemEnvironment } from '../../platform.ts'
 import { PROJECT_ROOT } from '../harness/source-tree.ts'
 
 const COMMAND = path.join(PROJECT_ROOT, 'node/cli/wattness.ts')
@@ -86,7 +88,8 @@ export class NodeProcess {
     ]
     const [file, ...args] = words as [string, ...string[]]
     // A group of its own: Ctrl-C reaches whoever runs the scenario, which ends its nodes in order.
-    const child = spawn(file, args, { cwd: PROJECT_ROOT, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+    const env = { ...systemEnvironment(), ...UNATTENDED }
+    const child = spawn(file, args, { cwd: PROJECT_ROOT, detached: true, stdio: ['ignore', 'pipe', 'pipe'], env })
     this.#child = child
     const ended = new Promise<never>((_, reject) => {
       const end = (why: string): void => {
