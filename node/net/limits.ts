@@ -29,8 +29,11 @@ export const CHANNEL_WINDOW_BYTES = 2 * 1_048_576
 /** Dial, handshake and multiplexer negotiation together. */
 export const DIAL_TIMEOUT_MS = 10_000
 
-/** Links that a node seeks: enough that the loss of two leaves every node reachable, few enough to be cheap. */
-export const TARGET_LINKS = 6
+/**
+ * Links that a node seeks: enough that the loss of two leaves every node reachable. Others seek it too: in the mean it has nearly twice as
+ * many, and each costs a frame both ways in each round.
+ */
+export const TARGET_LINKS = 4
 
 /**
  * A node with links enough still changes one of them about this often, for one with a node that it is not linked with. After a

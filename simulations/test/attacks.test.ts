@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { networkLimits } from '../../node/index.ts'
 import { type Attack, attackersOf, attackOn } from '../attackers/attacker.ts'
 import { CORRUPTIONS } from '../attackers/corruption.ts'
 import { strangersOf } from '../attackers/stranger.ts'
@@ -164,7 +165,7 @@ describe('attacks', () => {
       })
       const { world } = await attack('sybil', { settings: { observers }, acts: [act] })
       expect(strangersOf(world).reduce((sum, { dials }) => sum + dials, 0)).to.be.above(1_000)
-      for (const count of members) expect(count).to.be.at.least(6)
+      for (const count of members) expect(count).to.be.at.least(networkLimits.TARGET_LINKS)
       expect(Math.max(...strangers)).to.be.at.most(observers === 'open' ? 32 : 0)
       const links = strangersOf(world).reduce((sum, each) => sum + each.links, 0)
       expect(links).to.be.above(observers === 'open' ? 100 : 0)
