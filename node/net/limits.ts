@@ -30,8 +30,8 @@ export const CHANNEL_WINDOW_BYTES = 2 * 1_048_576
 export const DIAL_TIMEOUT_MS = 10_000
 
 /**
- * Links that a node seeks: enough that the loss of two leaves every node reachable. Others seek it too: in the mean it has nearly twice as
- * many, and each costs a frame both ways in each round.
+ * Links that a node seeks: enough that the loss of two leaves every node reachable. Others seek it too: in the mean it has nearly
+ * twice as many, and each costs a frame both ways in each round.
  */
 export const TARGET_LINKS = 4
 
