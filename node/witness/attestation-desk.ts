@@ -28,6 +28,7 @@ import { ClosingsKept } from './closings-kept.ts'
 import type { Contradictions } from './contradictions.ts'
 import type { FinalityKeeper } from './finality-keeper.ts'
 import type { OwnChains } from './own-chains.ts'
+import { WaitingAttestations } from './waiting-attestations.ts'
 
 /** What became of an attestation that was handed in. 'early': more of the registrar's chain may tell whose word it is. */
 export type AttestationOutcome = 'accept' | 'ignore' | 'reject' | 'early'
@@ -37,9 +38,6 @@ const EARLY: ReadonlySet<string> = new Set(['NOT_A_WITNESS', 'EPOCH_AHEAD', 'CLO
 
 /** So long after neighbours must have told of the blocks behind an attestation its leaves are asked for (rule A7). */
 export const LACKING_MS = 5_000
-
-/** Attestations of one witness and epoch that may wait for blocks: the newest. */
-export const MAX_WAITING = 4
 
 /** Attestations remembered as looked at, so that copies cost nothing. */
 export const MAX_SEEN = 4_096
@@ -97,7 +95,7 @@ export class AttestationDesk {
   /** By witness and epoch: the newest that was accepted, and what of it is counted already. */
   readonly #newest = new Map<string, { readonly sequence: number; readonly bytes: Bytes }>()
   readonly #counted = new Map<string, readonly number[]>()
-  #waiting = new Map<string, Shown[]>()
+  readonly #waiting: WaitingAttestations<Shown>
   /** Those whose leaves were asked for without waiting for blocks. */
   readonly #asked = new WeakSet<SignedAttestation>()
   /** Members that the genesis names, the registrar among them. */
@@ -112,6 +110,7 @@ export class AttestationDesk {
     this.#init = init
     this.#allowance = new WitnessAllowance(init.clock)
     this.#closings = new ClosingsKept(init)
+    this.#waiting = new WaitingAttestations(init.lackingMs)
     this.#places = initialMembership(init.genesis).members.length
   }
 
@@ -302,12 +301,8 @@ export class AttestationDesk {
   }
 
   #wait(shown: Shown): void {
-    const name = nameOf(shown)
-    const waiting = (this.#waiting.get(name) ?? []).filter((each) => each.attestation !== shown.attestation)
-    waiting.push(shown)
-    waiting.sort((a, b) => a.attestation.sequence - b.attestation.sequence)
-    this.#waiting.set(name, waiting.slice(-MAX_WAITING))
-    this.#askTimer ??= this.#init.timers.set(this.#init.lackingMs, () => this.#askForWaiting())
+    this.#waiting.add(nameOf(shown), shown, this.#init.clock.monotonicMs())
+    this.#askLater()
   }
 
   /**
@@ -326,22 +321,26 @@ export class AttestationDesk {
     }
   }
 
+  #askLater(): void {
+    const delayMs = this.#waiting.lackingInMs(this.#init.clock.monotonicMs())
+    if (delayMs === undefined || this.#stopped) return
+    this.#askTimer ??= this.#init.timers.set(delayMs, () => {
+      this.#askTimer = undefined
+      this.#askForLacking()
+      this.#askLater()
+    })
+  }
+
   /** Blocks that did not come may be of a member that does not count yet, or of a branch that nobody gives by itself. */
-  #askForWaiting(): void {
-    this.#askTimer = undefined
-    for (const waiting of this.#waiting.values()) {
-      const shown = waiting.at(-1)
-      if (shown === undefined || (shown.attestation.frontier[0] as number) > this.#init.chains.size(0)) continue
-      void this.#ask(shown).catch(this.#init.onError)
-    }
-    if (this.#waiting.size > 0 && !this.#stopped) {
-      this.#askTimer = this.#init.timers.set(this.#init.lackingMs, () => this.#askForWaiting())
+  #askForLacking(): void {
+    for (const shown of this.#waiting.takeLacking(this.#init.clock.monotonicMs())) {
+      if ((shown.attestation.frontier[0] as number) <= this.#init.chains.size(0)) void this.#ask(shown).catch(this.#init.onError)
     }
   }
 
   /** Chains have grown. */
   onGrew(): void {
-    if (this.#waiting.size === 0 || this.#stopped) return
+    if (this.#waiting.isEmpty || this.#stopped) return
     this.#lookTimer ??= this.#init.timers.set(this.#init.gatherMs, () => {
       this.#lookTimer = undefined
       void this.#lookAgain().catch(this.#init.onError)
@@ -350,14 +349,8 @@ export class AttestationDesk {
 
   async #lookAgain(): Promise<void> {
     const own = this.#init.own()
-    const ready: Shown[] = []
-    for (const [name, waiting] of this.#waiting) {
-      const left: Shown[] = []
-      for (const shown of waiting) (lackingChains(shown.attestation, own).length === 0 ? ready : left).push(shown)
-      if (left.length === 0) this.#waiting.delete(name)
-      else this.#waiting.set(name, left)
-    }
-    this.#askWhereStuck([...this.#waiting.values()].flat())
+    const ready = this.#waiting.takeReady(({ attestation }) => lackingChains(attestation, own).length === 0)
+    this.#askWhereStuck(this.#waiting.all())
     for (const shown of ready) await this.#evaluate(shown)
   }
 
