@@ -9,7 +9,6 @@ import {
   MAX_PEERS_PER_FRAME,
   type Membership,
   type PeerAddresses,
-  toHex,
 } from '../protocol/index.ts'
 import type { Roster } from './membership/index.ts'
 import type { Network } from './net/index.ts'
@@ -118,7 +117,7 @@ export class PeerBook {
     const member = roster.membership.member(peer.key)
     // Hearsay about strangers is not passed on, and an address must name the key that it is said to be of.
     if (member === undefined || equalBytes(peer.key, network.self)) return
-    const { keyHex } = member
+    const { key, keyHex } = member
     const known = this.#addresses.get(keyHex)
     // Each neighbour tells of everybody: nearly all of it is known, and right.
     if (known !== undefined && (known.isFirstHand || keyHex !== sourceHex) && isSame(known.addresses, peer.addresses)) {
@@ -126,8 +125,8 @@ export class PeerBook {
       return
     }
     const addresses = peer.addresses.filter((address) => {
-      const key = network.keyOf(address)
-      return key !== undefined && toHex(key) === keyHex
+      const named = network.keyOf(address)
+      return named !== undefined && equalBytes(named, key)
     })
     if (addresses.length === 0) return
     const before = known
@@ -135,7 +134,8 @@ export class PeerBook {
     if (before === undefined ? this.#addresses.size < MAX_BOOK : isFirstHand || !before.isFirstHand) {
       const isKnown = before !== undefined && isSame(before.addresses, addresses)
       const edition = isKnown ? before.edition : ++this.#edition
-      this.#addresses.set(keyHex, { key: peer.key, addresses, isFirstHand, edition })
+      // Copied: an array that was filled one by one keeps room for sixteen more.
+      this.#addresses.set(keyHex, { key, addresses: [...addresses], isFirstHand, edition })
     }
     for (const address of addresses) onAddress(address)
   }

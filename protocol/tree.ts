@@ -93,6 +93,8 @@ export class CompactRange {
 
   appendAll(leafHashes: Iterable<Uint8Array>, onNode?: NodeSink): void {
     for (const leafHash of leafHashes) this.append(leafHash, onNode)
+    // Ranges are kept for years, one of each chain: without the spare room that an array has from growing.
+    this.#hashes = this.#hashes.slice()
   }
 
   root(): Uint8Array {

@@ -2,7 +2,7 @@ import { toHex } from '../../protocol/bytes.ts'
 import type { ChainState } from '../../protocol/chain-state.ts'
 import { WattnessError } from '../../protocol/errors.ts'
 import { emptyEntry } from './chain-check.ts'
-import type { ChainEntry } from './chain-entry.ts'
+import { type ChainEntry, keptKey } from './chain-entry.ts'
 import type { SealedFrame } from './frame-note.ts'
 import { blockKey, chainKey, MAX_CHAIN_ID } from './keys.ts'
 import { type KvOperation, put } from './kv.ts'
@@ -37,7 +37,7 @@ export interface AcceptOptions {
 export function newChain(id: number, member: Uint8Array, operations: KvOperation[]): ChainEntry {
   if (id > MAX_CHAIN_ID)
     throw new WattnessError('LIMIT_EXCEEDED', `store holds ${MAX_CHAIN_ID + 1} chains at most`, { limit: MAX_CHAIN_ID + 1 })
-  const own = member.slice()
+  const own = keptKey(member)
   const key = chainKey(own)
   operations.push(put(key, sealRecord(key, Uint8Array.of(id >>> 8, id))))
   return emptyEntry(id, own)

@@ -69,18 +69,32 @@ export const KNOWN_TEXTS = 4_096
 
 /** A member key as a map key. One byte a character. */
 export function memberText(member: Uint8Array): string {
-  if (member.length !== KEY_BYTES) return Buffer.from(member).toString('latin1')
-  // Keys are as good as random. One string for each is found in a map by its identity, and is not made again for every look.
-  const place = ((member[0] as number) | ((member[1] as number) << 8)) % KNOWN_TEXTS
-  const known = TEXTS[place]
-  if (known !== undefined && equalBytes(known.key, member)) return known.text
-  const key = Buffer.from(member)
-  const text = key.toString('latin1')
-  TEXTS[place] = { key, text }
-  return text
+  return member.length === KEY_BYTES ? knownKey(member).text : Buffer.from(member).toString('latin1')
 }
 
-const TEXTS = new Array<{ readonly key: Uint8Array; readonly text: string } | undefined>(KNOWN_TEXTS)
+/**
+ * A member key to be kept, not to be written to: the one that others keep as well, where it is still remembered. A key of
+ * its own in each record of each of hundreds of nodes would be the larger part of most of them.
+ */
+export const keptKey = (member: Uint8Array): Uint8Array => (member.length === KEY_BYTES ? knownKey(member).key : member.slice())
+
+interface KnownKey {
+  readonly key: Uint8Array
+  readonly text: string
+}
+
+function knownKey(member: Uint8Array): KnownKey {
+  // Keys are as good as random. One string for each is found in a map by its identity, and is not made again for every look.
+  const place = ((member[0] as number) | ((member[1] as number) << 8)) % KNOWN_TEXTS
+  const known = KNOWN[place]
+  if (known !== undefined && equalBytes(known.key, member)) return known
+  const key = new Uint8Array(member)
+  const made = { key, text: Buffer.from(member).toString('latin1') }
+  KNOWN[place] = made
+  return made
+}
+
+const KNOWN = new Array<KnownKey | undefined>(KNOWN_TEXTS)
 
 export function damaged(member: Uint8Array, height: number, what: string): WattnessError {
   return new WattnessError('STORE_DAMAGED', `block ${height} of ${toHex(member).slice(0, 16)}…: ${what}`, {

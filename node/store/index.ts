@@ -21,7 +21,7 @@ export {
   type StoredChain,
 } from './chain-audit.ts'
 export type { VerifySigned } from './chain-check.ts'
-export type { Damage, DamageKind, Pruned } from './chain-entry.ts'
+export { type Damage, type DamageKind, keptKey, memberText, type Pruned } from './chain-entry.ts'
 export { SIGNATURE_SEARCH } from './chain-reader.ts'
 export { type CheckedFiles, checkFiles, type FileFault } from './files.ts'
 export { FrameLeaves } from './frame-leaves.ts'

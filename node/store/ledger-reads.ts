@@ -10,6 +10,7 @@ import { ChainReader } from './chain-reader.ts'
 import type { Kv, KvReader, KvView } from './kv.ts'
 import type { ValueColumns } from './query-chunk.ts'
 import { QueryIndex, type QueryTail, type ValueQuery } from './query-index.ts'
+import type { ChainEnd } from './recent-ends.ts'
 import type { HeldBlock, StoredBlock } from './stored-block.ts'
 import { TreeReader } from './tree-reader.ts'
 
@@ -166,9 +167,12 @@ export class LedgerReads {
   }
 
   /** Root and last block hash of the chain's first `size` blocks, 1 or more; undefined where fewer are held. */
-  known(member: Uint8Array, size: number): Promise<{ readonly root: Uint8Array; readonly lastHash: Uint8Array } | undefined> {
+  known(member: Uint8Array, size: number): Promise<ChainEnd | undefined> {
     return this.#steady(member, async (entry) => {
       if (size < 1 || size > entry.state.size) return undefined
+      const { root, lastHash } = entry.state
+      const remembered = size === entry.state.size ? { root, lastHash } : this.tree.knownEnd(entry, size)
+      if (remembered !== undefined) return remembered
       return { root: await this.tree.rootAt(entry, size), lastHash: await this.tree.leafAt(entry, size - 1) }
     })
   }

@@ -50,8 +50,8 @@ export class QueryDraft {
   readonly whole: WholeBlock[] = []
   readonly #offset: number
   #index: Map<string, ChunkWriter> | undefined
-  /** The last block's chunks in its order: the next one has the same, most often. */
-  #last: ChunkWriter[] = []
+  /** The last block's chunks in its order: the next one has the same, most often. Absent while it is the order of all. */
+  #order: ChunkWriter[] | undefined
   #pieces = 0
   readonly #all: Pieces
 
@@ -118,7 +118,7 @@ export class QueryDraft {
    * collector. False, and nothing filed, for any other.
    */
   #fileRow(content: Uint8Array): boolean {
-    const last = this.#last
+    const last = this.#order ?? this.chunks
     const count = content[1] as number
     if (content[0] !== 1 || count > MAX_TABLE_REGISTERS || count > last.length) return false
     let at = 2
@@ -196,10 +196,11 @@ export class QueryDraft {
 
   #chunk(high: number, low: number, day: number): ChunkWriter {
     const place = this.#pieces++
-    const hint = this.#last[place]
+    const hint = (this.#order ?? this.chunks)[place]
     if (hint !== undefined && hint.day === day && hint.high === high && hint.low === low) return hint
     const found = this.#find(high, low, day) ?? this.#newChunk(high, low, day)
-    this.#last[place] = found
+    if (found !== this.chunks[place]) this.#order ??= this.chunks.slice()
+    if (this.#order !== undefined) this.#order[place] = found
     return found
   }
 

@@ -5,7 +5,7 @@ import { type ChainEntry, damaged } from './chain-entry.ts'
 import { blockKey, heightOfBlockKey, tileKey } from './keys.ts'
 import type { Kv } from './kv.ts'
 import { LruMap } from './lru-map.ts'
-import { RecentRoots } from './recent-roots.ts'
+import { type ChainEnd, RecentEnds } from './recent-ends.ts'
 import { checkRecord } from './record.ts'
 import { checkStored } from './stored-block.ts'
 import { hashAt, subtreeRoot, TILE_BYTES, TILE_HEIGHT, TILE_WIDTH, tilesAt } from './tiles.ts'
@@ -35,8 +35,7 @@ export class TreeReader {
   readonly #onDamage: OnTileDamage
   readonly #tiles: LruMap<string, Uint8Array>
   readonly #roots: LruMap<string, Uint8Array>
-  /** By chain id. */
-  readonly #recent = new Map<number, RecentRoots>()
+  readonly #recent = new RecentEnds()
   readonly #nodes: LruMap<string, Uint8Array>
   /** What was read before a chain was changed must not be kept after it. */
   #generation = 0
@@ -68,19 +67,19 @@ export class TreeReader {
     this.#nodes.clear()
   }
 
-  /** A head's root, when the chain is about to grow: the newest sizes are those that are asked for. */
+  /** A head's end, when the chain is about to grow: the newest sizes are those that are asked for. */
   remember({ id, state }: ChainEntry): void {
-    let recent = this.#recent.get(id)
-    if (recent === undefined) {
-      recent = new RecentRoots()
-      this.#recent.set(id, recent)
-    }
-    recent.add(state.size, state.root)
+    this.#recent.add(id, state)
   }
 
   /** A root below the head's that was asked for or remembered. */
   knownRoot({ id }: ChainEntry, size: number): Uint8Array | undefined {
-    return this.#recent.get(id)?.get(size) ?? this.#roots.get(`${id}/${size}`)
+    return this.#recent.rootAt(id, size) ?? this.#roots.get(`${id}/${size}`)
+  }
+
+  /** An end below the head's that is remembered. */
+  knownEnd({ id }: ChainEntry, size: number): ChainEnd | undefined {
+    return this.#recent.endAt(id, size)
   }
 
   nodeReader(entry: ChainEntry): NodeReader {

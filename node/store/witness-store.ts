@@ -5,7 +5,7 @@ import type { Leaf } from '../../protocol/frames.ts'
 import { MAX_MEMBERS } from '../../protocol/limits.ts'
 import { type Acceptance, rootWithin } from './acceptance.ts'
 import { ATTESTATION_KIND, AttestationTable, CLOSING_KIND, type StoredAttestation } from './attestation-table.ts'
-import { type Damage, memberText } from './chain-entry.ts'
+import { type Damage, keptKey, memberText } from './chain-entry.ts'
 import type { Kv } from './kv.ts'
 import { readWitness } from './witness-memory.ts'
 import {
@@ -171,7 +171,7 @@ export class WitnessStore {
 
   async #signable(change: LeafChange, signed: SignedLeaf | undefined, isEntering: boolean): Promise<SignedLeaf> {
     const { size, root, expectedSize } = change
-    const member = signed?.member ?? change.member.slice()
+    const member = keptKey(change.member)
     const refuse = (fault: LeafFault): never => {
       throw new WattnessError(
         'SIGNED_LEAF_CONFLICT',
@@ -212,7 +212,7 @@ export class WitnessStore {
         const held = await this.#chains.rootAt(change.member, size)
         if (held === undefined) throw finalError('FINAL_CONFLICT', change, `${this.#chains.sizeOf(change.member)} are held`)
         if (!equalBytes(held, root)) throw finalError('FINAL_CONFLICT', change, 'another branch is held')
-        changed.set(text, { member: before?.member ?? change.member.slice(), size, root: root.slice(), epoch })
+        changed.set(text, { member: keptKey(change.member), size, root: root.slice(), epoch })
       }
       if (changed.size === 0 && attestations.length === 0) return
       const operations = [...[...changed.values()].map(finalOperation), ...this.attestations.operations(attestations)]

@@ -10,6 +10,7 @@ import {
   type SignedAttestation,
 } from '../../protocol/index.ts'
 import type { Platform } from '../platform.ts'
+import { keptKey } from '../store/index.ts'
 import { AnswerLine, MAX_WAITING_WANTS } from './answer-line.ts'
 import { nameOf } from './attestation-book.ts'
 import { AttestationNames } from './attestation-names.ts'
@@ -91,8 +92,8 @@ export class AttestationExchange {
   readonly #questions: AttestationQuestions
   /** Who is told of what, and asked for what. */
   readonly names: AttestationNames
-  /** By signature: the name. */
-  readonly #judged = new Map<string, AttestationName>()
+  /** By signature. */
+  readonly #judged = new Map<string, Pick<AttestationName, 'witness' | 'epoch' | 'sequence'>>()
   #stopped = false
 
   constructor(init: AttestationExchangeInit) {
@@ -254,9 +255,9 @@ export class AttestationExchange {
     if (!session.isOpen || this.#stopped) return
     const id = idOf(bytes)
     const judged = this.#judged.get(id)
-    const name = judged ?? nameIn(bytes)
+    const name = judged === undefined ? nameIn(bytes) : nameOf(judged, bytes)
     if (name !== undefined) this.names.noteKnown(session, name)
-    if (judged !== undefined) return this.names.settle(judged)
+    if (judged !== undefined && name !== undefined) return this.names.settle(name)
     try {
       const verdict = await this.#init.take(bytes, session.peerHex)
       // What was changed on its way is asked for again, of another neighbour.
@@ -272,9 +273,9 @@ export class AttestationExchange {
     }
   }
 
-  #noteJudged(id: string, name: AttestationName): void {
+  #noteJudged(id: string, { witness, epoch, sequence }: AttestationName): void {
     if (this.#judged.size >= MAX_JUDGED) this.#judged.delete(this.#judged.keys().next().value as string)
-    this.#judged.set(id, name)
+    this.#judged.set(id, { witness: keptKey(witness), epoch, sequence })
   }
 
   /** True where the request that was missed is of this exchange. */

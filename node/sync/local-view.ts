@@ -24,6 +24,7 @@ export class LocalView {
    */
   #leaves: Leaf[] = []
   #tree = HeadsTree.empty()
+  #keys: { readonly of: Membership | undefined; readonly keys: readonly Bytes[] } = { of: undefined, keys: [] }
   /** By member index: this node's own root at the end that a revocation names, where it was looked up. */
   readonly #endRoots = new Map<number, Bytes>()
   /** Begun afresh where another branch is held of a chain: what is still being compared is noted in the one before. */
@@ -121,11 +122,17 @@ export class LocalView {
   ownLeaves(held: Membership): OwnLeaves {
     return {
       tree: this.#tree,
-      keys: held.members.map(({ key }) => key),
+      keys: this.#keysOf(held),
       sizes: this.#sizes,
       known: this.ownRoots,
       rootAt: (index, size) => this.rootAt(index, size),
     }
+  }
+
+  /** Each attestation asks, and members come a few times a year. */
+  #keysOf(held: Membership): readonly Bytes[] {
+    if (this.#keys.of !== held) this.#keys = { of: held, keys: held.members.map(({ key }) => key) }
+    return this.#keys.keys
   }
 
   /** The heads tree as it is now. */

@@ -1,7 +1,7 @@
 import { type Bytes, equalBytes } from '../../protocol/index.ts'
 
 /** Heads roots remembered: of what witnesses and neighbours hold at about the same time there are few. */
-export const MAX_OWN_ROOTS = 64
+export const MAX_OWN_ROOTS = 32
 
 interface OwnRoot {
   readonly root: Bytes
@@ -34,7 +34,7 @@ export class OwnRoots {
   }
 }
 
-/** Six bytes tell 64 roots apart; where they do not, a root is hashed again. */
+/** Six bytes tell 32 roots apart; where they do not, a root is hashed again. */
 function shortOf(root: Bytes): number {
   let short = 0
   for (let i = 0; i < 6; i++) short = short * 256 + (root[i] as number)

@@ -82,7 +82,7 @@ export class Server {
     if (from < this.#init.store.pruned(key).to) return miss('pruned')
     const maxBytes = Math.min(want.maxBytes, MAX_RUN_BYTES - ENVELOPE_BYTES)
     const { maxBlocks } = want
-    const run = this.#recent.runFrom(key, from, maxBlocks, maxBytes) ?? (await this.#runFrom(key, from, maxBlocks, maxBytes))
+    const run = this.#recent.runFrom(key, from) ?? (await this.#runFrom(key, from, maxBlocks, maxBytes))
     // It is held, and nothing here vouches for it yet: the rest of the chain is still on its way.
     if (run === undefined) return miss('busy')
     const hasRoom = session.send({ type: 'run', id, index, from, run })

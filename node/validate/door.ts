@@ -19,7 +19,6 @@ import { type Adoption, type Branch, checkBranch, storeBranch } from './adoption
 import { type CheckedRun, checkRun } from './checked-run.ts'
 import { type Job, type Lane, Lanes, type Outcome, type OwnSeal } from './lanes.ts'
 import type { VerifyPool } from './pool.ts'
-import { RecentRoots } from './recent-roots.ts'
 import { Tally } from './tally.ts'
 
 /** Bytes of runs that may wait to be checked; above it the sender is told to come again (measured: 8 ms of work a MiB). */
@@ -82,7 +81,6 @@ interface Checked {
 export class Door {
   readonly #init: DoorInit
   readonly #lanes: Lanes
-  readonly #recent = new RecentRoots()
   readonly tally = new Tally()
   #checked: Checked[] = []
   #checkedBytes = 0
@@ -211,10 +209,8 @@ export class Door {
     const context = { genesis, membership: membership(), nowMs: clock.now(), verify }
     const run = await checkBranch(branch, store, context, turn).catch(refusalOf)
     const outcome = run.verdict === 'accept' ? await storeBranch(store, run).catch(notStored) : run
-    this.#recent.forget(branch.member)
     try {
       if (outcome.verdict === 'accept' && run.verdict === 'accept') {
-        this.#recent.put(run.member, run.state)
         told({ ...run, own: false })
       }
     } finally {
@@ -241,8 +237,6 @@ export class Door {
 
   async #known(member: Bytes, size: number, chain: ChainState): Promise<DoorContext['known']> {
     if (size === chain.size) return { root: chain.root, lastHash: chain.lastHash }
-    const recent = this.#recent.get(member, size)
-    if (recent !== undefined) return recent
     // A run that is checked but not yet written is not in the store: without a known root it counts as held.
     return this.#init.store.known(member, size).catch(() => undefined)
   }
@@ -318,7 +312,6 @@ export class Door {
       lane.ahead = undefined
       lane.onWritten?.()
     }
-    this.#recent.put(run.member, run.state)
     try {
       this.#tell(run, job.own !== undefined)
     } finally {
@@ -382,7 +375,6 @@ export class Door {
       const root = await store.rootAt(run.member, run.state.size).catch(() => undefined)
       if (root === undefined || !equalBytes(root, run.state.root)) continue
       stored.add(each)
-      this.#recent.put(run.member, run.state)
       this.#tell(run, job.own !== undefined)
     }
     return stored

@@ -1,13 +1,23 @@
 import { expect } from 'chai'
+import { type ChainState, EMPTY_CHAIN } from '../../../protocol/index.ts'
+import { keptKey, memberText } from '../../store/chain-entry.ts'
 import { DurableMark } from '../../store/durable-mark.ts'
 import { type Kv, LedgerStore, openMemoryKv, put } from '../../store/index.ts'
 import { allOf, keysUnder, MAX_U48, readU48, spoolKey } from '../../store/keys.ts'
 import { WRITE_BUFFER_BYTES } from '../../store/level-kv.ts'
 import { LruMap } from '../../store/lru-map.ts'
-import { RECENT_ROOTS, RecentRoots } from '../../store/recent-roots.ts'
+import { RECENT_ENDS, RecentEnds } from '../../store/recent-ends.ts'
 import { StoreWriter } from '../../store/writer.ts'
 import { ChainMaker, NETWORK_ID } from './chain-maker.ts'
 import { refusalCode } from './temporary-directories.ts'
+
+/** An end of its own for each size and chain. */
+const endOf = (size: number, id: number): ChainState => ({
+  ...EMPTY_CHAIN,
+  size,
+  root: new Uint8Array(32).fill(size),
+  lastHash: new Uint8Array(32).fill(id + 1),
+})
 
 describe('bounds of the store', () => {
   it('a cache forgets what was not asked for the longest', () => {
@@ -31,17 +41,45 @@ describe('bounds of the store', () => {
     expect([map.size, map.get(4)]).to.deep.equal([1, 'y'])
   })
 
-  it('the newest roots of a chain, and no more of them', () => {
-    const roots = new RecentRoots()
-    for (let size = 1; size <= RECENT_ROOTS + 2; size++) roots.add(size, Uint8Array.of(size))
-    expect([1, 2, 3, RECENT_ROOTS + 2].map((size) => roots.get(size)?.[0])).to.deep.equal([
-      undefined,
-      undefined,
-      3,
-      RECENT_ROOTS + 2,
-    ])
-    roots.add(3, Uint8Array.of(30))
-    expect(roots.get(99)).to.equal(undefined)
+  it('the newest ends of each chain, and no more of them', () => {
+    const ends = new RecentEnds()
+    const last = RECENT_ENDS + 2
+    for (const id of [0, 40]) for (let size = 0; size <= last; size++) ends.add(id, endOf(size, id))
+    ends.add(0, endOf(last, 99))
+    for (const id of [0, 40]) {
+      expect([0, 1, 2, 3, last].map((size) => ends.rootAt(id, size)?.[0])).to.deep.equal([
+        undefined,
+        undefined,
+        undefined,
+        3,
+        last,
+      ])
+      expect(ends.endAt(id, last)).to.deep.equal({ root: endOf(last, id).root, lastHash: endOf(last, id).lastHash })
+    }
+    expect([ends.rootAt(39, 3), ends.rootAt(41, 3), ends.rootAt(5_000, 3), ends.endAt(39, 3)]).to.deep.equal(
+      Array(4).fill(undefined),
+    )
+    ends.clear()
+    expect([ends.rootAt(0, last), ends.endAt(40, last)]).to.deep.equal([undefined, undefined])
+  })
+
+  it('a member key is kept once, whatever array it comes in, and is not changed with it', () => {
+    const given = new Uint8Array(32).fill(7)
+    const kept = keptKey(given)
+    expect(keptKey(given.slice())).to.equal(kept)
+    expect(memberText(kept)).to.equal(memberText(given.slice()))
+    given.fill(8)
+    expect(kept).to.deep.equal(new Uint8Array(32).fill(7))
+    expect(keptKey(given)).to.deep.equal(given)
+    // Another key at its place pushes it out; then it is another array, and the same key.
+    const pushing = kept.slice().fill(9, 2)
+    expect(keptKey(pushing)).to.deep.equal(pushing)
+    const again = keptKey(kept.slice())
+    expect(again).to.deep.equal(kept)
+    expect(again).to.not.equal(kept)
+    const short = Uint8Array.of(1, 2)
+    expect(keptKey(short)).to.deep.equal(short)
+    expect(keptKey(short)).to.not.equal(short)
   })
 
   it('OUT_OF_RANGE: a number that no key holds', async () => {
