@@ -101,8 +101,14 @@ export function useNativeHash(): void {
   if (sodium === undefined) return
   const { crypto_hash_sha256: hash } = sodium
   const output = new Uint8Array(HASH_BYTES)
-  useSha256((bytes) => {
-    hash(output, bytes)
-    return output.slice()
-  })
+  useSha256(
+    (bytes) => {
+      hash(output, bytes)
+      return output.slice()
+    },
+    (bytes, target, at) => {
+      hash(output, bytes)
+      for (let i = 0; i < HASH_BYTES; i++) target[at + i] = output[i] as number
+    },
+  )
 }

@@ -1,7 +1,7 @@
 import { Writer } from './bytes.ts'
 import { KEY_BYTES } from './ed25519.ts'
 import { WattnessError } from './errors.ts'
-import { EMPTY_ROOT, HASH_BYTES, leafHash, pairHash } from './hash.ts'
+import { EMPTY_ROOT, HASH_BYTES, leafHash, leafHashInto, pairHashInto } from './hash.ts'
 import { MAX_MEMBERS } from './limits.ts'
 
 /**
@@ -81,23 +81,29 @@ class HashRow {
     return index < this.#length ? this.#bytes.slice(index * HASH_BYTES, (index + 1) * HASH_BYTES) : undefined
   }
 
-  put(index: number, hash: Uint8Array): void {
+  /** Room for the hash at `index`. */
+  #makeRoom(index: number): void {
     const end = (index + 1) * HASH_BYTES
     if (end > this.#bytes.length) {
       const grown = new Uint8Array(Math.min(Math.max(end, this.#bytes.length * 2), MAX_MEMBERS * HASH_BYTES))
       grown.set(this.#bytes)
       this.#bytes = grown
     }
-    this.#bytes.set(hash, index * HASH_BYTES)
     this.#length = Math.max(this.#length, index + 1)
   }
 
-  /** What stands above two neighbours; a last one without a sibling stands for its parent too. */
-  above(index: number): Uint8Array {
+  putLeaf(index: number, leaf: HeadLeaf): void {
+    this.#makeRoom(index)
+    leafHashInto(writeEntry(leaf).view(), this.#bytes, index * HASH_BYTES)
+  }
+
+  /** What stands above two neighbours in `below`; a last one without a sibling stands for its parent too. */
+  putAbove(index: number, below: HashRow): void {
+    this.#makeRoom(index)
     const from = index * 2 * HASH_BYTES
-    const end = Math.min(from + 2 * HASH_BYTES, this.#length * HASH_BYTES)
-    const pair = this.#bytes.subarray(from, end)
-    return pair.length > HASH_BYTES ? pairHash(pair) : pair
+    const at = index * HASH_BYTES
+    if (index * 2 + 1 < below.#length) pairHashInto(below.#bytes, from, this.#bytes, at)
+    else this.#bytes.set(below.#bytes.subarray(from, from + HASH_BYTES), at)
   }
 
   cut(length: number): void {
@@ -170,7 +176,7 @@ export class HeadsTree {
     if (this.#changed.size === 0) return
     const leaves = this.#leafHashes()
     // Adding goes in order of index; a map keeps the order in which its keys came.
-    for (const [index, leaf] of this.#changed) leaves.put(index, headLeafHash(leaf))
+    for (const [index, leaf] of this.#changed) leaves.putLeaf(index, leaf)
     this.#climb([...this.#changed.keys()])
     this.#changed.clear()
   }
@@ -187,7 +193,7 @@ export class HeadsTree {
       const parents: number[] = []
       for (const index of changed) if (parents[parents.length - 1] !== index >> 1) parents.push(index >> 1)
       const above = (this.#levels[level + 1] ??= new HashRow())
-      for (const at of parents) above.put(at, below.above(at))
+      for (const at of parents) above.putAbove(at, below)
       above.cut((below.length + 1) >> 1)
       changed = parents
     }
