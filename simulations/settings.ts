@@ -169,7 +169,7 @@ export const RULES: { readonly [N in SettingName]: Rule<Settings[N]> } = {
     parse: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
     format: String,
   },
-  processes: wholeNumber(4, 1, MAX_MEMBERS, 'on real sockets: worker processes that share the nodes'),
+  processes: wholeNumber(2, 1, MAX_MEMBERS, 'on real sockets: worker processes that share the nodes'),
   store: {
     preset: 'disk',
     what: 'disk or memory: where nodes on real sockets keep their blocks',

@@ -4,7 +4,7 @@ import { systemEnvironment } from '../../node/index.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 
 /** Half of a worker's young generation: larger ones hold memory that nodes need, smaller ones collect too often. */
-const SEMI_SPACE_MIB = 8
+const SEMI_SPACE_MIB = 16
 
 /** A worker's heap grows by this until it is collected as a whole. V8 lets dead objects take as much again as live ones. */
 const HEAP_GROWTH_PERCENT = 20
