@@ -129,6 +129,8 @@ export class LedgerStore extends LedgerReads {
     await this.spool.load(damage)
     this.tree.forget()
     await this.query.load([...loaded.values()], this.#context.write)
+    // Meanwhile somebody may have asked by the entries of before.
+    this.tree.forget()
     this.entries.clear()
     for (const [text, entry] of loaded) this.entries.set(text, entry)
     this.#nextChainId = Math.max(-1, ...members.keys()) + 1

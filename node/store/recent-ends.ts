@@ -47,6 +47,7 @@ export class RecentEnds {
   }
 
   #placeOf(id: number, size: number): number {
+    if (size === 0) return -1
     const first = id * RECENT_ENDS
     for (let at = first; at < first + RECENT_ENDS; at++) if (this.#sizes[at] === size) return at
     return -1

@@ -14,7 +14,7 @@ class Stand {
   own = [addressOf(1)]
   readonly heard: string[] = []
   readonly book: PeerBook
-  readonly #member = (key: Bytes) => ((key[0] as number) < 10 ? { index: key[0], keyHex: toHex(key) } : undefined)
+  readonly #member = (key: Bytes) => ((key[0] as number) < 10 ? { index: key[0], key, keyHex: toHex(key) } : undefined)
 
   constructor() {
     const network = { self: keyOf(1), addresses: () => this.own, keyOf: (text: string) => keyOf(Number(text.split('/')[2])) }

@@ -56,11 +56,13 @@ describe('bounds of the store', () => {
       ])
       expect(ends.endAt(id, last)).to.deep.equal({ root: endOf(last, id).root, lastHash: endOf(last, id).lastHash })
     }
+    ends.add(41, endOf(5, 41))
+    expect([ends.rootAt(41, 0), ends.endAt(41, 0), ends.rootAt(41, 5)?.[0]]).to.deep.equal([undefined, undefined, 5])
     expect([ends.rootAt(39, 3), ends.rootAt(41, 3), ends.rootAt(5_000, 3), ends.endAt(39, 3)]).to.deep.equal(
       Array(4).fill(undefined),
     )
     ends.clear()
-    expect([ends.rootAt(0, last), ends.endAt(40, last)]).to.deep.equal([undefined, undefined])
+    expect([ends.rootAt(0, last), ends.endAt(40, last), ends.rootAt(40, 0)]).to.deep.equal(Array(3).fill(undefined))
   })
 
   it('a member key is kept once, whatever array it comes in, and is not changed with it', () => {
