@@ -297,6 +297,7 @@ export class AttestationDesk {
       this.#keepAlongside(this.#keep(shown, answer.leaves))
       await this.#closings.keep(shown.attestation, shown.bytes, answer.leaves)
     }
+    this.#waiting.delete(nameOf(shown), shown)
     await this.#place(shown, answer.leaves)
   }
 

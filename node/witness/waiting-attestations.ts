@@ -10,8 +10,10 @@ interface Waiting<T> {
 
 /** What waits of one witness in one epoch, in the order of sequence. */
 interface Line<T> {
-  /** When the first that is still in want of a block has waited for long enough, or as long again after it was given. */
+  /** When the first that is still in want of a block has waited for long enough. */
   dueMs: number
+  /** Not before this: so long after one was given last. */
+  againMs: number
   waiting: Waiting<T>[]
 }
 
@@ -35,7 +37,7 @@ export class WaitingAttestations<T extends { readonly attestation: SignedAttesta
 
   add(name: string, shown: T, nowMs: number): void {
     const dueMs = nowMs + this.#lackingMs
-    const line = this.#lines.get(name) ?? { dueMs, waiting: [] }
+    const line = this.#lines.get(name) ?? { dueMs, againMs: 0, waiting: [] }
     this.#lines.set(name, line)
     const others = line.waiting.filter((each) => each.shown.attestation !== shown.attestation)
     const all = [...others, { shown, dueMs }]
@@ -51,11 +53,21 @@ export class WaitingAttestations<T extends { readonly attestation: SignedAttesta
         if (isReady(each.shown)) ready.push(each.shown)
         else left.push(each)
       }
-      const [first] = left
-      if (first === undefined) this.#lines.delete(name)
-      else if (left.length < line.waiting.length) Object.assign(line, { dueMs: first.dueMs, waiting: left })
+      if (left.length < line.waiting.length) this.#leave(name, line, left)
     }
     return ready
+  }
+
+  #leave(name: string, line: Line<T>, left: Waiting<T>[]): void {
+    if (left.length === 0) this.#lines.delete(name)
+    else Object.assign(line, { dueMs: Math.min(...left.map(({ dueMs }) => dueMs)), waiting: left })
+  }
+
+  /** All that it says is known: it needs no blocks any more. */
+  delete(name: string, shown: T): void {
+    const line = this.#lines.get(name)
+    const left = line?.waiting.filter((each) => each.shown.attestation !== shown.attestation)
+    if (line !== undefined && left !== undefined && left.length < line.waiting.length) this.#leave(name, line, left)
   }
 
   /** The newest word of each witness that has been in want for long enough; not again before as long has passed. */
@@ -63,8 +75,8 @@ export class WaitingAttestations<T extends { readonly attestation: SignedAttesta
     const lacking: T[] = []
     for (const line of this.#lines.values()) {
       const newest = line.waiting.at(-1)
-      if (newest === undefined || nowMs < line.dueMs) continue
-      line.dueMs = nowMs + this.#lackingMs
+      if (newest === undefined || nowMs < dueOf(line)) continue
+      line.againMs = nowMs + this.#lackingMs
       lacking.push(newest.shown)
     }
     return lacking
@@ -74,7 +86,7 @@ export class WaitingAttestations<T extends { readonly attestation: SignedAttesta
   lackingInMs(nowMs: number): number | undefined {
     if (this.isEmpty) return undefined
     let dueMs = Number.POSITIVE_INFINITY
-    for (const line of this.#lines.values()) dueMs = Math.min(dueMs, line.dueMs)
+    for (const line of this.#lines.values()) dueMs = Math.min(dueMs, dueOf(line))
     return Math.max(0, Math.ceil(dueMs - nowMs))
   }
 
@@ -85,4 +97,8 @@ export class WaitingAttestations<T extends { readonly attestation: SignedAttesta
   clear(): void {
     this.#lines.clear()
   }
+}
+
+function dueOf({ dueMs, againMs }: { readonly dueMs: number; readonly againMs: number }): number {
+  return Math.max(dueMs, againMs)
 }

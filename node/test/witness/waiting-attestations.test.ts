@@ -41,6 +41,41 @@ describe('attestations that wait for blocks', () => {
     expect(sequences(room.takeLacking(2_050))).to.deep.equal([newest])
   })
 
+  it('one that finds its blocks after another was given brings none before its time, nor takes the time of one that waits', () => {
+    const room = new WaitingAttestations<Word>(LACKING_MS)
+    for (const [sequence, nowMs] of [
+      [2, 0],
+      [3, 400],
+      [4, 800],
+      // Late, and before all others by its number.
+      [1, 900],
+    ] as const) {
+      room.add('w', word(sequence), nowMs)
+    }
+    expect(sequences(room.takeLacking(1_000))).to.deep.equal([4])
+    room.takeReady(({ attestation }) => attestation.sequence === 2)
+    expect([room.takeLacking(1_999), room.lackingInMs(1_999)]).to.deep.equal([[], 1])
+    expect(sequences(room.takeLacking(2_000))).to.deep.equal([4])
+    const other = new WaitingAttestations<Word>(LACKING_MS)
+    other.add('w', word(2), 0)
+    other.add('w', word(3), 100)
+    other.add('w', word(1), 800)
+    other.takeReady(({ attestation }) => attestation.sequence === 2)
+    expect(sequences(other.takeLacking(1_100))).to.deep.equal([3])
+  })
+
+  it('one whose leaves were told is in want of nothing', () => {
+    const room = new WaitingAttestations<Word>(LACKING_MS)
+    const [one, two] = [word(1), word(2)]
+    room.add('w', one, 0)
+    room.add('w', two, 500)
+    room.delete('w', one)
+    room.delete('other', two)
+    expect([sequences(room.all()), room.lackingInMs(500)]).to.deep.equal([[2], LACKING_MS])
+    room.delete('w', two)
+    expect(room.isEmpty).to.equal(true)
+  })
+
   it('are given at the time that was told, whatever fractions a clock has', () => {
     for (const nowMs of [0.1, 1e9 + 1 / 3, 2 ** 40 + 0.7]) {
       const room = new WaitingAttestations<Word>(LACKING_MS / 3)
