@@ -41,7 +41,7 @@ describe('attestations that wait for blocks', () => {
     expect(sequences(room.takeLacking(2_050))).to.deep.equal([newest])
   })
 
-  it('one that finds its blocks after another was given brings none before its time, nor takes the time of one that waits', () => {
+  it('one that finds its blocks after another was given brings none forward, nor takes the time of one that waits', () => {
     const room = new WaitingAttestations<Word>(LACKING_MS)
     for (const [sequence, nowMs] of [
       [2, 0],
