@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:net'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { networkLimits } from '../../node/index.ts'
 import { Engine } from './engine.ts'
 import { Neighbourhood } from './neighbourhood.ts'
 import { REGISTER, Readings } from './readings.ts'
@@ -115,7 +116,7 @@ async function play(engine: Engine, place: Neighbourhood, smallDisk: SmallDisk):
   console.log('a meter on a full disk says so, loses nothing that it acknowledged, and goes on once there is room')
   await place.until('every neighbour of the observer holds what it holds', 120, async () => {
     const { equal, all } = await place.agreement()
-    return all > METERS && equal === all
+    return all >= networkLimits.TARGET_LINKS && equal === all
   })
 
   const { chains } = JSON.parse(await place.wattness(registrar, 'verify', '--json', '--dir', '/data/registrar')) as Verified
