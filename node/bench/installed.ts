@@ -24,7 +24,7 @@ export function compileProgram(dir: string): string {
 }
 
 /** What `docker/Dockerfile` and the unit of systemd set for a node beside its own settings. */
-export const UNATTENDED = { MALLOC_ARENA_MAX: '1' } as const
+export const UNATTENDED = { MALLOC_ARENA_MAX: '1', NODE_OPTIONS: '--max-semi-space-size=8' } as const
 
 export interface Usage {
   /** Of all threads since the process began. */
