@@ -64,8 +64,8 @@ export interface Damage {
   readonly offset?: number
 }
 
-/** Member keys whose text is remembered: those of many nodes in one process, and a few that push each other out. */
-export const KNOWN_TEXTS = 4_096
+/** Member keys that are remembered, with their text: those of many nodes in one process, and a few that push each other out. */
+export const KNOWN_KEYS = 4_096
 
 /** A member key as a map key. One byte a character. */
 export function memberText(member: Uint8Array): string {
@@ -85,7 +85,7 @@ interface KnownKey {
 
 function knownKey(member: Uint8Array): KnownKey {
   // Keys are as good as random. One string for each is found in a map by its identity, and is not made again for every look.
-  const place = ((member[0] as number) | ((member[1] as number) << 8)) % KNOWN_TEXTS
+  const place = ((member[0] as number) | ((member[1] as number) << 8)) % KNOWN_KEYS
   const known = KNOWN[place]
   if (known !== undefined && equalBytes(known.key, member)) return known
   const key = new Uint8Array(member)
@@ -94,7 +94,7 @@ function knownKey(member: Uint8Array): KnownKey {
   return made
 }
 
-const KNOWN = new Array<KnownKey | undefined>(KNOWN_TEXTS)
+const KNOWN = new Array<KnownKey | undefined>(KNOWN_KEYS)
 
 export function damaged(member: Uint8Array, height: number, what: string): WattnessError {
   return new WattnessError('STORE_DAMAGED', `block ${height} of ${toHex(member).slice(0, 16)}…: ${what}`, {

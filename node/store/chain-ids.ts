@@ -1,4 +1,4 @@
-import type { Damage } from './chain-entry.ts'
+import { type Damage, keptKey } from './chain-entry.ts'
 import { allOf, BLOCK, blockKey, CHAIN, chainKey, MAX_CHAIN_ID } from './keys.ts'
 import { del, type KvOperation, type KvReader, put } from './kv.ts'
 import { checkRecord, sealRecord } from './record.ts'
@@ -17,7 +17,7 @@ export async function loadChainIds(kv: KvReader, damage: Damage[]): Promise<Chai
   for await (const entries of kv.iterate(allOf(CHAIN))) {
     for (const [key, record] of entries) {
       const value = checkRecord(key, record)
-      if (value !== undefined) members.set(((value[0] as number) << 8) | (value[1] as number), key.slice(1))
+      if (value !== undefined) members.set(((value[0] as number) << 8) | (value[1] as number), keptKey(key.subarray(1)))
       else {
         damage.push({ what: 'chain record: checksum does not match', member: key.slice(1) })
         mending.push(del(key))
@@ -28,7 +28,7 @@ export async function loadChainIds(kv: KvReader, damage: Damage[]): Promise<Chai
     if (members.has(id)) continue
     const member = await memberOf(kv, id)
     if (member === undefined) continue
-    members.set(id, member)
+    members.set(id, keptKey(member))
     const key = chainKey(member)
     mending.push(put(key, sealRecord(key, Uint8Array.of(id >>> 8, id))))
   }
@@ -49,7 +49,7 @@ async function memberOf(kv: KvReader, id: number): Promise<Uint8Array | undefine
   const value = await kv.get(blockKey(id, 0))
   try {
     // A chain's first block says whose it is by itself.
-    return value === undefined ? undefined : decodeHeld(value, NOBODY, 0).header.member.slice()
+    return value === undefined ? undefined : decodeHeld(value, NOBODY, 0).header.member
   } catch {
     return undefined
   }

@@ -1,5 +1,5 @@
 import { isWattnessError } from '../../protocol/errors.ts'
-import { type Damage, memberText } from './chain-entry.ts'
+import { type Damage, keptKey, memberText } from './chain-entry.ts'
 import { allOf, FINAL, SIGNED_LEAF } from './keys.ts'
 import type { KvReader } from './kv.ts'
 import { checkRecord } from './record.ts'
@@ -66,7 +66,7 @@ async function readEach<T>(
   const [what, kind] = prefix === FINAL ? (['final record', 'final'] as const) : (['record of a signed leaf', 'witness'] as const)
   for await (const entries of kv.iterate(allOf(prefix))) {
     for (const [key, record] of entries) {
-      const member = key.slice(1)
+      const member = keptKey(key.subarray(1))
       const value = checkRecord(key, record)
       const found = value === undefined ? undefined : readable(() => decode(member, value))
       if (found === undefined) damage.push({ what: `${what} damaged`, kind, member })

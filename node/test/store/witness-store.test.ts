@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { MAX_ATTESTATION_BYTES } from '../../../protocol/attestation.ts'
 import { EMPTY_ROOT } from '../../../protocol/hash.ts'
-import { del, type FinalLeaf, type Kv, type LeafChange, type LedgerStore, openMemoryKv, put } from '../../store/index.ts'
+import { del, type FinalLeaf, type Kv, keptKey, type LeafChange, type LedgerStore, openMemoryKv, put } from '../../store/index.ts'
 import { finalKey, metaKey, signedLeafKey } from '../../store/keys.ts'
 import { ChainMaker, memberKey } from './chain-maker.ts'
 import { FailingKv } from './failing-kv.ts'
@@ -32,7 +32,11 @@ describe('records of a witness', () => {
     const own = { epoch: 0, witness: memberKey(7), bytes: Uint8Array.of(1) }
     await store.witness.sign({ leaves: [leafOf(one), leafOf(two, 299)], record: record(1), attestations: [own], closings: [own] })
     expect(writes).to.deep.equal([{ count: 5, sync: true }])
-    for (const { witness } of [store, await open(kv)]) {
+    const opened = await open(kv)
+    // Of a member key there is one array, after a restart as well.
+    const keys = [...opened.chains(), ...opened.witness.signedLeaves()].map(({ member }) => member)
+    expect(keys.every((key) => keptKey(key) === key)).to.equal(true)
+    for (const { witness } of [store, opened]) {
       expect(witness.signedLeaf(one.member)).to.deep.equal({ member: one.member, size: 5, root: one.state.root, left: false })
       expect([...witness.signedLeaves()].map(({ size }) => size)).to.have.members([299, 5])
       expect(witness.record).to.deep.include(record(1))
