@@ -22,8 +22,8 @@ export interface ScheduleInit {
 }
 
 /**
- * When to seal: each interval, at a phase of it that the key decides (so that 200 meters do not all seal on the quarter
- * hour), and at once when enough rows wait.
+ * When to seal: each interval, at a phase of its beginning that the key decides (so that 200 meters do not all seal on the
+ * quarter hour), and at once when enough rows wait.
  */
 export class SealSchedule {
   readonly #init: ScheduleInit
@@ -107,9 +107,17 @@ export class SealSchedule {
   }
 }
 
-/** Where in the interval this key seals: uniform over keys, the same after every start; 0 ≤ phase < intervalMs. */
+/** Keys seal within this share of the interval, or within half a minute where that is more. */
+const SPREAD_SHARE = 1 / 6
+const LEAST_SPREAD_MS = 30_000
+
+/**
+ * Where in the interval this key seals, milliseconds: uniform over keys within the interval's beginning, the same after every
+ * start. Far enough apart that hundreds of meters in one process do not starve its timers; near enough that what neighbours
+ * tell, ask and write in one round is of many chains, and that one attestation covers most of an interval's blocks.
+ */
 export function phaseOf(key: Bytes, intervalMs: number): number {
   const hash = sha256(key)
   const fraction = new DataView(hash.buffer, hash.byteOffset).getUint32(0) / 2 ** 32
-  return Math.floor(fraction * intervalMs)
+  return Math.floor(fraction * Math.min(intervalMs, Math.max(SPREAD_SHARE * intervalMs, LEAST_SPREAD_MS)))
 }
