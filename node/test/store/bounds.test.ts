@@ -46,6 +46,7 @@ describe('bounds of the store', () => {
     const last = RECENT_ENDS + 2
     for (const id of [0, 40]) for (let size = 0; size <= last; size++) ends.add(id, endOf(size, id))
     ends.add(0, endOf(last, 99))
+    ends.add(0, endOf(0, 0))
     for (const id of [0, 40]) {
       expect([0, 1, 2, 3, last].map((size) => ends.rootAt(id, size)?.[0])).to.deep.equal([
         undefined,

@@ -3,8 +3,10 @@ import fc from 'fast-check'
 import type { Reading, Register } from '../../../protocol/reading.ts'
 import { encodeReadings } from '../../../protocol/readings-body.ts'
 import { auditStore, type Kv, LedgerStore, openMemoryKv } from '../../store/index.ts'
-import { allOf, META, tileKey } from '../../store/keys.ts'
+import { allOf, META, QUERY, tileKey } from '../../store/keys.ts'
 import { REMOVED_AT_ONCE } from '../../store/replacement.ts'
+import { TroubledKv } from '../harness/troubled-kv.ts'
+import { VirtualTime } from '../harness/virtual-time.ts'
 import { ChainMaker, memberKey, NETWORK_ID, verifyFake } from './chain-maker.ts'
 import { FailingKv } from './failing-kv.ts'
 import { sampleReading } from './sample-readings.ts'
@@ -230,6 +232,24 @@ describe('replaceTail', () => {
       expect(store.head(kept.member)?.root).to.deep.equal(kept.state.root)
       expect(await store.rootAt(kept.member, 256)).to.deep.equal(kept.roots[255])
     }
+  })
+
+  it('a root that is asked for while memory is read anew is not remembered: it may be of the branch that is gone', async () => {
+    const kv = new TroubledKv(await openMemoryKv(), new VirtualTime().timers)
+    const { store, kept, left, run } = await forked(kv, { common: 10, old: 5, other: 5 })
+    const { member } = kept
+    kv.failNext = 'stored'
+    expect(await refusalCode(store.replaceTail(member, 10, run))).to.equal('DISK_FULL')
+    const iterate = kv.iterate.bind(kv)
+    const asked: unknown[] = []
+    kv.iterate = async function* (range) {
+      // By then the chains are read, and those of before are still what is answered from.
+      if (range.gte[0] === QUERY) asked.push(await store.rootAt(member, 14))
+      yield* iterate(range)
+    }
+    await store.accept([kept.holding(contents(15, 1, 1))])
+    expect(asked[0]).to.deep.equal(left.roots[13])
+    expect(await store.rootAt(member, 14)).to.deep.equal(kept.roots[13])
   })
 
   it(`removes more than ${REMOVED_AT_ONCE} blocks in several writes, of two levels of tiles`, async () => {
