@@ -34,13 +34,13 @@ export interface AcceptOptions {
 }
 
 /** Gives a chain its local id. */
-export function newChain(id: number, member: Uint8Array, operations: KvOperation[]): ChainEntry {
+export function newChain(id: number, branch: number, member: Uint8Array, operations: KvOperation[]): ChainEntry {
   if (id > MAX_CHAIN_ID)
     throw new WattnessError('LIMIT_EXCEEDED', `store holds ${MAX_CHAIN_ID + 1} chains at most`, { limit: MAX_CHAIN_ID + 1 })
   const own = keptKey(member)
   const key = chainKey(own)
   operations.push(put(key, sealRecord(key, Uint8Array.of(id >>> 8, id))))
-  return emptyEntry(id, own)
+  return { ...emptyEntry(id, own), branch }
 }
 
 /** Throws STORE_CONFLICT where a run does not begin at the chain's end. */

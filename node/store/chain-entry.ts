@@ -10,7 +10,10 @@ export interface ChainEntry {
   readonly member: Uint8Array
   readonly state: ChainState
   readonly edge: TileEdge
-  /** How often the chain's tail was replaced since it was loaded: reads that span such a moment are of neither branch. */
+  /**
+   * Names the chain and its branch, by a number that no other has: a new one when the chain is loaded, cut back or has its
+   * tail replaced. Reads that span such a moment are of neither branch. 0 where no store holds it.
+   */
   readonly branch: number
   readonly pruned: Pruned
 }

@@ -56,7 +56,7 @@ export class LedgerStore extends LedgerReads {
   readonly #context: CheckContext
   readonly #ownKey: Uint8Array | undefined
   #nextChainId = 0
-  /** Counts whatever makes a chain another one than it was. */
+  /** Number of the newest branch of any chain. */
   #branches = 0
   #signed: SignedRecord | undefined
   #mark = new DurableMark(new Map())
@@ -115,11 +115,11 @@ export class LedgerStore extends LedgerReads {
     const { members, mending } = await loadChainIds(this.kv, damage)
     if (mending.length > 0) await this.kv.batch(mending, { sync: true })
     const loaded = new Map<string, ChainEntry>()
-    const branch = ++this.#branches
     const dropped = await loadPruned(this.#context, members.keys(), damage)
     for (const [id, member] of members) {
       const entry = await loadChain(this.#context, id, member, marks.get(id) ?? 0, damage)
-      loaded.set(memberText(member), { ...entry, branch, pruned: prunedUpTo(dropped.get(id), entry.state.size) })
+      const pruned = prunedUpTo(dropped.get(id), entry.state.size)
+      loaded.set(memberText(member), { ...entry, branch: ++this.#branches, pruned })
     }
     const signed = (await readSigned(this.kv, damage)) ?? (await this.#signAgain(loaded))
     await this.evidence.load(damage)
@@ -127,10 +127,7 @@ export class LedgerStore extends LedgerReads {
     await this.labels.load(damage)
     await this.invitations.load(damage)
     await this.spool.load(damage)
-    this.tree.forget()
     await this.query.load([...loaded.values()], this.#context.write)
-    // Meanwhile somebody may have asked by the entries of before.
-    this.tree.forget()
     this.entries.clear()
     for (const [text, entry] of loaded) this.entries.set(text, entry)
     this.#nextChainId = Math.max(-1, ...members.keys()) + 1
@@ -200,7 +197,7 @@ export class LedgerStore extends LedgerReads {
       const text = memberText(member)
       let entry = changed.get(text) ?? this.entries.get(text)
       if (entry === undefined) {
-        entry = newChain(nextChainId++, member, operations)
+        entry = newChain(nextChainId++, ++this.#branches, member, operations)
       }
       assertFits(entry, acceptance)
       this.witness.assertLeads(text, entry.state, acceptance)
@@ -288,7 +285,6 @@ export class LedgerStore extends LedgerReads {
     operations.push(this.#mark.lowered(id, from), ...this.#prunedOperations(entry, pruned))
     await this.#writer.write(operations, true)
     this.entries.set(text, { id, member, state, edge, branch: ++this.#branches, pruned })
-    this.tree.forget()
     this.query.commit()
     this.#signed = signed
     if (leaf !== undefined) this.witness.setLeaf(leaf)
@@ -331,11 +327,10 @@ export class LedgerStore extends LedgerReads {
         covering: checkpoint,
         end: entry.state,
       })
-      const kept = { ...cut, pruned: prunedUpTo(entry.pruned, cut.state.size) }
+      const kept = { ...cut, branch: ++this.#branches, pruned: prunedUpTo(entry.pruned, cut.state.size) }
       const marks = [this.#mark.lowered(entry.id, kept.state.size), ...this.#prunedOperations(entry, kept.pruned)]
       await this.#context.write(marks, true)
-      this.tree.forget()
-      this.entries.set(memberText(member), { ...kept, branch: ++this.#branches })
+      this.entries.set(memberText(member), kept)
       await this.query.reload(kept, this.#context.write)
       this.note({ what, member: entry.member, height: kept.state.size, lost: entry.state.size - kept.state.size })
       return this.head(member)

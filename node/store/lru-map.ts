@@ -26,8 +26,4 @@ export class LruMap<K, V> {
     const capacity = this.#capacity()
     while (this.#entries.size > capacity) this.#entries.delete(this.#entries.keys().next().value as K)
   }
-
-  clear(): void {
-    this.#entries.clear()
-  }
 }

@@ -33,12 +33,11 @@ export type OnTileDamage = (entry: ChainEntry, level: number, index: number) => 
 export class TreeReader {
   readonly #kv: Kv
   readonly #onDamage: OnTileDamage
+  /** By branch, like all that is remembered: who still reads one that was left leaves nothing behind for the one that is held. */
   readonly #tiles: LruMap<string, Uint8Array>
   readonly #roots: LruMap<string, Uint8Array>
   readonly #recent = new RecentEnds()
   readonly #nodes: LruMap<string, Uint8Array>
-  /** What was read before a chain was changed must not be kept after it. */
-  #generation = 0
 
   /** What is remembered goes by the number of `chains`: a small neighbourhood's node stays small for all its years. */
   constructor(kv: Kv, onDamage: OnTileDamage, chains: () => number = () => LEAST_CHAINS) {
@@ -58,28 +57,19 @@ export class TreeReader {
     return { tiles: this.#tiles.size, roots: this.#roots.size, nodes: this.#nodes.size }
   }
 
-  /** After a chain was shortened or replaced. */
-  forget(): void {
-    this.#generation++
-    this.#tiles.clear()
-    this.#roots.clear()
-    this.#recent.clear()
-    this.#nodes.clear()
-  }
-
   /** A head's end, when the chain is about to grow: the newest sizes are those that are asked for. */
-  remember({ id, state }: ChainEntry): void {
-    this.#recent.add(id, state)
+  remember(entry: ChainEntry): void {
+    this.#recent.add(entry)
   }
 
   /** A root below the head's that was asked for or remembered. */
-  knownRoot({ id }: ChainEntry, size: number): Uint8Array | undefined {
-    return this.#recent.rootAt(id, size) ?? this.#roots.get(`${id}/${size}`)
+  knownRoot(entry: ChainEntry, size: number): Uint8Array | undefined {
+    return this.#recent.rootAt(entry, size) ?? this.#roots.get(`${entry.branch}/${size}`)
   }
 
   /** An end below the head's that is remembered. */
-  knownEnd({ id }: ChainEntry, size: number): ChainEnd | undefined {
-    return this.#recent.endAt(id, size)
+  knownEnd(entry: ChainEntry, size: number): ChainEnd | undefined {
+    return this.#recent.endAt(entry, size)
   }
 
   nodeReader(entry: ChainEntry): NodeReader {
@@ -90,14 +80,13 @@ export class TreeReader {
     const tileLevel = Math.floor(level / TILE_HEIGHT)
     const count = 2 ** (level % TILE_HEIGHT)
     const isCached = count >= CACHED_WIDTH
-    const name = isCached ? `${entry.id}/${level}/${index}` : ''
+    const name = isCached ? `${entry.branch}/${level}/${index}` : ''
     const cached = isCached ? this.#nodes.get(name) : undefined
     if (cached !== undefined) return cached
-    const generation = this.#generation
     const first = index * count
     const tile = await this.tile(entry, tileLevel, Math.floor(first / TILE_WIDTH))
     const node = subtreeRoot(tile, first % TILE_WIDTH, count)
-    if (isCached && generation === this.#generation) this.#nodes.set(name, node)
+    if (isCached) this.#nodes.set(name, node)
     return node
   }
 
@@ -106,10 +95,9 @@ export class TreeReader {
     const { full, width } = tilesAt(level, entry.state.size)
     if (index === full && width > 0) return (entry.edge[level] as Uint8Array).subarray(0, width * HASH_BYTES)
     if (index >= full) throw new RangeError(`tile ${level}/${index} of a chain of ${entry.state.size} blocks`)
-    const name = `${entry.id}/${level}/${index}`
+    const name = `${entry.branch}/${level}/${index}`
     const cached = this.#tiles.get(name)
     if (cached !== undefined) return cached
-    const generation = this.#generation
     const key = tileKey(entry.id, level, index)
     const record = await this.#kv.get(key)
     let tile = record === undefined ? undefined : checkRecord(key, record)
@@ -117,7 +105,7 @@ export class TreeReader {
       this.#onDamage(entry, level, index)
       tile = level === 0 ? await this.#leavesFromBlocks(entry, index) : await this.#hashesFromBelow(entry, level, index)
     }
-    if (generation === this.#generation) this.#tiles.set(name, tile)
+    this.#tiles.set(name, tile)
     return tile
   }
 
@@ -144,9 +132,8 @@ export class TreeReader {
     if (size === entry.state.size) return entry.state.root
     const cached = this.knownRoot(entry, size)
     if (cached !== undefined) return cached
-    const generation = this.#generation
     const root = await rootAt(this.nodeReader(entry), size)
-    if (generation === this.#generation) this.#roots.set(`${entry.id}/${size}`, root)
+    this.#roots.set(`${entry.branch}/${size}`, root)
     return root
   }
 

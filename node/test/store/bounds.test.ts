@@ -1,6 +1,7 @@
 import { expect } from 'chai'
-import { type ChainState, EMPTY_CHAIN } from '../../../protocol/index.ts'
-import { keptKey, memberText } from '../../store/chain-entry.ts'
+import { EMPTY_CHAIN } from '../../../protocol/index.ts'
+import { emptyEntry } from '../../store/chain-check.ts'
+import { type ChainEntry, keptKey, memberText } from '../../store/chain-entry.ts'
 import { DurableMark } from '../../store/durable-mark.ts'
 import { type Kv, LedgerStore, openMemoryKv, put } from '../../store/index.ts'
 import { allOf, keysUnder, MAX_U48, readU48, spoolKey } from '../../store/keys.ts'
@@ -8,16 +9,14 @@ import { WRITE_BUFFER_BYTES } from '../../store/level-kv.ts'
 import { LruMap } from '../../store/lru-map.ts'
 import { RECENT_ENDS, RecentEnds } from '../../store/recent-ends.ts'
 import { StoreWriter } from '../../store/writer.ts'
-import { ChainMaker, NETWORK_ID } from './chain-maker.ts'
+import { ChainMaker, memberKey, NETWORK_ID } from './chain-maker.ts'
 import { refusalCode } from './temporary-directories.ts'
 
-/** An end of its own for each size and chain. */
-const endOf = (size: number, id: number): ChainState => ({
-  ...EMPTY_CHAIN,
-  size,
-  root: new Uint8Array(32).fill(size),
-  lastHash: new Uint8Array(32).fill(id + 1),
-})
+/** A chain of some size, with an end of its own for each size and branch. */
+const chainOf = (size: number, id: number, branch = id): ChainEntry => {
+  const state = { ...EMPTY_CHAIN, size, root: new Uint8Array(32).fill(size), lastHash: new Uint8Array(32).fill(branch + 1) }
+  return { ...emptyEntry(id, memberKey(id)), branch, state }
+}
 
 describe('bounds of the store', () => {
   it('a cache forgets what was not asked for the longest', () => {
@@ -27,8 +26,6 @@ describe('bounds of the store', () => {
     map.get(1)
     map.set(3, 'c')
     expect([map.get(1), map.get(2), map.get(3), map.size]).to.deep.equal(['a', undefined, 'c', 2])
-    map.clear()
-    expect(map.size).to.equal(0)
   })
 
   it('a cache whose capacity falls lets go of the rest with the next entry', () => {
@@ -44,26 +41,37 @@ describe('bounds of the store', () => {
   it('the newest ends of each chain, and no more of them', () => {
     const ends = new RecentEnds()
     const last = RECENT_ENDS + 2
-    for (const id of [0, 40]) for (let size = 0; size <= last; size++) ends.add(id, endOf(size, id))
-    ends.add(0, endOf(last, 99))
-    ends.add(0, endOf(0, 0))
+    for (const id of [0, 40]) for (let size = 0; size <= last; size++) ends.add(chainOf(size, id))
+    ends.add({ ...chainOf(last, 0), state: chainOf(last, 99).state })
+    ends.add(chainOf(0, 0))
     for (const id of [0, 40]) {
-      expect([0, 1, 2, 3, last].map((size) => ends.rootAt(id, size)?.[0])).to.deep.equal([
+      const chain = { id, branch: id }
+      expect([0, 1, 2, 3, last].map((size) => ends.rootAt(chain, size)?.[0])).to.deep.equal([
         undefined,
         undefined,
         undefined,
         3,
         last,
       ])
-      expect(ends.endAt(id, last)).to.deep.equal({ root: endOf(last, id).root, lastHash: endOf(last, id).lastHash })
+      const { root, lastHash } = chainOf(last, id).state
+      expect(ends.endAt(chain, last)).to.deep.equal({ root, lastHash })
     }
-    ends.add(41, endOf(5, 41))
-    expect([ends.rootAt(41, 0), ends.endAt(41, 0), ends.rootAt(41, 5)?.[0]]).to.deep.equal([undefined, undefined, 5])
-    expect([ends.rootAt(39, 3), ends.rootAt(41, 3), ends.rootAt(5_000, 3), ends.endAt(39, 3)]).to.deep.equal(
+    const [held, unheld, unknown] = [41, 39, 5_000].map((id) => chainOf(0, id)) as [ChainEntry, ChainEntry, ChainEntry]
+    ends.add(chainOf(5, 41))
+    expect([ends.rootAt(held, 0), ends.endAt(held, 0), ends.rootAt(held, 5)?.[0]]).to.deep.equal([undefined, undefined, 5])
+    expect([ends.rootAt(unheld, 3), ends.rootAt(held, 3), ends.rootAt(unknown, 3), ends.endAt(unheld, 3)]).to.deep.equal(
       Array(4).fill(undefined),
     )
-    ends.clear()
-    expect([ends.rootAt(0, last), ends.endAt(40, last), ends.rootAt(40, 0)]).to.deep.equal(Array(3).fill(undefined))
+  })
+
+  it('the newest ends of a chain are of one branch: whoever asks by another finds none', () => {
+    const ends = new RecentEnds()
+    for (const size of [3, 4, 5, 6]) ends.add(chainOf(size, 1, 8))
+    const [left, held] = [chainOf(7, 1, 8), chainOf(5, 1, 9)]
+    expect([ends.rootAt(held, 4), ends.endAt(held, 4)]).to.deep.equal([undefined, undefined])
+    ends.add(held)
+    expect(ends.endAt(held, 5)?.lastHash).to.deep.equal(held.state.lastHash)
+    expect([ends.rootAt(held, 4), ends.rootAt(left, 4), ends.endAt(left, 5)]).to.deep.equal(Array(3).fill(undefined))
   })
 
   it('a member key is kept once, whatever array it comes in, and is not changed with it', () => {

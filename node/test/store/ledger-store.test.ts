@@ -145,6 +145,14 @@ describe('ledger store', () => {
     expect(store.rootInMemory(maker.member, 4)).to.deep.equal(root(4))
   })
 
+  it('takes no chain for another, be they new or opened together', async () => {
+    const makers = [new ChainMaker(1), new ChainMaker(2)]
+    await store.accept(makers.map((maker) => maker.next(9)))
+    for (const each of [store, await reopen(kv)]) {
+      for (const { member, roots } of makers) expect(await each.rootAt(member, 5)).to.deep.equal(roots[4])
+    }
+  })
+
   it('has the right root and proofs at every size, over full and partial tiles, also when opened again', async () => {
     const maker = new ChainMaker(1)
     await fc.assert(

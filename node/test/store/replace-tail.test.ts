@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import type { Reading, Register } from '../../../protocol/reading.ts'
 import { encodeReadings } from '../../../protocol/readings-body.ts'
-import { auditStore, type Kv, LedgerStore, openMemoryKv } from '../../store/index.ts'
+import { type Acceptance, auditStore, type Kv, type KvEntry, LedgerStore, openMemoryKv } from '../../store/index.ts'
 import { allOf, META, QUERY, tileKey } from '../../store/keys.ts'
 import { REMOVED_AT_ONCE } from '../../store/replacement.ts'
 import { TroubledKv } from '../harness/troubled-kv.ts'
@@ -135,6 +135,54 @@ describe('replaceTail', () => {
     for (const isOldTile of [true, false]) expect(await readAcross(isOldTile)).to.deep.equal({ found: 1, later: 1 })
   })
 
+  /** Ways for a chain of another branch to give way to `run` from height 10 on. */
+  const leaving = {
+    replaceTail: (store: LedgerStore, run: Acceptance) => store.replaceTail(run.member, 10, run),
+    cutBack: async (store: LedgerStore, run: Acceptance) => {
+      await store.cutBack(run.member, 10, 'lost')
+      await store.accept([run])
+    },
+  }
+
+  for (const [way, leave] of Object.entries(leaving)) {
+    it(`nodes asked of the branch that is gone stand in no root of the new one: ${way}`, async () => {
+      const { store, kept, run } = await forked(await openMemoryKv(), { common: 10, old: 20, other: 12 })
+      const { member } = kept
+      const readOld = store.nodeReader(member)
+      await leave(store, run)
+      await store.accept([kept.holding(contents(22, 20, 1))])
+      // Of blocks 16 to 23: both branches have that many.
+      expect(await refusalCode(Promise.resolve(readOld(3, 2)))).to.equal('STORE_CONFLICT')
+      for (const size of [24, 27, 30]) expect(await store.rootAt(member, size)).to.deep.equal(kept.roots[size - 1])
+    })
+  }
+
+  it('a run whose blocks come once their branch is gone leaves no root of theirs behind', async () => {
+    const kv = new TroubledKv(await openMemoryKv(), new VirtualTime().timers)
+    const { store, kept, left, run } = await forked(kv, { common: 10, old: 10, other: 12 })
+    const { member } = kept
+    await store.accept([left.holding(contents(20, 10))])
+    const found = Promise.withResolvers<void>()
+    const gate = Promise.withResolvers<void>()
+    const iterate = kv.iterate.bind(kv)
+    kv.iterate = async function* (range) {
+      kv.iterate = iterate
+      const before: KvEntry[][] = []
+      for await (const entries of iterate(range)) before.push(entries)
+      found.resolve()
+      await gate.promise
+      yield* before
+    }
+    // The last of them is signed, and below the head.
+    const reading = store.readRun(member, 5, 15)
+    await found.promise
+    await store.replaceTail(member, 10, run)
+    await store.accept([kept.holding(contents(22, 20, 1))])
+    gate.resolve()
+    expect((await reading).blocks.map(({ bytes }) => bytes)).to.deep.equal(kept.blocks.slice(5, 20).map(({ bytes }) => bytes))
+    expect(await store.rootAt(member, 20)).to.deep.equal(kept.roots[19])
+  })
+
   it('values that are being read: STORE_CONFLICT where the branch they are of is gone', async () => {
     const { store, kept, run } = await forked(await openMemoryKv(), { common: 200, old: 400, other: 500 })
     const [register] = await store.registersOf(kept.member)
@@ -234,7 +282,7 @@ describe('replaceTail', () => {
     }
   })
 
-  it('a root that is asked for while memory is read anew is not remembered: it may be of the branch that is gone', async () => {
+  it('a root asked for while memory is read anew is not answered with later: it may be of the branch that is gone', async () => {
     const kv = new TroubledKv(await openMemoryKv(), new VirtualTime().timers)
     const { store, kept, left, run } = await forked(kv, { common: 10, old: 5, other: 5 })
     const { member } = kept
