@@ -34,6 +34,10 @@ export class AddressBook {
     return this.#changes
   }
 
+  get size(): number {
+    return this.#entries.size
+  }
+
   values(): IterableIterator<KnownAddress> {
     return this.#entries.values()
   }
