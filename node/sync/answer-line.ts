@@ -3,8 +3,8 @@ import type { Session } from './session.ts'
 /** Requests of one neighbour that may wait in one line; above it the answer is "busy". */
 export const MAX_WAITING_WANTS = 128
 
-/** Sends the answer, and says whether the neighbour has room for another. Must not throw. */
-export type Answer = () => Promise<boolean>
+/** Sends the answer, now or later, and says whether the neighbour has room for another. Must not throw. */
+export type Answer = () => boolean | Promise<boolean>
 
 /** Answers one request at a time for each neighbour, at the pace at which the neighbour takes the answers. */
 export class AnswerLine {
@@ -19,8 +19,12 @@ export class AnswerLine {
   add(session: Session, id: number, answer: Answer): void {
     const line = this.#waiting.get(session)
     if (line === undefined) {
-      this.#waiting.set(session, [answer])
-      void this.#serve(session)
+      const behind: Answer[] = []
+      this.#waiting.set(session, behind)
+      const given = answer()
+      // Nearly every answer is in memory, and leaves at once.
+      if (given === true && behind.length === 0) this.#waiting.delete(session)
+      else void this.#serve(session, given)
       return
     }
     if (line.length >= MAX_WAITING_WANTS) session.send({ type: 'miss', id, reason: 'busy' })
@@ -31,11 +35,9 @@ export class AnswerLine {
     this.#waiting.delete(session)
   }
 
-  async #serve(session: Session): Promise<void> {
-    for (;;) {
-      const answer = this.#waiting.get(session)?.shift()
-      if (answer === undefined) break
-      const hasRoom = await answer()
+  async #serve(session: Session, first: boolean | Promise<boolean>): Promise<void> {
+    for (let given: typeof first | undefined = first; given !== undefined; given = this.#waiting.get(session)?.shift()?.()) {
+      const hasRoom = await given
       if (!hasRoom && session.isOpen) {
         try {
           await session.channel.drained()

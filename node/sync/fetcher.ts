@@ -1,4 +1,4 @@
-import { type Bytes, MAX_BLOCK_BYTES, type MissReason, type RunFrame, toHex } from '../../protocol/index.ts'
+import { type Bytes, equalBytes, MAX_BLOCK_BYTES, type MissReason, type RunFrame } from '../../protocol/index.ts'
 import type { Platform } from '../platform.ts'
 import type { Outcome } from '../validate/index.ts'
 import { ANSWER_TIMEOUT_MS, LEAST_WANT_BYTES, LONGEST_WAIT_MS, WANT_BLOCKS, WANT_BYTES } from './bounds.ts'
@@ -311,7 +311,7 @@ export class Fetcher {
     const { session, index, from, bytes } = request
     const key = this.#init.keyAt(index)
     const found = peekSafely(frame.run)
-    const isAsked = found !== undefined && key !== undefined && toHex(found.member) === toHex(key) && found.from === from
+    const isAsked = found !== undefined && key !== undefined && equalBytes(found.member, key) && found.from === from
     const most = Math.max(bytes, MAX_BLOCK_BYTES) + RUN_ENVELOPE_BYTES
     if (!isAsked || frame.run.length > most) {
       this.#pause(session, index)

@@ -60,31 +60,43 @@ export class Server {
     this.#line.onSessionEnd(session)
   }
 
-  async #answer(session: Session, frame: Wanted): Promise<boolean> {
-    try {
-      if (frame.type === 'want') return await this.#sendRun(session, frame)
-      if (frame.type === 'want-branch') return await this.#sendBranch(session, frame)
-      if (frame.type === 'want-checkpoint') return await this.#sendCheckpoint(session, frame)
+  #answer(session: Session, frame: Wanted): boolean | Promise<boolean> {
+    if (frame.type === 'want') return this.#sendRun(session, frame)
+    return this.#fromStore(session, frame.id, () => {
+      if (frame.type === 'want-branch') return this.#sendBranch(session, frame)
+      if (frame.type === 'want-checkpoint') return this.#sendCheckpoint(session, frame)
       return session.send({ type: 'leaves', id: frame.id, ...this.#init.leaves() })
+    })
+  }
+
+  async #fromStore(session: Session, id: number, answer: () => boolean | Promise<boolean>): Promise<boolean> {
+    try {
+      return await answer()
     } catch (error) {
       const isDamaged = isWattnessError(error, 'STORE_DAMAGED')
       if (isDamaged) this.#init.onDamage(error)
-      return session.send({ type: 'miss', id: frame.id, reason: isDamaged ? 'damaged' : 'not-held' })
+      return session.send({ type: 'miss', id, reason: isDamaged ? 'damaged' : 'not-held' })
     }
   }
 
-  async #sendRun(session: Session, want: WantFrame): Promise<boolean> {
+  /** At once where memory has the answer: nearly always. */
+  #sendRun(session: Session, want: WantFrame): boolean | Promise<boolean> {
     const { id, index, from } = want
     const miss = (reason: MissReason): boolean => session.send({ type: 'miss', id, reason })
     const key = this.#init.keyAt(index)
     if (key === undefined || from >= (this.#init.store.head(key)?.size ?? 0)) return miss('not-held')
     // Rule S27: the few bodies that are kept below are of no use without the rest.
     if (from < this.#init.store.pruned(key).to) return miss('pruned')
-    const maxBytes = Math.min(want.maxBytes, MAX_RUN_BYTES - ENVELOPE_BYTES)
-    const { maxBlocks } = want
-    const run = this.#recent.runFrom(key, from) ?? (await this.#runFrom(key, from, maxBlocks, maxBytes))
-    // It is held, and nothing here vouches for it yet: the rest of the chain is still on its way.
-    if (run === undefined) return miss('busy')
+    const recent = this.#recent.runFrom(key, from)
+    if (recent !== undefined) return this.#giveRun(session, want, recent)
+    return this.#fromStore(session, id, async () => {
+      const run = await this.#runFrom(key, from, want.maxBlocks, Math.min(want.maxBytes, MAX_RUN_BYTES - ENVELOPE_BYTES))
+      // It is held, and nothing here vouches for it yet: the rest of the chain is still on its way.
+      return run === undefined ? miss('busy') : this.#giveRun(session, want, run)
+    })
+  }
+
+  #giveRun(session: Session, { id, index, from }: Pick<WantFrame, 'id' | 'index' | 'from'>, run: Bytes): boolean {
     const hasRoom = session.send({ type: 'run', id, index, from, run })
     this.#init.onAnswer?.(session)
     return hasRoom

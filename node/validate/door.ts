@@ -164,7 +164,8 @@ export class Door {
         continue
       }
       const { epoch } = lane
-      const context = await this.#context(lane, job)
+      const given = this.#context(lane, job)
+      const context = given instanceof Promise ? await given : given
       lane.busy = false
       if (epoch === lane.epoch) this.#settle(lane, job, checkRun(job.bytes, context))
       else this.#lanes.putBack(lane, job)
@@ -220,25 +221,24 @@ export class Door {
     }
   }
 
-  async #context(lane: Lane, job: Job): Promise<DoorContext> {
+  /** At once but where the store must say what it held when it was smaller. */
+  #context(lane: Lane, job: Job): DoorContext | Promise<DoorContext> {
     const { store, genesis, clock, verify, membership } = this.#init
     const { member, end } = peekRun(job.bytes)
     const chain = lane.ahead ?? store.head(member) ?? EMPTY_CHAIN
-    return {
+    const context = {
       genesis,
       membership: membership(),
       chain,
       quarantined: store.quarantined(member),
       nowMs: clock.now(),
       verify,
-      known: end <= chain.size ? await this.#known(member, end, chain) : undefined,
+      known: end === chain.size ? { root: chain.root, lastHash: chain.lastHash } : undefined,
     }
-  }
-
-  async #known(member: Bytes, size: number, chain: ChainState): Promise<DoorContext['known']> {
-    if (size === chain.size) return { root: chain.root, lastHash: chain.lastHash }
+    if (end >= chain.size) return context
     // A run that is checked but not yet written is not in the store: without a known root it counts as held.
-    return this.#init.store.known(member, size).catch(() => undefined)
+    const known = store.known(member, end).catch(() => undefined)
+    return known.then((below) => ({ ...context, known: below }))
   }
 
   #settle(lane: Lane, job: Job, run: CheckedRun): void {

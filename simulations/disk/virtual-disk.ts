@@ -9,9 +9,10 @@ export type WriteFailure = 'lost' | 'stored'
 /** What becomes of one write; `crash` ends the machine before or after the write has reached the disk. */
 export type WriteFate = 'ok' | WriteFailure | 'crash-before' | 'crash-after'
 
-/** A write that a power cut may still take back: what stood there before. */
+/** A write that a power cut may still take back: its keys, and what stood there before. */
 interface Unsynced {
-  readonly undo: readonly (readonly [KeyText, Uint8Array | undefined])[]
+  readonly keys: readonly KeyText[]
+  readonly before: readonly (Uint8Array | undefined)[]
 }
 
 export interface DiskInit {
@@ -75,8 +76,8 @@ export class VirtualDisk {
   powerCut(keep: (unsynced: number) => number): void {
     this.#mounted?.unplug()
     this.#mounted = undefined
-    for (const { undo } of this.#unsynced.splice(keep(this.#unsynced.length)).reverse()) {
-      for (const [key, value] of undo.toReversed()) this.#put(key, value)
+    for (const { keys, before } of this.#unsynced.splice(keep(this.#unsynced.length)).reverse()) {
+      for (let i = keys.length - 1; i >= 0; i--) this.#put(keys[i] as KeyText, before[i])
     }
     this.#unsynced = []
   }
@@ -104,12 +105,14 @@ export class VirtualDisk {
   }
 
   apply(operations: readonly KvOperation[]): void {
-    const undo: [KeyText, Uint8Array | undefined][] = []
+    const keys: KeyText[] = []
+    const before: (Uint8Array | undefined)[] = []
     for (const operation of operations) {
       const key = textOf(operation.key)
-      undo.push([key, this.#put(key, operation.type === 'put' ? this.#pool.keep(operation.value) : undefined)])
+      keys.push(key)
+      before.push(this.#put(key, operation.type === 'put' ? this.#pool.keep(operation.value) : undefined))
     }
-    this.#unsynced.push({ undo })
+    this.#unsynced.push({ keys, before })
   }
 
   sync(): void {
