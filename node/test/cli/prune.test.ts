@@ -56,7 +56,9 @@ describe('wattness prune', () => {
       before.map(({ hash, bytes, signed }) => [hash, bytes, signed]),
     )
     expect(after.filter(({ pruned }) => pruned === true).length).to.equal(meter.pruned)
-    expect([after[0]?.readings, after.at(-1)?.pruned]).to.deep.equal([undefined, undefined])
+    // Where stretches begin is a matter of the key: one may begin right behind the last block.
+    const last = meter.pruned === BLOCKS ? true : undefined
+    expect([after[0]?.readings, after.at(-1)?.pruned]).to.deep.equal([undefined, last])
     expect((await say(['blocks', '--member', 'meter', '--limit', '1', '--dir', dir])).out).to.contain('pruned: what it said')
     const status = json(await say(['status', '--json', '--dir', dir])) as Status
     expect(status.chains.map(({ pruned }) => pruned)).to.deep.equal([0, meter.pruned, 0])
