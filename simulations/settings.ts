@@ -125,7 +125,7 @@ export const RULES: { readonly [N in SettingName]: Rule<Settings[N]> } = {
   attestDelayMs: duration(2_000, 'from something new to a witness signing it; at least a fifth of the block interval'),
   crossCheckMs: duration(
     0,
-    'time between two comparisons with each neighbour; 0: 30s, and at least a fifth of the block interval',
+    'time between two comparisons with each neighbour; 0: 30s, and at least a tenth of the block interval',
   ),
   gossip: {
     preset: 'auto',

@@ -14,7 +14,7 @@ import { round } from './statistics.ts'
 import { Street } from './street.ts'
 
 /**
- * `npm run bench -- neighbourhood [SECONDS] [plain]`: what one meter's node takes of its machine and of its line in a
+ * `npm run bench -- neighbourhood [SECONDS] [plain]`, whole minutes: what one meter's node takes of its machine and line in a
  * neighbourhood of fifty that write a block a minute each. The node is a process of its own, compiled as it is installed, with
  * the settings that its container has: HTTP on, asked for its health and its metrics. It is one of the four witnesses, or none
  * (`plain`). The others are whole nodes too, in a few processes; all find and dial each other by themselves.
@@ -45,7 +45,9 @@ interface Moment {
 }
 
 export async function run(args: readonly string[] = []): Promise<BenchResult> {
-  const seconds = Number(args.find((each) => /^\d+$/.test(each)) ?? SECONDS)
+  // Whole intervals: blocks come in the first half of each.
+  const asked = Number(args.find((each) => /^\d+$/.test(each)) ?? SECONDS)
+  const seconds = Math.max(1, Math.round((asked * 1_000) / INTERVAL_MS)) * (INTERVAL_MS / 1_000)
   const measured = args.includes('plain') ? METERS - 1 : 0
   const dir = mkdtempSync(path.join(tmpdir(), 'wattness-bench-'))
   const hosts = Array.from({ length: PROCESSES }, () => startHost<NodeHostCommands>('./node-host.ts'))
