@@ -111,6 +111,9 @@ export class SealSchedule {
 const SPREAD_SHARE = 1 / 6
 const LEAST_SPREAD_MS = 30_000
 
+/** Of that time its first part is left out: a meter's reading of the interval's beginning comes a little after it. */
+const LEFT_OUT_SHARE = 1 / 4
+
 /**
  * Where in the interval this key seals, milliseconds: uniform over keys within the interval's beginning, the same after every
  * start. Far enough apart that hundreds of meters in one process do not starve its timers; near enough that what neighbours
@@ -119,5 +122,6 @@ const LEAST_SPREAD_MS = 30_000
 export function phaseOf(key: Bytes, intervalMs: number): number {
   const hash = sha256(key)
   const fraction = new DataView(hash.buffer, hash.byteOffset).getUint32(0) / 2 ** 32
-  return Math.floor(fraction * Math.min(intervalMs, Math.max(SPREAD_SHARE * intervalMs, LEAST_SPREAD_MS)))
+  const spreadMs = Math.min(intervalMs, Math.max(SPREAD_SHARE * intervalMs, LEAST_SPREAD_MS))
+  return Math.floor((LEFT_OUT_SHARE + (1 - LEFT_OUT_SHARE) * fraction) * spreadMs)
 }

@@ -82,19 +82,19 @@ describe('the seal schedule', () => {
     expect([stand.sealedAtMs.length, stand.waiting]).to.deep.equal([2, 3])
   })
 
-  it('spreads keys over the beginning of the interval, over half a minute of it at least', () => {
-    for (const [intervalMs, spreadMs] of [
-      [1_800_000, 300_000],
-      [180_000, 30_000],
-      [60_000, 30_000],
-      [30_000, 30_000],
-      [2_000, 2_000],
+  it('spreads keys over the beginning of the interval, half a minute at least, and lets readings come first', () => {
+    for (const [intervalMs, fromMs, toMs] of [
+      [1_800_000, 75_000, 300_000],
+      [180_000, 7_500, 30_000],
+      [60_000, 7_500, 30_000],
+      [30_000, 7_500, 30_000],
+      [2_000, 500, 2_000],
     ] as const) {
       const tenths = new Array<number>(10).fill(0)
       for (let i = 0; i < 1_000; i++) {
         const phase = phaseOf(sha256(toUtf8(`meter ${i}`)), intervalMs)
-        expect(phase).to.be.within(0, spreadMs - 1)
-        const tenth = Math.floor((10 * phase) / spreadMs)
+        expect(phase).to.be.within(fromMs, toMs - 1)
+        const tenth = Math.floor((10 * (phase - fromMs)) / (toMs - fromMs))
         tenths[tenth] = (tenths[tenth] as number) + 1
       }
       for (const count of tenths) expect(count, `${intervalMs} ms`).to.be.within(60, 140)
