@@ -34,10 +34,6 @@ export class AddressBook {
     return this.#changes
   }
 
-  get size(): number {
-    return this.#entries.size
-  }
-
   values(): IterableIterator<KnownAddress> {
     return this.#entries.values()
   }

@@ -6,13 +6,11 @@ import { backoffMs, randomFraction } from './backoff.ts'
 import {
   BAN_MS,
   DIAL_RETRY_MS,
-  LEAST_STRAY_MS,
   MAX_BANS,
   MAX_DIAL_RETRY_MS,
   MAX_PARALLEL_DIALS,
-  MOST_STRAY_MS,
   STABLE_LINK_MS,
-  STRAY_MS_PER_ADDRESS,
+  STRAY_MS,
   TARGET_LINKS,
 } from './limits.ts'
 import type { Link, Network } from './network.ts'
@@ -63,8 +61,7 @@ export class Dialer {
 
   #planStray(): void {
     if (!this.#running) return
-    const pauseMs = Math.min(Math.max(this.#book.size * STRAY_MS_PER_ADDRESS, LEAST_STRAY_MS), MOST_STRAY_MS)
-    const ms = pauseMs * (0.5 + randomFraction(this.#random))
+    const ms = STRAY_MS * (0.5 + randomFraction(this.#random))
     this.#strayTimer = this.#timers.set(ms, () => void this.#stray().then(() => this.#planStray()))
   }
 

@@ -37,13 +37,9 @@ export const TARGET_LINKS = 4
 
 /**
  * A node with links enough still changes one of them about this often, for one with a node that it is not linked with. After a
- * partition each part has links enough of its own, and nobody would ever look for the other part. So long for each address that
- * is known, within these bounds: what joins parts again is the number of changes among all, and at each two nodes tell each
- * other all addresses and attestations (`npm run simulate -- --meters 200 --for 2h`: a fifth of all CPU at ten minutes for each).
+ * partition each part has links enough of its own, and nobody would ever look for the other part.
  */
-export const STRAY_MS_PER_ADDRESS = 10_000
-export const LEAST_STRAY_MS = 600_000
-export const MOST_STRAY_MS = 2_400_000
+export const STRAY_MS = 600_000
 
 /** Pause after a failed dial, doubled for each failure in a row; peers are never given up. */
 export const DIAL_RETRY_MS = 1_000

@@ -4,15 +4,12 @@ import { createMemoryHub, Dialer, type DialerInit, type MemoryHub, type Network 
 import {
   BAN_MS,
   DIAL_RETRY_MS,
-  LEAST_STRAY_MS,
   MAX_BANS,
   MAX_DIAL_RETRY_MS,
   MAX_KEY_ADDRESSES,
   MAX_KNOWN_ADDRESSES,
   MAX_PARALLEL_DIALS,
-  MOST_STRAY_MS,
   STABLE_LINK_MS,
-  STRAY_MS_PER_ADDRESS,
   TARGET_LINKS,
 } from '../../net/limits.ts'
 import { seededRandom } from '../harness/seeded-random.ts'
@@ -160,27 +157,6 @@ describe('dialer', () => {
     drop()
     await time.advance(3_600_000)
     expect(own.dials.length).to.be.within(40, 130)
-  })
-
-  it('LEAST_STRAY_MS, STRAY_MS_PER_ADDRESS, MOST_STRAY_MS: changes a link now and then, of many known less often', async () => {
-    for (const [known, strayMs] of [
-      [10, LEAST_STRAY_MS],
-      [120, 120 * STRAY_MS_PER_ADDRESS],
-      [400, MOST_STRAY_MS],
-    ] as const) {
-      const own = await caller()
-      for (let number = 1; number <= known; number++) own.dialer.addKnown((await listener(number)).address)
-      await time.advance(MAX_DIAL_RETRY_MS)
-      const settled = own.dials.length
-      const before = new Set(own.network.links().map(({ keyHex }) => keyHex))
-      await time.advance(100 * strayMs)
-      expect(own.dials.length - settled, `${known} known`).to.be.within(90, 110)
-      expect(own.network.links()).to.have.length(TARGET_LINKS)
-      expect(own.network.links().filter(({ keyHex }) => before.has(keyHex)).length).to.be.at.most(1)
-      own.dialer.stop()
-      await own.network.stop()
-      hub = createMemoryHub({ clock: time.clock, timers: time.timers, random: seededRandom(11), latencyMs: 5 })
-    }
   })
 
   it('dials at most MAX_PARALLEL_DIALS at once', async () => {
