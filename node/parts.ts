@@ -133,6 +133,7 @@ export function createParts(init: NodeInit, roster: Roster, book: EpochBook, eve
       announceDelayMs,
       crossCheckMs: crossCheckOf(settings),
       isObserver: () => membership().member(key) === undefined,
+      knownAddresses: () => peers.digest(),
       agent: settings.agent,
       submit: (run) => door.submit(run),
       backlogBytes: () => door.waitingBytes,

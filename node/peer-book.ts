@@ -1,8 +1,10 @@
 import {
+  addressesDigest,
   type Bytes,
   equalBytes,
   type Frame,
   type Holdings,
+  isSameKnown,
   type KeyLabel,
   MAX_ADDRESSES_PER_PEER,
   MAX_MEMBERS,
@@ -53,6 +55,7 @@ export class PeerBook {
   readonly #init: PeerBookInit
   readonly #addresses = new Map<string, Entry>()
   readonly #toldPeers = new WeakMap<Session, Told>()
+  #digest: { readonly told: Told; readonly bytes: Bytes } | undefined
   /** Counts changes of the book. */
   #edition = 0
   readonly #toldLabels = new WeakMap<Session, ToldLabels>()
@@ -64,18 +67,45 @@ export class PeerBook {
   /** Tells a neighbour where others are found, each address once: all when it comes, later what was learnt since. */
   tellPeers(session: Session): void {
     const { network } = this.#init
-    const own = network.addresses().slice(0, MAX_ADDRESSES_PER_PEER)
+    const own = this.#own()
     const before = this.#toldPeers.get(session)
     const now: Told = { edition: this.#edition, own: own.join(' ') }
     // A neighbour is asked about every half minute; addresses change a few times a day.
     if (before?.edition === now.edition && before.own === now.own) return
     this.#toldPeers.set(session, now)
+    if (before === undefined && this.#knowsSame(session)) return
     const peers: PeerAddresses[] = []
     if (own.length > 0 && before?.own !== now.own) peers.push({ key: network.self, addresses: own })
     for (const peer of this.#addresses.values()) if (peer.edition > (before?.edition ?? 0)) peers.push(peer)
     for (let at = 0; at < peers.length; at += MAX_PEERS_PER_FRAME) {
       session.send({ type: 'peers', peers: peers.slice(at, at + MAX_PEERS_PER_FRAME) })
     }
+  }
+
+  #own(): string[] {
+    return this.#init.network.addresses().slice(0, MAX_ADDRESSES_PER_PEER)
+  }
+
+  /** Of all that a newcomer would be told (rule S30). */
+  digest(): Bytes {
+    const { network, roster } = this.#init
+    // Nobody passes on where a stranger is found: an observer can know all that its neighbour tells.
+    const own = roster.membership.member(network.self) === undefined ? [] : this.#own()
+    const told: Told = { edition: this.#edition, own: own.join(' ') }
+    if (this.#digest?.told.edition !== told.edition || this.#digest.told.own !== told.own) {
+      const ownEntry = own.length > 0 ? [{ key: network.self, addresses: own }] : []
+      this.#digest = { told, bytes: addressesDigest([...this.#addresses.values(), ...ownEntry]) }
+    }
+    return this.#digest.bytes
+  }
+
+  /** What a neighbour says in so few bytes counts as told: that of itself is at first hand, and the others are dialled again. */
+  #knowsSame({ hello, peerHex }: Session): boolean {
+    if (hello === undefined || !isSameKnown(this.digest(), hello.known.addresses)) return false
+    const entry = this.#addresses.get(peerHex)
+    if (entry !== undefined) this.#addresses.set(peerHex, { ...entry, isFirstHand: true })
+    for (const { addresses } of this.#addresses.values()) for (const address of addresses) this.#init.onAddress(address)
+    return true
   }
 
   /**

@@ -27,8 +27,17 @@ export interface HelloFrame extends Holdings {
   readonly observer: boolean
   /** Some bodies are not held any more. */
   readonly pruned: boolean
+  readonly known: KnownDigests
   /** Name and version of the software, for people; at most 64 bytes. */
   readonly agent: string
+}
+
+/** What else the sender knows, in short (rule S30): 16 bytes each. */
+export interface KnownDigests {
+  /** Addresses of members, as in a peers frame. */
+  readonly addresses: Uint8Array
+  /** The newest attestation of each witness and epoch, as in an attestations frame. */
+  readonly attestations: Uint8Array
 }
 
 /** These chains have grown. */

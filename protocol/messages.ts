@@ -29,6 +29,7 @@ import {
   type WantFrame,
 } from './frames.ts'
 import { HASH_BYTES } from './hash.ts'
+import { KNOWN_DIGEST_BYTES } from './known-digests.ts'
 import { MAX_LABEL_RECORD_BYTES, MIN_LABEL_RECORD_BYTES } from './label.ts'
 import { MAX_FRAME_BYTES, MAX_MEMBERS, MAX_RUN_BLOCKS, MAX_RUN_BYTES } from './limits.ts'
 import {
@@ -79,6 +80,8 @@ const hello: Form<HelloFrame> = {
     putFixed(writer, frame.networkId, HASH_BYTES, 'network id')
     writer.u8((frame.observer ? FLAG_OBSERVER : 0) | (frame.pruned ? FLAG_PRUNED : 0))
     putHoldings(writer, frame)
+    putFixed(writer, frame.known.addresses, KNOWN_DIGEST_BYTES, 'digest of addresses')
+    putFixed(writer, frame.known.attestations, KNOWN_DIGEST_BYTES, 'digest of attestations')
     putText(writer, frame.agent, 0, MAX_AGENT_BYTES, 'agent')
   },
   read(reader) {
@@ -90,6 +93,7 @@ const hello: Form<HelloFrame> = {
     const flags = reader.u8()
     if (flags > (FLAG_OBSERVER | FLAG_PRUNED)) reader.fail('NON_CANONICAL', `unknown flags ${flags}`)
     const holdings = takeHoldings(reader)
+    const known = { addresses: takeFixed(reader, KNOWN_DIGEST_BYTES), attestations: takeFixed(reader, KNOWN_DIGEST_BYTES) }
     const agent = takeText(reader, 0, MAX_AGENT_BYTES, 'agent')
     return {
       type: 'hello',
@@ -97,6 +101,7 @@ const hello: Form<HelloFrame> = {
       observer: (flags & FLAG_OBSERVER) !== 0,
       pruned: (flags & FLAG_PRUNED) !== 0,
       ...holdings,
+      known,
       agent,
     }
   },

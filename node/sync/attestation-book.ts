@@ -1,6 +1,7 @@
 import {
   ATTESTATION_TAG_BYTES,
   type AttestationName,
+  attestationsDigest,
   type Bytes,
   equalBytes,
   SIGNATURE_BYTES,
@@ -21,6 +22,8 @@ export interface HeldAttestation {
 export class AttestationBook {
   readonly #newest = new Map<string, HeldAttestation>()
   readonly #limit: number
+  /** Until something comes into the book. */
+  #digest: Bytes | undefined
 
   /** Beyond `limit` pairs of witness and epoch those that were new longest ago are left out. */
   constructor(limit: number) {
@@ -41,6 +44,7 @@ export class AttestationBook {
     if (this.#newest.size >= this.#limit) this.#newest.delete(this.#newest.keys().next().value as string)
     const held = { key, name: nameOf(attestation, bytes), bytes }
     this.#newest.set(key, held)
+    this.#digest = undefined
     return held
   }
 
@@ -50,6 +54,12 @@ export class AttestationBook {
 
   all(): Iterable<HeldAttestation> {
     return this.#newest.values()
+  }
+
+  /** Of all in here (rule S30). */
+  get digest(): Bytes {
+    this.#digest ??= attestationsDigest([...this.#newest.values()].map(({ bytes }) => bytes.subarray(-SIGNATURE_BYTES)))
+    return this.#digest
   }
 
   /**

@@ -2,9 +2,11 @@ import {
   type AttestationName,
   type Bytes,
   type Frame,
+  isSameKnown,
   type Leaf,
   MAX_ATTESTATIONS_PER_FRAME,
   MAX_WITNESSES,
+  NO_DIGEST,
   peekAttestation,
   SIGNATURE_BYTES,
   type SignedAttestation,
@@ -94,6 +96,8 @@ export class AttestationExchange {
   readonly names: AttestationNames
   /** By signature. */
   readonly #judged = new Map<string, Pick<AttestationName, 'witness' | 'epoch' | 'sequence'>>()
+  /** What was stored before the start is in the book, too. */
+  #isRead = false
   #stopped = false
 
   constructor(init: AttestationExchangeInit) {
@@ -119,6 +123,11 @@ export class AttestationExchange {
     if (!this.#stopped) this.names.noteNew(attestation, bytes, sourceHex)
   }
 
+  /** Of all that this node would tell a newcomer (rule S30); says nothing before that was read. */
+  digest(): Bytes {
+    return this.#isRead ? this.names.digest : NO_DIGEST
+  }
+
   /** Tells everything stored, and that this is all (rule S21). */
   onGreeted(session: Session): void {
     if (this.#stopped || this.#neighbours.has(session)) return
@@ -130,6 +139,12 @@ export class AttestationExchange {
       earlyBytes: 0,
     })
     this.names.add(session)
+    const told = session.hello?.known.attestations
+    if (told !== undefined && isSameKnown(this.digest(), told)) {
+      this.names.noteEqual(session)
+      send(session, [])
+      return
+    }
     this.#tellAll(session).catch((error: unknown) => this.#init.onDamage(error as Error))
   }
 
@@ -145,6 +160,7 @@ export class AttestationExchange {
     const stored = (await this.#init.stored()).slice(0, MAX_TOLD)
     // The newest are noted last: they stay longest.
     for (const each of stored.toReversed()) this.names.noteHeld(each, each.bytes)
+    this.#isRead = true
     await this.#send(
       session,
       stored.filter((each) => this.names.noteKnown(session, each)).map(({ bytes }) => bytes),

@@ -86,6 +86,17 @@ export class AttestationNames {
     return this.#known.get(session)?.add(keyOf(attestation), attestation.sequence) === true
   }
 
+  /** Of all that is held (rule S30). */
+  get digest(): Bytes {
+    return this.#book.digest
+  }
+
+  /** The neighbour holds the same: all of it. */
+  noteEqual(session: Session): void {
+    const known = this.#known.get(session)
+    for (const { key, name } of this.#book.all()) known?.add(key, name.sequence)
+  }
+
   /** It has come, whatever is made of it. */
   settle(name: AttestationName): void {
     this.#wanted.settle(name)

@@ -49,7 +49,7 @@ export class Session {
   readonly #told: number[] = []
   /** By member index, of those that it was asked for: the highest block of which it has dropped the body. */
   readonly #pruned = new Map<number, number>()
-  hello: Pick<HelloFrame, 'observer' | 'pruned' | 'agent'> | undefined
+  hello: Pick<HelloFrame, 'observer' | 'pruned' | 'known' | 'agent'> | undefined
   agreement: Agreement = 'unknown'
   /** How far its clock is ahead of this node's monotonic one, which never steps: a step of this node's clock counts at once. */
   #clockLeadMs: number | undefined

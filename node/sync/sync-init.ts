@@ -16,6 +16,8 @@ export interface SyncInit {
   readonly announceDelayMs: number
   readonly crossCheckMs: number
   readonly isObserver: () => boolean
+  /** Digest of the addresses that neighbours are told (rule S30). */
+  readonly knownAddresses: () => Bytes
   readonly agent: string
   readonly submit: (run: Bytes) => Promise<Outcome>
   readonly backlogBytes: () => number

@@ -225,11 +225,12 @@ export class Sync {
     this.#sessions.set(channel.peerHex, session)
     channel.onClose = () => this.#end(session)
     channel.onFrame = (bytes) => this.#onBytes(session, bytes)
-    const { store, isObserver, agent } = this.#init
+    const { store, isObserver, knownAddresses, agent } = this.#init
     const { networkId } = this.#init.genesis
     const holdings = this.holdings()
     session.tellAll(holdings.frontier)
-    session.send({ type: 'hello', networkId, observer: isObserver(), pruned: store.isPruned, agent, ...holdings })
+    const known = { addresses: knownAddresses(), attestations: this.attestations.digest() }
+    session.send({ type: 'hello', networkId, observer: isObserver(), pruned: store.isPruned, known, agent, ...holdings })
   }
 
   setMembership(membership: Membership): void {
@@ -353,11 +354,10 @@ export class Sync {
 
   #onHello(session: Session, frame: HelloFrame): void {
     if (!equalBytes(frame.networkId, this.#init.genesis.networkId)) {
-      this.#charge(session, 'wrong-network', 'hello of another network')
-      return
+      return this.#charge(session, 'wrong-network', 'hello of another network')
     }
     const isFirst = session.hello === undefined
-    session.hello = { observer: frame.observer, pruned: frame.pruned, agent: frame.agent }
+    session.hello = { observer: frame.observer, pruned: frame.pruned, known: frame.known, agent: frame.agent }
     this.#onHoldings(session, frame)
     if (!isFirst) return
     this.attestations.onGreeted(session)

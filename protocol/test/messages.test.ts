@@ -3,6 +3,7 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { concat, fromHex, toUtf8 } from '../bytes.ts'
 import type { Frame, HelloFrame, KnownFrame } from '../frames.ts'
+import { KNOWN_DIGEST_BYTES } from '../known-digests.ts'
 import { MAX_FRAME_BYTES, MAX_RUN_BYTES } from '../limits.ts'
 import { decodeFrame, encodeFrame } from '../messages.ts'
 import { survive } from './made-up-bytes.ts'
@@ -55,12 +56,14 @@ const anyHoldings = fc
     named: indexes.map((index) => ({ index, size, root })),
   }))
 const chain = { id: anyId, index: anyIndex }
+const anyDigest = fc.uint8Array({ minLength: KNOWN_DIGEST_BYTES, maxLength: KNOWN_DIGEST_BYTES })
+const anyKnown = fc.record({ addresses: anyDigest, attestations: anyDigest })
 
 const anyFrame: fc.Arbitrary<KnownFrame> = fc.oneof(
   fc
-    .tuple(anyHoldings, anyHash, fc.boolean(), fc.boolean(), anyText(64))
-    .map(([holdings, networkId, observer, pruned, agent]): KnownFrame => {
-      return { type: 'hello', networkId, observer, pruned, ...holdings, agent }
+    .tuple(anyHoldings, anyHash, fc.boolean(), fc.boolean(), anyKnown, anyText(64))
+    .map(([holdings, networkId, observer, pruned, known, agent]): KnownFrame => {
+      return { type: 'hello', networkId, observer, pruned, ...holdings, known, agent }
     }),
   fc
     .tuple(anyIndexes, anySize)
@@ -292,9 +295,14 @@ describe('sync frames', () => {
     expectRefusal('OUT_OF_RANGE', () => decodeFrame(bytes))
   })
 
-  it('S7, S16: hashes, keys and signatures have their length', () => {
+  it('S7, S16: hashes, keys, signatures and digests have their length', () => {
     expectRefusal('OUT_OF_RANGE', () => encodeFrame({ ...checkpoint, signature: new Uint8Array(63) }))
     expectRefusal('OUT_OF_RANGE', () => encodeFrame({ ...hello, networkId: new Uint8Array(31) }))
+    for (const length of [15, 17]) {
+      const digest = new Uint8Array(length)
+      expectRefusal('OUT_OF_RANGE', () => encodeFrame({ ...hello, known: { ...hello.known, addresses: digest } }))
+      expectRefusal('OUT_OF_RANGE', () => encodeFrame({ ...hello, known: { ...hello.known, attestations: digest } }))
+    }
   })
 
   it('S17: evidence has 1 to 32,768 bytes', () => {

@@ -1,5 +1,5 @@
 import { type Channel, networkLimits } from '../../node/index.ts'
-import { type Bytes, EMPTY_ROOT, encodeFrame, type Signer } from '../../protocol/index.ts'
+import { type Bytes, EMPTY_ROOT, encodeFrame, NO_DIGESTS, type Signer } from '../../protocol/index.ts'
 import type { VirtualPort } from '../network/virtual-port.ts'
 import type { Deed } from '../scenario.ts'
 import type { SeededRandom } from '../seeded-random.ts'
@@ -58,6 +58,7 @@ export class Stranger {
       networkId: genesis.networkId,
       observer: true,
       pruned: false,
+      known: NO_DIGESTS,
       agent: 'stranger',
       timeMs: time.nowMs,
       frontier: Array.from({ length: settings.meters + 1 }, () => BOASTED),

@@ -7,7 +7,9 @@ import {
   type Frame,
   type Holdings,
   headsRoot,
+  type KnownDigests,
   type KnownFrame,
+  NO_DIGESTS,
   type WantFrame,
 } from '../../../protocol/index.ts'
 import type { ChainAuthor } from '../../../protocol/test/chain-author.ts'
@@ -28,6 +30,8 @@ export class LiarPeer {
   links = 0
   /** Whether it greets on its own when a channel opens. */
   greeting: Holdings | undefined
+  /** What its greeting says that it knows besides. */
+  known: KnownDigests = NO_DIGESTS
   readonly #all: Neighbourhood
 
   private constructor(all: Neighbourhood, name: string) {
@@ -86,6 +90,7 @@ export class LiarPeer {
       networkId: this.#all.genesis.networkId,
       observer: false,
       pruned: false,
+      known: this.known,
       agent: 'liar',
       ...holdings,
     })

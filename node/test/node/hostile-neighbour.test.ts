@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { EMPTY_ROOT, toHex, ZERO_HASH } from '../../../protocol/index.ts'
+import { EMPTY_ROOT, NO_DIGESTS, toHex, ZERO_HASH } from '../../../protocol/index.ts'
 import type { NodeEvents } from '../../events.ts'
 import type { BaseChannel } from '../../net/base-channel.ts'
 import { MAX_WAITING_WANTS } from '../../sync/answer-line.ts'
@@ -84,7 +84,8 @@ describe('a hostile neighbour', () => {
   it('that greets for another network is hung up on at once', async () => {
     liar.greeting = undefined
     await liar.dial('meter-1')
-    liar.send({ type: 'hello', networkId: ZERO_HASH, observer: false, pruned: false, agent: '', ...liar.holdings([]) })
+    const holdings = { ...liar.holdings([]), known: NO_DIGESTS }
+    liar.send({ type: 'hello', networkId: ZERO_HASH, observer: false, pruned: false, agent: '', ...holdings })
     await all.time.advance(100)
     expect(kinds()).to.deep.equal(['wrong-network'])
     expect(liar.isLinked).to.equal(false)

@@ -312,6 +312,25 @@ describe('membership', () => {
       expect(named.get(toHex(keyOf('meter-2')))).to.deep.equal([memory('meter-2')])
       expect(named.has(toHex(keyOf('stranger')))).to.equal(false)
     })
+
+    it('S30: nor attestations are told to who says that it knows the same', async () => {
+      all = await Neighbourhood.create({ meters: 2, absent: ['x', 'y'], settings: { gossip: 'off' } })
+      await all.start(2)
+      const told = (liar: LiarPeer): string[] => liar.received.map(({ type }) => type).filter((type) => type !== 'status')
+      const [x, y] = [await LiarPeer.start(all, 'x'), await LiarPeer.start(all, 'y')]
+      await x.dial('meter-1')
+      expect(told(x)).to.include.members(['hello', 'peers', 'attestations'])
+      y.greeting = undefined
+      await y.dial('meter-1')
+      const [hello] = y.received
+      if (hello?.type !== 'hello') return expect.fail('a hello comes first')
+      y.known = hello.known
+      y.hello(y.holdings([]))
+      await all.time.advance(100)
+      expect(y.received.filter(({ type }) => type === 'peers')).to.deep.equal([])
+      const attestations = y.received.filter((frame) => frame.type === 'attestations')
+      expect(attestations.map((frame) => frame.attestations)).to.deep.equal([[]])
+    })
   })
 })
 

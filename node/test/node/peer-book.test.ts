@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { type Bytes, type Frame, toHex } from '../../../protocol/index.ts'
+import { addressesDigest, type Bytes, type Frame, NO_DIGEST, toHex } from '../../../protocol/index.ts'
 import type { Roster } from '../../membership/index.ts'
 import type { Network } from '../../net/index.ts'
 import { PeerBook } from '../../peer-book.ts'
@@ -16,8 +16,8 @@ class Stand {
   readonly book: PeerBook
   readonly #member = (key: Bytes) => ((key[0] as number) < 10 ? { index: key[0], key, keyHex: toHex(key) } : undefined)
 
-  constructor() {
-    const network = { self: keyOf(1), addresses: () => this.own, keyOf: (text: string) => keyOf(Number(text.split('/')[2])) }
+  constructor(self = 1) {
+    const network = { self: keyOf(self), addresses: () => this.own, keyOf: (text: string) => keyOf(Number(text.split('/')[2])) }
     this.book = new PeerBook({
       network: network as unknown as Network,
       roster: { membership: { member: this.#member, members: [] } } as unknown as Roster,
@@ -30,6 +30,11 @@ class Stand {
   hear(from: Session, byte: number, ...addresses: string[]): void {
     this.book.onFrame(from, { type: 'peers', peers: [{ key: keyOf(byte), addresses }] })
   }
+}
+
+/** It says that these are the addresses it knows. */
+function greet(session: Session, addresses: Bytes): void {
+  session.hello = { observer: false, pruned: false, agent: '', known: { addresses, attestations: NO_DIGEST } }
 }
 
 function toldTo(session: { readonly sent: Frame[] }): string[] {
@@ -57,6 +62,54 @@ describe('the peer book', () => {
     expect(toldTo(b)).to.deep.equal(['01 /at/1/7'])
     stand.book.tellPeers(a)
     expect(toldTo(a)).to.have.length(3)
+  })
+
+  it('S30: tells who says that it knows the same nothing, but what is new later, and dials all of it', () => {
+    const stand = new Stand()
+    const [a, b, c] = [fakeSession('a'), fakeSession('b'), fakeSession('c')]
+    stand.hear(a, 2, addressOf(2))
+    stand.hear(a, 3, addressOf(3), addressOf(3, 2))
+    const peers = [2, 3, 1].map((byte) => ({ key: keyOf(byte), addresses: [addressOf(byte)] }))
+    peers[1] = { key: keyOf(3), addresses: [addressOf(3), addressOf(3, 2)] }
+    expect(stand.book.digest()).to.deep.equal(addressesDigest(peers))
+    greet(b, stand.book.digest())
+    stand.heard.length = 0
+    stand.book.tellPeers(b)
+    expect(toldTo(b)).to.deep.equal([])
+    expect(stand.heard).to.deep.equal([addressOf(2), addressOf(3), addressOf(3, 2)])
+    stand.hear(a, 4, addressOf(4))
+    stand.book.tellPeers(b)
+    expect(toldTo(b)).to.deep.equal(['04 /at/4/1'])
+    // What it said once does not hold for ever.
+    for (const port of [9, 1]) {
+      stand.hear(a, 4, addressOf(4, port))
+      greet(b, stand.book.digest())
+      stand.book.tellPeers(b)
+      expect(toldTo(b)).to.deep.equal([`04 /at/4/${port}`])
+    }
+    greet(c, addressesDigest(peers))
+    stand.book.tellPeers(c)
+    expect(toldTo(c)).to.have.length(4)
+    stand.own = [addressOf(1, 7)]
+    expect(stand.book.digest()).to.not.deep.equal(addressesDigest([...peers, { key: keyOf(4), addresses: [addressOf(4)] }]))
+  })
+
+  it('S30: holds what a neighbour says of itself by a digest for its own word, which hearsay does not replace', () => {
+    const stand = new Stand()
+    const b = fakeSession('b')
+    const itself = Object.assign(fakeSession('itself'), { channel: { ...b.channel, peer: keyOf(2), peerHex: toHex(keyOf(2)) } })
+    stand.hear(b, 2, addressOf(2))
+    greet(itself, stand.book.digest())
+    stand.book.tellPeers(itself)
+    const before = stand.book.digest()
+    stand.hear(b, 2, addressOf(2, 9))
+    expect(stand.book.digest()).to.deep.equal(before)
+  })
+
+  it('S30: leaves its own addresses out where it is no member', () => {
+    const stand = new Stand(99)
+    stand.own = [addressOf(99)]
+    expect(stand.book.digest()).to.deep.equal(addressesDigest([]))
   })
 
   it('keeps nothing about strangers, itself, or an address that names another key', () => {

@@ -1,5 +1,11 @@
 import { expect } from 'chai'
-import { encodeSignedAttestation, MAX_NAMES_PER_FRAME, ZERO_HASH } from '../../../protocol/index.ts'
+import {
+  attestationsDigest,
+  encodeSignedAttestation,
+  MAX_NAMES_PER_FRAME,
+  NO_DIGEST,
+  ZERO_HASH,
+} from '../../../protocol/index.ts'
 import { MAX_EARLY_BYTES, MAX_JUDGED, MAX_TAKING_BYTES, MAX_TOLD } from '../../sync/attestation-exchange.ts'
 import { KnownAttestations } from '../../sync/known-attestations.ts'
 import { signerOf } from '../harness/neighbourhood.ts'
@@ -105,6 +111,14 @@ describe('new attestations', () => {
   })
 })
 
+const signed = (byte: number): Uint8Array => new Uint8Array(64).fill(byte)
+
+function saying(attestations: Uint8Array, name: string): FakeSession {
+  const session = fakeSession(name)
+  session.hello = { observer: false, pruned: false, agent: '', known: { addresses: NO_DIGEST, attestations } }
+  return session
+}
+
 describe('what is held', () => {
   it('S21: is told once a neighbour has greeted, and then that it is all; also where it is nothing', async () => {
     const stand = new AttestationStand()
@@ -121,6 +135,38 @@ describe('what is held', () => {
     expect(toldTo(b)).to.deep.equal(stand.held.map(({ bytes }) => bytes))
     stand.exchange.onCrossCheck()
     expect([namedTo(a).length, namedTo(b).length]).to.deep.equal([70, 0])
+  })
+
+  it('S30: is not told to who says that it holds the same, and is known to it', async () => {
+    const stand = new AttestationStand()
+    stand.held = Array.from({ length: 3 }, (_, i) => storedOf({ ...attestationOf(`w${i}`, 0, 1), signature: signed(i) }))
+    expect(stand.exchange.digest()).to.deep.equal(NO_DIGEST)
+    await stand.greet('a')
+    const digest = stand.exchange.digest()
+    expect(digest).to.deep.equal(attestationsDigest([signed(2), signed(0), signed(1)]))
+    const b = saying(digest, 'b')
+    stand.exchange.onGreeted(b)
+    expect(parts(b)).to.deep.equal([0])
+    stand.exchange.onCrossCheck()
+    expect(b.sent).to.have.length(1)
+    // Another one of the same name makes another digest, and so does a newer one.
+    stand.note({ ...attestationOf('w0', 0, 2), signature: signed(9) })
+    expect(stand.exchange.digest()).to.deep.equal(attestationsDigest([signed(1), signed(2), signed(9)]))
+    const c = saying(digest, 'c')
+    stand.exchange.onGreeted(c)
+    await stand.time.settle()
+    expect(parts(c)).to.deep.equal([3, 0])
+  })
+
+  it('S30: is told to everybody as long as it is not read, also to who says nothing or that it holds nothing', async () => {
+    for (const digest of [NO_DIGEST, attestationsDigest([])]) {
+      const stand = new AttestationStand()
+      stand.held = [storedOf(attestationOf('w', 0, 1))]
+      const a = saying(digest, 'a')
+      stand.exchange.onGreeted(a)
+      await stand.time.settle()
+      expect(parts(a)).to.deep.equal([1, 0])
+    }
   })
 
   it('is told up to a bound, of which each neighbour is remembered to know it', async () => {

@@ -18,9 +18,11 @@ const holdings = {
   ],
 }
 
+const known = { addresses: filled(0xa1, 16), attestations: filled(0xa2, 16) }
+
 /** One of each type, with numbers of one and of several varint groups. */
 export const SAMPLE_FRAMES: readonly KnownFrame[] = [
-  { type: 'hello', networkId: filled(0x11), observer: true, pruned: false, ...holdings, agent: 'wattness/0.1.0' },
+  { type: 'hello', networkId: filled(0x11), observer: true, pruned: false, ...holdings, known, agent: 'wattness/0.1.0' },
   {
     type: 'announce',
     sizes: [
