@@ -9,6 +9,8 @@ export type Bytes = Uint8Array
 
 const MAX_SAFE = Number.MAX_SAFE_INTEGER
 
+const EMPTY = new Uint8Array(0)
+
 export type DecodeCode = 'TRUNCATED' | 'TRAILING_BYTES' | 'NON_CANONICAL' | 'OUT_OF_RANGE'
 
 export class Writer {
@@ -93,6 +95,14 @@ export class Writer {
   /** Bytes written before, where they lie: good until the next write. */
   view(from = 0, to: number = this.#length): Uint8Array {
     return this.#buffer.subarray(from, to)
+  }
+
+  /** The bytes written so far, in the writer's own memory: for one made with little room to spare. It begins anew. */
+  take(): Uint8Array {
+    const taken = this.#buffer.subarray(0, this.#length)
+    this.#buffer = EMPTY
+    this.#length = 0
+    return taken
   }
 
   /** The bytes written so far, copied into an array of their own. */
@@ -196,6 +206,7 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
 }
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a === b) return true
   if (a.length !== b.length) return false
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
   return true

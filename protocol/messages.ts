@@ -324,16 +324,20 @@ const FORMS: { readonly [T in KnownFrame['type']]: Form<Extract<KnownFrame, { ty
 
 const FORM_OF = new Map(Object.values(FORMS).map((form) => [form.code, form as Form<KnownFrame>]))
 
+/** Type, id, index and from of a run's frame are not more. */
+const RUN_ENVELOPE_BYTES = 1 + 8 + 8 + 8
+
 /** Where frames are put together: of so many sizes that memory of their own would be grown and thrown away for most of them. */
 const workbench = new Writer(4_096)
 
 /** Throws OUT_OF_RANGE and NON_CANONICAL for what no peer would take. */
 export function encodeFrame(frame: KnownFrame): Uint8Array {
   const form = FORMS[frame.type] as Form<KnownFrame>
-  const writer = frame.type === 'run' ? new Writer(frame.run.length + 32) : workbench.clear()
+  const isRun = frame.type === 'run'
+  const writer = isRun ? new Writer(frame.run.length + RUN_ENVELOPE_BYTES) : workbench.clear()
   writer.u8(form.code)
   form.write(writer, frame)
-  return writer.finish()
+  return isRun ? writer.take() : writer.finish()
 }
 
 /**

@@ -70,7 +70,7 @@ export function encodeRun(blocks: readonly Bytes[], end: RunEnd): Bytes {
     for (const hash of end.proof) writer.bytes(hash)
   }
   assertRunBytes(writer.length)
-  return writer.finish()
+  return writer.take()
 }
 
 /** Rules B9 to B11: checks the form only, limits and layout. All byte fields are views of `bytes`. */

@@ -154,6 +154,15 @@ describe('bytes', () => {
     )
   })
 
+  it('a writer gives away what it holds without a copy, and begins anew', () => {
+    const writer = new Writer(8).bytes(Uint8Array.of(1, 2, 3))
+    const taken = writer.take()
+    expect(taken).to.deep.equal(Uint8Array.of(1, 2, 3))
+    expect(taken.buffer.byteLength).to.equal(8)
+    writer.u8(9)
+    expect([taken, writer.finish()]).to.deep.equal([Uint8Array.of(1, 2, 3), Uint8Array.of(9)])
+  })
+
   it('equalBytes and compareBytes order bytes as unsigned numbers, a prefix first', () => {
     fc.assert(
       fc.property(anyBytes, anyBytes, (a, b) => {
