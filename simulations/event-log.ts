@@ -51,25 +51,29 @@ export class EventLog {
     this.#flush()
     return this.#hash.copy().digest('hex')
   }
+
+  summary(): LogSummary {
+    return { digest: this.digest(), lines: this.lines, notes: this.notes, notesLeftOut: this.notesLeftOut }
+  }
 }
 
-/** What several logs come to: one alone is as it is. */
-export interface LogSum {
+/** What a log comes to, or several together. */
+export interface LogSummary {
   readonly digest: string
   readonly lines: number
   readonly notes: readonly Note[]
   readonly notesLeftOut: number
 }
 
-/** Notes of all in the order of time, with the name of each's network before them; the digest is over those of all. */
-export function sumOfLogs(logs: readonly { readonly name: string; readonly log: EventLog }[]): LogSum {
+/**
+ * One alone is as it is. Of several, notes are in the order of time, with the name of each's network before them, and the digest
+ * is over those of all.
+ */
+export function sumOfLogs(logs: readonly { readonly name: string; readonly log: LogSummary }[]): LogSummary {
   const [one, ...others] = logs
-  if (one !== undefined && others.length === 0) {
-    const { log } = one
-    return { digest: log.digest(), lines: log.lines, notes: log.notes, notesLeftOut: log.notesLeftOut }
-  }
+  if (one !== undefined && others.length === 0) return one.log
   const hash = createHash('sha256')
-  for (const { name, log } of logs) hash.update(`${name} ${log.digest()}\n`)
+  for (const { name, log } of logs) hash.update(`${name} ${log.digest}\n`)
   const notes = logs
     .flatMap(({ name, log }) => log.notes.map((note) => ({ ...note, text: `${name}: ${note.text}` })))
     .sort((a, b) => a.atMs - b.atMs)

@@ -14,6 +14,13 @@ export class Histogram {
   count = 0
   max = 0
 
+  /** All numbers of these together. */
+  static of(states: readonly HistogramState[]): Histogram {
+    const histogram = new Histogram()
+    for (const state of states) histogram.merge(state)
+    return histogram
+  }
+
   add(value: number): void {
     const place = value <= LEAST ? 0 : 1 + Math.floor(Math.log(value / LEAST) / GROWTH)
     this.#counts[place] = (this.#counts[place] ?? 0) + 1

@@ -1,5 +1,5 @@
 import { round } from './histogram.ts'
-import type { Neighbourhood } from './neighbourhood.ts'
+import type { Tally } from './tally.ts'
 import type { VirtualNode } from './world/virtual-node.ts'
 import type { World } from './world/world.ts'
 
@@ -23,15 +23,14 @@ export interface NodeFigures {
   readonly final: number
 }
 
-export function nodeFigures(neighbourhood: Neighbourhood): NodeFigures[] {
-  const { world, tally } = neighbourhood
+export function nodeFigures(world: World, tally: Tally): NodeFigures[] {
   const witnesses = new Set(world.witnesses)
   return world.nodes.map((node) => {
     const { host, name, isUp, starts, disk } = node
     const traffic = world.network.traffic.get(host)
     const gossip = gossipOf(world, node)
     return {
-      name: neighbourhood.name === '' ? name : `${neighbourhood.name} ${name}`,
+      name,
       role: node.isHonest ? (host === 0 ? 'registrar' : witnesses.has(node) ? 'witness' : 'meter') : 'liar',
       isUp,
       starts,
@@ -53,19 +52,18 @@ function gossipOf({ network }: World, { host, port }: VirtualNode): { readonly h
   return { heard: heard + (gone?.heard ?? 0), duplicates: duplicates + (gone?.duplicates ?? 0) }
 }
 
-/** Pairs of places among the nodes of all networks, one behind the other, that are linked now, the lower one first. */
-export function linksOf(worlds: readonly World[]): [number, number][] {
-  const links: [number, number][] = []
-  let first = 0
-  for (const { nodes } of worlds) {
-    for (const { host, port } of nodes) {
-      for (const connection of port?.connections.values() ?? []) {
-        if (port === undefined || !connection.isLink(port) || links.length >= MAX_LINKS_TOLD) continue
-        const other = connection.across(port).endpoint.host
-        if (host < other) links.push([first + host, first + other])
-      }
+/** Places in its nodes of two that are linked, the lower one first. */
+export type Link = readonly [from: number, to: number]
+
+/** All links that there are now. */
+export function linksOf({ nodes }: World): Link[] {
+  const links: Link[] = []
+  for (const { host, port } of nodes) {
+    for (const connection of port?.connections.values() ?? []) {
+      if (port === undefined || !connection.isLink(port) || links.length >= MAX_LINKS_TOLD) continue
+      const other = connection.across(port).endpoint.host
+      if (host < other) links.push([host, other])
     }
-    first += nodes.length
   }
   return links
 }

@@ -1,5 +1,5 @@
 import { formatDuration, systemPlatform } from '../node/index.ts'
-import type { Simulation } from './simulation.ts'
+import type { RunHeadway } from './run.ts'
 
 const WIDTH = 24
 
@@ -16,8 +16,8 @@ export class Progress {
     this.#out = out
   }
 
-  show(simulation: Simulation): void {
-    this.draw(() => lineOf(simulation))
+  show(headway: RunHeadway): void {
+    this.draw(() => lineOf(headway))
   }
 
   draw(line: () => string): void {
@@ -36,14 +36,14 @@ export class Progress {
   }
 }
 
-export function lineOf({ world, settings, tally, elapsedWallMs, violations }: Simulation): string {
-  const { elapsedMs } = world.time
-  const share = Math.min(1, elapsedMs / settings.forMs)
+export function lineOf({ elapsedMs, forMs, wallMs, blocks, deliveries, violations, networks, done }: RunHeadway): string {
+  const share = Math.min(1, elapsedMs / forMs)
   const filled = Math.round(share * WIDTH)
   const bar = `${'#'.repeat(filled)}${'.'.repeat(WIDTH - filled)}`
   const time = formatDuration(Math.floor(elapsedMs / 60_000) * 60_000)
-  const speed = Math.round(elapsedMs / Math.max(1, elapsedWallMs))
-  const rate = Math.round((tally.deliveries * 1_000) / Math.max(1, elapsedWallMs))
-  const bad = violations.length === 0 ? '' : `, ${violations.length} violations`
-  return `[${bar}] ${time}, ${speed}× real time, ${tally.blocks} blocks, ${tally.deliveries} delivered (${rate}/s)${bad}`
+  const speed = Math.round(elapsedMs / Math.max(1, wallMs))
+  const rate = Math.round((deliveries * 1_000) / Math.max(1, wallMs))
+  const of = networks === 1 ? '' : `, ${done} of ${networks} networks done`
+  const bad = violations === 0 ? '' : `, ${violations} violations`
+  return `[${bar}] ${time}, ${speed}× real time, ${blocks} blocks, ${deliveries} delivered (${rate}/s)${of}${bad}`
 }

@@ -1,18 +1,21 @@
 import { execFileSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
-import { type Note, sumOfLogs } from './event-log.ts'
-import { type Histogram, round } from './histogram.ts'
-import { type NetworkFigures, networkFigures, storedBytes, type TrafficFigures, trafficOf } from './network-figures.ts'
-import { linksOf, type NodeFigures, nodeFigures } from './node-figures.ts'
+import type { Note } from './event-log.ts'
+import { Histogram, round } from './histogram.ts'
+import { type NetworkFigures, networkFigures } from './network-figures.ts'
+import type { Link, NodeFigures } from './node-figures.ts'
+import type { Run } from './run.ts'
 import { formatSetting, PRESETS, SETTING_NAMES, type Settings } from './settings.ts'
-import type { Simulation, Violation } from './simulation.ts'
+import type { Violation } from './simulation.ts'
 import { sharesOf } from './tally.ts'
 import type { TimelinePoint } from './timeline.ts'
+import { sumOf } from './totals.ts'
+import { type TrafficFigures, trafficFigures } from './traffic.ts'
 
 /** Which of the world's limits do not hold in a simulation, or hold otherwise: said in every report. */
 const DIFFERENCES = [
-  'signature checks: one for all nodes of the process and each content (sharedChecks), unless shared=false',
-  'stored bytes: one copy for all nodes of the process, unless shared=false',
+  'signature checks: one for all nodes of a network and each content (sharedChecks), unless shared=false',
+  'stored bytes: one copy for all nodes of a network, unless shared=false',
   'checking of large runs: on the main thread (verifyThreads 0)',
   'links: pings are not sent; a link on which nothing can come back ends after the same time',
   'gossip: no message "I do not want", no scores but for rejects',
@@ -44,6 +47,7 @@ export interface Report {
   readonly load: string
   readonly replay: string
   readonly isComplete: boolean
+  /** Of several networks that of the one that came furthest. */
   readonly virtualSeconds: number
   readonly wallSeconds: number
   readonly speedUp: number
@@ -65,6 +69,7 @@ export interface Report {
   readonly traffic: TrafficFigures
   readonly faults: { readonly [fault: string]: number }
   readonly storedMiBPerNode: number
+  /** The most that the process held. */
   readonly rssMiB: number
   readonly isShared: boolean
   readonly sharedChecks: { readonly asked: number; readonly made: number }
@@ -78,11 +83,13 @@ export interface Report {
   readonly timeline: readonly TimelinePoint[]
   readonly nodes: readonly NodeFigures[]
   /** Places in `nodes` of those that are linked at the end. */
-  readonly links: readonly (readonly [number, number])[]
+  readonly links: readonly Link[]
   readonly notes: readonly Note[]
   readonly notesLeftOut: number
-  /** Each network of a run that has several. */
+  /** Each network that ran, of a run that has several. */
   readonly networks?: readonly NetworkFigures[]
+  /** Networks that had not begun when the run was stopped: no figure is of them. */
+  readonly networksNotRun?: readonly string[]
   /** On real sockets: from the first process to the last node's having neighbours enough. */
   readonly meshedSeconds?: number | undefined
   /** Of the most that all workers held at once, less 90 MB for each of them. */
@@ -93,7 +100,7 @@ export interface Report {
 }
 
 export interface ReportInit {
-  readonly simulation: Simulation
+  readonly run: Run
   readonly scenario: string
   readonly broken: string | undefined
   readonly seed: string
@@ -102,20 +109,16 @@ export interface ReportInit {
   readonly presets: Settings
 }
 
-export function makeReport({ simulation, scenario, broken, seed, data, presets }: ReportInit): Report {
-  const { commons, neighbourhoods, tally, settings } = simulation
-  const worlds = neighbourhoods.map(({ world }) => world)
-  const virtualSeconds = commons.time.elapsedMs / 1_000
-  const log = sumOfLogs(worlds)
-  const stored = worlds.map(storedBytes).reduce((sum, bytes) => sum + bytes, 0)
-  const nodes = neighbourhoods.flatMap(nodeFigures)
-  const wallSeconds = simulation.elapsedWallMs / 1_000
-  const { cpuMs } = simulation.timeline
+export function makeReport({ run, scenario, broken, seed, data, presets }: ReportInit): Report {
+  const { settings, results, cpuMs } = run
+  const { totals, checks, log, ...sum } = sumOf(results)
+  const virtualSeconds = sum.elapsedMs / 1_000
+  const wallSeconds = run.wallMs / 1_000
   return {
     scenario,
-    story: simulation.story,
+    story: run.story,
     broken,
-    brokenOnPurpose: simulation.brokenOnPurpose,
+    brokenOnPurpose: run.brokenOnPurpose,
     transport: 'virtual',
     seed,
     commit: commitOf(),
@@ -124,40 +127,41 @@ export function makeReport({ simulation, scenario, broken, seed, data, presets }
     settings,
     load: data ?? 'built-in households',
     replay: replayOf({ scenario, broken, seed, data, settings, presets }),
-    isComplete: !simulation.isStopped,
+    isComplete: !sum.isStopped && run.notRun.length === 0,
     virtualSeconds: round(virtualSeconds),
     wallSeconds: round(wallSeconds),
     speedUp: round(virtualSeconds / wallSeconds),
-    drainedSeconds: simulation.drainedMs === undefined ? undefined : simulation.drainedMs / 1_000,
-    events: commons.time.events,
-    blocks: tally.blocks,
-    readings: tally.readings,
-    deliveries: tally.deliveries,
-    deliveriesPerSecond: round(tally.deliveries / wallSeconds),
-    ...sharesOf(tally),
-    attestations: tally.attestations,
+    drainedSeconds: sum.drainedMs === undefined ? undefined : sum.drainedMs / 1_000,
+    events: sum.events,
+    blocks: totals.blocks,
+    readings: totals.readings,
+    deliveries: totals.deliveries,
+    deliveriesPerSecond: round(totals.deliveries / wallSeconds),
+    ...sharesOf(totals.standing),
+    attestations: totals.attestations,
     cpuSeconds: round(cpuMs / 1_000),
-    usPerDelivery: tally.deliveries === 0 ? undefined : round((cpuMs * 1_000) / tally.deliveries),
-    delivery: spreadOf(tally.delivery),
-    finality: spreadOf(tally.finality),
-    crashes: tally.crashes,
-    traffic: trafficOf(worlds, virtualSeconds),
-    faults: Object.fromEntries(tally.faults),
-    storedMiBPerNode: round(stored / nodes.length / 1_048_576),
-    rssMiB: round(process.memoryUsage.rss() / 1_048_576),
+    usPerDelivery: totals.deliveries === 0 ? undefined : round((cpuMs * 1_000) / totals.deliveries),
+    delivery: spreadOf(Histogram.of([totals.delivery])),
+    finality: spreadOf(Histogram.of([totals.finality])),
+    crashes: totals.crashes,
+    traffic: trafficFigures(sum.traffic),
+    faults: totals.faults,
+    storedMiBPerNode: round(sum.storedBytes / sum.nodes.length / 1_048_576),
+    rssMiB: round(process.resourceUsage().maxRSS / 1_024),
     isShared: settings.shared,
-    sharedChecks: { asked: commons.checks.asked, made: commons.checks.made },
+    sharedChecks: checks,
     differences: DIFFERENCES,
     eventLogHash: log.digest,
     eventLogLines: log.lines,
-    violations: simulation.violations,
-    violationsLeftOut: simulation.violationsLeftOut,
-    timeline: simulation.timeline.points,
-    nodes,
-    links: linksOf(worlds),
+    violations: sum.violations,
+    violationsLeftOut: sum.violationsLeftOut,
+    timeline: sum.timeline,
+    nodes: sum.nodes,
+    links: sum.links,
     notes: log.notes,
     notesLeftOut: log.notesLeftOut,
-    ...(worlds.length === 1 ? {} : { networks: neighbourhoods.map((each) => networkFigures(each, virtualSeconds)) }),
+    ...(settings.networks === 1 ? {} : { networks: results.map(networkFigures) }),
+    ...(run.notRun.length === 0 ? {} : { networksNotRun: run.notRun }),
   }
 }
 
@@ -170,7 +174,7 @@ export function spreadOf(histogram: Histogram): Spread {
   return { count, p50Ms: at(0.5), p95Ms: at(0.95), p99Ms: at(0.99), maxMs: round(max), curve: histogram.curve() }
 }
 
-type ReplayInit = Omit<ReportInit, 'simulation'> & { readonly settings: Settings; readonly transport?: Report['transport'] }
+type ReplayInit = Omit<ReportInit, 'run'> & { readonly settings: Settings; readonly transport?: Report['transport'] }
 
 /** The command that gives the same run again. */
 export function replayOf({ scenario, broken, seed, data, settings, presets, transport }: ReplayInit): string {

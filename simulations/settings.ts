@@ -55,7 +55,7 @@ export interface Settings {
   readonly stepMs: number
   /** A write that survives a power cut takes this long. */
   readonly syncMs: number
-  /** Results of signature checks, and stored bytes, are kept once for all nodes of the process. */
+  /** Results of signature checks, and stored bytes, are kept once for all nodes of a network. */
   readonly shared: boolean
   /** On real sockets: worker processes, and where nodes keep their blocks. */
   readonly processes: number
@@ -100,7 +100,7 @@ const duration = (preset: number, what: string): Rule<number> => ({
 /** Of one network: one member is the registrar. */
 export const MOST_METERS = MAX_MEMBERS - 1
 
-/** Of one run: more than fit into the memory of one process. */
+/** Of one run: a day of so many takes hours. */
 export const MAX_NETWORKS = 32
 
 const DAY_MS = 86_400_000

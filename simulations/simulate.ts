@@ -14,10 +14,13 @@ import { addCompare } from './page/command.ts'
 import { writeReport } from './page/files.ts'
 import { Progress } from './progress.ts'
 import { makeReport, type Report } from './report.ts'
+import { runNetworks } from './run.ts'
 import { formatSetting, PRESETS, parseSetting, RULES, SETTING_NAMES, type Settings } from './settings.ts'
-import { Simulation } from './simulation.ts'
 
-/** `npm run simulate`: one scenario, one report. Status 1: a checker found a violation. Status 2: it was asked for wrongly. */
+/**
+ * `npm run simulate`: one scenario, one report. Status 1: a checker found a violation. Status 2: it was asked for wrongly.
+ * Status 3: one of several networks did not run to its end.
+ */
 
 interface Options extends MachineOptions {
   readonly scenario: string
@@ -100,22 +103,21 @@ async function main(options: Options): Promise<number> {
   }
   await gather(options, isReal, () => wasInterrupted)
   const settings = settingsOf([])
-  const simulation = new Simulation({
-    scenario,
-    ...(breakage === undefined ? {} : { breakage }),
+  const broken = options.break
+  const running = runNetworks({
+    ...{ scenario: name, broken, seed },
     settings: { ...settings, witnesses: Math.min(settings.witnesses, settings.meters) },
-    seed,
     homes: await homesOf(data, settings),
-    checkers: checkerNames(),
-    isStopped: (each) => {
-      progress.show(each)
+    isStopped: (headway) => {
+      progress.show(headway)
       return wasInterrupted
     },
   })
-  await simulation.run()
-  progress.end()
-  for (const signal of INTERRUPTS) process.removeListener(signal, onInterrupt)
-  return tell(options, makeReport({ simulation, scenario: name, broken: options.break, seed, data, presets }))
+  const run = await running.finally(() => {
+    progress.end()
+    for (const signal of INTERRUPTS) process.removeListener(signal, onInterrupt)
+  })
+  return tell(options, makeReport({ run, scenario: name, broken, seed, data, presets }))
 }
 
 /** Writes and prints a report; the answer is the status to end with. */
@@ -145,6 +147,7 @@ function textOf(report: Report): string {
     ...(report.transport === 'libp2p' ? realTextLines(report) : virtualTextLines(report)),
   ]
   for (const each of report.networks ?? []) lines.push(networkLine(each))
+  for (const each of report.networksNotRun ?? []) lines.push(`  ${each.padEnd(12)} had not begun: no figure is of it`)
   if (!report.isComplete) lines.push('  stopped before its end: what is judged only at the end was not')
   for (const { checker, atMs, what } of report.violations.slice(0, 20)) {
     lines.push(`✗ ${checker} at ${formatDuration(Math.floor(atMs))}: ${what}`)
@@ -155,13 +158,15 @@ function textOf(report: Report): string {
 }
 
 /** What differs from one network to the other. */
-function networkLine({ name, meters, blocks, deliveredShare, finalShare, finality, violations }: NetworkFigures): string {
+function networkLine(network: NetworkFigures): string {
+  const { name, meters, blocks, deliveredShare, finalShare, finality, violations, isComplete, virtualSeconds } = network
   const percent = (share: number): string => `${(100 * share).toFixed(2)} %`
   const within = finality.p95Ms === undefined ? '' : ` (95 % in ${formatDuration(Math.round(finality.p95Ms))})`
+  const stopped = isComplete ? '' : `, stopped at ${formatDuration(Math.round(virtualSeconds) * 1_000)}`
   const bad = violations === 0 ? '' : `, ${violations} violations`
   return (
     `  ${name.padEnd(12)} ${meters} meters, ${blocks} blocks, ${percent(deliveredShare)} delivered, ` +
-    `${percent(finalShare)} final${within}${bad}`
+    `${percent(finalShare)} final${within}${stopped}${bad}`
   )
 }
 
@@ -181,7 +186,7 @@ async function act(run: () => Promise<number>): Promise<void> {
   } catch (error) {
     if (!isWattnessError(error)) throw error
     console.error(`simulate: ${error.message}`)
-    process.exitCode = 2
+    process.exitCode = error.code === 'NETWORK_FAILED' ? 3 : 2
   }
 }
 

@@ -1,15 +1,15 @@
 import { systemPlatform } from '../node/index.ts'
+import { logEnd, mend, sealWaiting } from './ending.ts'
 import { loadChecker } from './files.ts'
 import type { Home } from './loads/homes.ts'
-import { Neighbourhood } from './neighbourhood.ts'
-import { planNetworks } from './networks.ts'
-import type { Breakage, Checker, Scenario } from './scenario.ts'
+import { isQuiet } from './quiet.ts'
+import type { Act, Breakage, Scenario } from './scenario.ts'
 import type { Settings } from './settings.ts'
-import type { Totals } from './tally.ts'
+import { Tally } from './tally.ts'
 import { Timeline } from './timeline.ts'
-import { TallySum } from './totals.ts'
 import { Commons } from './world/commons.ts'
-import type { World } from './world/world.ts'
+import { noteEvents } from './world/noted.ts'
+import { World } from './world/world.ts'
 
 /** Violations that are kept; the rest is counted. */
 export const MAX_VIOLATIONS = 100
@@ -32,22 +32,22 @@ export interface Violation {
 
 export interface SimulationInit {
   readonly scenario: Scenario
-  /** Planted in the first network: others have to stay as they are. */
   readonly breakage?: Breakage
+  /** Of one network: what `planNetworks` makes of those of a run. */
   readonly settings: Settings
   readonly seed: string
+  /** One for each meter. */
   readonly homes: readonly Home[]
   readonly checkers: readonly string[]
   /** Called now and then; true ends the run early. */
   readonly isStopped?: (simulation: Simulation) => boolean
 }
 
-/** One run of one scenario, from the first start to the last checker's word, in one network or several at the same time. */
+/** One run of one scenario in one network, from the first start to the last checker's word. */
 export class Simulation {
   readonly commons: Commons
-  readonly neighbourhoods: readonly Neighbourhood[]
-  /** Of all networks together. */
-  readonly tally: Totals
+  readonly world: World
+  readonly tally: Tally
   readonly timeline: Timeline
   readonly settings: Settings
   readonly violations: Violation[] = []
@@ -57,52 +57,30 @@ export class Simulation {
   isStopped = false
   wallMs = 0
   readonly #init: SimulationInit
-  #beganMs = 0
+  readonly #endings: (() => unknown)[] = []
 
-  /** Throws SETTING_INVALID where meters cannot be spread over the networks. */
   constructor(init: SimulationInit) {
-    const { settings, seed, scenario, homes } = init
+    const { settings, seed, homes } = init
     this.#init = init
     this.settings = settings
     this.commons = new Commons(settings)
-    const { commons } = this
-    const violate = (checker: string, what: string): void => this.violate(checker, what)
-    this.neighbourhoods = planNetworks(seed, settings).map((plan, index) => {
-      return new Neighbourhood({ plan, commons, homes, scenario, breakage: index === 0 ? init.breakage : undefined, violate })
-    })
-    const tallies = this.neighbourhoods.map(({ tally }) => tally)
-    this.tally = tallies.length === 1 ? this.#first.tally : new TallySum(tallies)
-    this.timeline = new Timeline(this.neighbourhoods, this.tally)
-  }
-
-  get #first(): Neighbourhood {
-    return this.neighbourhoods[0] as Neighbourhood
-  }
-
-  /** The first network's, which is the only one unless a run has several. */
-  get world(): World {
-    return this.#first.world
+    this.world = new World({ commons: this.commons, seed, settings, homes })
+    this.tally = new Tally(this.world)
+    this.timeline = new Timeline(this.world, this.tally)
   }
 
   async run(): Promise<void> {
     const { clock } = systemPlatform
-    this.#beganMs = clock.monotonicMs()
-    const { commons, settings, neighbourhoods } = this
-    const checkers = new Map<string, Checker>()
-    for (const name of this.#init.checkers) checkers.set(name, await loadChecker(name))
-    for (const each of neighbourhoods) await each.begin(checkers)
-    this.timeline.begin()
-    for (const each of neighbourhoods) each.plan()
+    const beganMs = clock.monotonicMs()
+    const { commons, settings, world } = this
+    await this.#begin()
     await commons.time.runUntil(settings.forMs, this.#overLook())
     if (!this.isStopped) await this.#drain()
-    if (!this.isStopped) for (const each of neighbourhoods) await each.judge()
-    for (const { stack, message } of commons.failures) {
-      this.world.log.note(`violation of run: ${stack ?? message}`, 'violation')
-      this.violate('run', stack ?? message)
-    }
-    for (const each of neighbourhoods) each.logEnd()
+    if (!this.isStopped) for (const end of this.#endings) await end()
+    for (const { stack, message } of commons.failures) this.#violate('run', stack ?? message)
+    logEnd(world)
     this.timeline.end()
-    this.wallMs = clock.monotonicMs() - this.#beganMs
+    this.wallMs = clock.monotonicMs() - beganMs
   }
 
   get story(): string {
@@ -114,14 +92,38 @@ export class Simulation {
     return this.#init.breakage?.what
   }
 
-  /** Wall time so far. */
-  get elapsedWallMs(): number {
-    return this.wallMs === 0 ? systemPlatform.clock.monotonicMs() - this.#beganMs : this.wallMs
+  async #begin(): Promise<void> {
+    const { world } = this
+    const { scenario, breakage, checkers } = this.#init
+    noteEvents(world)
+    for (const name of checkers) {
+      const checker = await loadChecker(name)
+      this.#endings.push(checker.watch(world, (what) => this.#violate(name, what)))
+    }
+    await scenario.stage?.(world)
+    await breakage?.stage?.(world)
+    world.begin()
+    this.timeline.begin()
+    for (const act of [...(scenario.acts ?? []), ...(breakage?.acts ?? [])]) this.#plan(act)
   }
 
-  violate(checker: string, what: string): void {
+  #plan(act: Act): void {
+    const { world } = this
+    const { forMs } = world.settings
+    const last = act.every === undefined ? act.at : (act.until ?? 1)
+    for (let at = act.at; at <= last; at += act.every ?? Number.POSITIVE_INFINITY) {
+      world.time.after(at * forMs, () => {
+        world.log.note(act.what)
+        world.run(act.what, () => act.deed(world))
+      })
+    }
+  }
+
+  #violate(checker: string, what: string): void {
+    const { log, time } = this.world
+    log.note(`violation of ${checker}: ${what}`, 'violation')
     if (this.violations.length >= MAX_VIOLATIONS) this.violationsLeftOut++
-    else this.violations.push({ checker, atMs: this.commons.time.elapsedMs, what })
+    else this.violations.push({ checker, atMs: time.elapsedMs, what })
   }
 
   #overLook(): () => boolean {
@@ -139,23 +141,21 @@ export class Simulation {
 
   /** Everything is mended: now all have to come to agree. */
   async #drain(): Promise<void> {
-    const { neighbourhoods, settings } = this
+    const { world, settings } = this
     const { time, failures } = this.commons
-    for (const each of neighbourhoods) each.mend()
+    mend(world)
     const beganMs = time.elapsedMs
     const isOver = this.#overLook()
     for (let sealMs = beganMs; time.elapsedMs < beganMs + settings.drainMs; ) {
       await time.runUntil(time.elapsedMs + LOOK_MS, isOver)
       if (this.isStopped || failures.length > 0) return
-      const sinceMs = time.elapsedMs - beganMs
-      // Each is asked, so that each has its own time.
-      if (neighbourhoods.filter((each) => !each.isDrained(sinceMs)).length === 0) {
-        this.drainedMs = sinceMs
+      if (isQuiet(world)) {
+        this.drainedMs = time.elapsedMs - beganMs
         return
       }
       if (time.elapsedMs < sealMs + SEAL_MS) continue
       sealMs = time.elapsedMs
-      for (const each of neighbourhoods) each.sealWaiting()
+      sealWaiting(world)
     }
   }
 }

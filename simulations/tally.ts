@@ -1,4 +1,4 @@
-import { Histogram } from './histogram.ts'
+import { Histogram, type HistogramState } from './histogram.ts'
 import type { VirtualNode } from './world/virtual-node.ts'
 import type { World } from './world/world.ts'
 
@@ -9,36 +9,34 @@ export interface Standing {
   readonly final: number
 }
 
-/** What was counted of one network, or of several together. */
+/** All that was counted of one network, or of several together: plain data. */
 export interface Totals {
   /** From sealing to another node's having stored the block. */
-  readonly delivery: Histogram
+  readonly delivery: HistogramState
   /** From sealing to its being final on a node, each node for itself. */
-  readonly finality: Histogram
+  readonly finality: HistogramState
   /** Blocks that other nodes than their author have stored. */
   readonly deliveries: number
   readonly readings: number
   readonly blocks: number
   readonly attestations: number
   readonly crashes: number
-  readonly faults: ReadonlyMap<string, number>
-  standing(): Standing
+  readonly faults: { readonly [fault: string]: number }
+  readonly standing: Standing
 }
 
 /** Of all blocks on all honest nodes, those that are there, and those that are final there. */
-export function sharesOf(totals: Totals): { readonly deliveredShare: number; readonly finalShare: number } {
-  const { all, held, final } = totals.standing()
+export function sharesOf({ all, held, final }: Standing): { readonly deliveredShare: number; readonly finalShare: number } {
   return { deliveredShare: all === 0 ? 1 : held / all, finalShare: all === 0 ? 1 : final / all }
 }
 
 /** Counts what a network delivers, and how fast. */
-export class Tally implements Totals {
+export class Tally {
   readonly delivery = new Histogram()
   readonly finality = new Histogram()
   deliveries = 0
   readings = 0
   blocks = 0
-  finals = 0
   attestations = 0
   crashes = 0
   readonly faults = new Map<string, number>()
@@ -94,6 +92,17 @@ export class Tally implements Totals {
     return { all, held, final }
   }
 
+  totals(): Totals {
+    const { deliveries, readings, blocks, attestations, crashes } = this
+    return {
+      delivery: this.delivery.state(),
+      finality: this.finality.state(),
+      ...{ deliveries, readings, blocks, attestations, crashes },
+      faults: Object.fromEntries(this.faults),
+      standing: this.standing(),
+    }
+  }
+
   #onStored(node: VirtualNode, memberHex: string, from: number, count: number, isOwn: boolean): void {
     const member = this.#members.get(memberHex)
     if (member === undefined) return
@@ -121,7 +130,6 @@ export class Tally implements Totals {
     for (let height = sizes[member] ?? 0; height < size; height++) {
       const sealedMs = this.#sealedMs[member]?.[height]
       if (sealedMs === undefined) continue
-      this.finals++
       this.finality.add(nowMs - sealedMs)
     }
     sizes[member] = Math.max(size, sizes[member] ?? 0)

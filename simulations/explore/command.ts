@@ -5,6 +5,7 @@ import { WattnessError } from '../../protocol/index.ts'
 import { checkerNames, loadChecker } from '../files.ts'
 import { writeReport } from '../page/files.ts'
 import { makeReport } from '../report.ts'
+import { runOf } from '../run.ts'
 import { PRESETS } from '../settings.ts'
 import { type Explored, explore, textOfExplored, textOfFinding } from './explore.ts'
 import { type DrawInit, drawPlan, formatPlan, type Plan, parsePlan, settingsOf } from './plan.ts'
@@ -95,9 +96,9 @@ function planOf(text: string, draw: DrawInit): Plan {
 
 async function replay(plan: Plan, { report: directory, json }: ExploreOptions): Promise<number> {
   useNativeHash()
-  const simulation = await runPlan(plan)
+  const run = runOf(await runPlan(plan))
   const report = {
-    ...makeReport({ simulation, scenario: 'explored', broken: plan.breaks, seed: plan.seed, data: undefined, presets: PRESETS }),
+    ...makeReport({ run, scenario: 'explored', broken: plan.breaks, seed: plan.seed, data: undefined, presets: PRESETS }),
     replay: `npm run simulate -- explore --replay '${formatPlan(plan)}'`,
   }
   if (directory !== undefined) writeReport(directory, report)

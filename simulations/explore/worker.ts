@@ -29,8 +29,13 @@ async function explore({ seed, draw, isShrunk }: ExploreJob): Promise<JobResult>
 async function runScenario({ scenario: name, seed, settings: told }: ScenarioJob): Promise<JobResult> {
   const scenario = await loadScenario(name)
   const settings: Settings = { ...PRESETS, ...scenario.settings, ...told }
-  const homes = builtInHomes(settings)
-  const simulation = new Simulation({ scenario, settings, seed, homes, checkers: checkerNames() })
+  const simulation = new Simulation({
+    scenario,
+    settings: { ...settings, witnesses: Math.min(settings.witnesses, settings.meters) },
+    seed,
+    homes: builtInHomes(settings),
+    checkers: checkerNames(),
+  })
   await simulation.run()
   return resultOf(simulation)
 }

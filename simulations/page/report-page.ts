@@ -89,12 +89,13 @@ ${fact('power cuts', wholeText(report.crashes), `and ${wholeText(faults)} faults
 }
 
 /** Each of several networks: what is above is of all together. */
-function networksOf({ networks = [], virtualSeconds }: Report): Markup | undefined {
+function networksOf({ networks = [], networksNotRun = [], virtualSeconds }: Report): Markup | undefined {
   if (networks.length === 0) return undefined
+  const notRun = html`<p><b>Stopped before they began, and in no figure of this page: ${networksNotRun.join(', ')}.</b></p>`
   return html`<section><h2>Each network</h2>
 <p>The meters belong to ${countText(networks.length, 'network')} of their own, each with its registrar, its witnesses and its
 connections; none knows of the others. All that is said elsewhere on this page is of all of them together, through
-${timeText(virtualSeconds * 1_000)}.</p>
+${timeText(virtualSeconds * 1_000)}.</p>${networksNotRun.length === 0 ? undefined : notRun}
 <div class="scroll" tabindex="0" role="region" aria-label="networks"><table><thead><tr>${NETWORK_COLUMNS.map(
     ([name]) => html`<th scope="col">${name}</th>`,
   )}</tr></thead><tbody>${networks.map(
@@ -105,6 +106,7 @@ ${timeText(virtualSeconds * 1_000)}.</p>
 const NETWORK_COLUMNS: readonly (readonly [name: string, text: (network: NetworkFigures) => string])[] = [
   ['network', ({ name }) => name],
   ['meters', ({ meters }) => wholeText(meters)],
+  ['virtual time', ({ virtualSeconds }) => timeText(virtualSeconds * 1_000)],
   ['blocks', ({ blocks }) => wholeText(blocks)],
   ['delivered', ({ deliveredShare }) => percentText(deliveredShare)],
   ['final', ({ finalShare }) => percentText(finalShare)],

@@ -9,6 +9,7 @@ import { compareReports, percentChange, textOfComparison } from '../page/compari
 import { writeComparison, writeReport } from '../page/files.ts'
 import { readReport } from '../page/report-file.ts'
 import { makeReport, type Report } from '../report.ts'
+import { runOf } from '../run.ts'
 import { PRESETS } from '../settings.ts'
 import { runSmall } from './small-run.ts'
 
@@ -20,7 +21,14 @@ describe('compare', function () {
     directory = mkdtempSync(path.join(tmpdir(), 'wattness-compare-'))
     const report = async (seed: string, meters: number): Promise<Report> => {
       const simulation = await runSmall({ scenario: 'baseline', seed, settings: { meters, witnesses: 4 } })
-      return makeReport({ simulation, scenario: 'baseline', broken: undefined, seed, data: undefined, presets: PRESETS })
+      return makeReport({
+        run: runOf(simulation),
+        scenario: 'baseline',
+        broken: undefined,
+        seed,
+        data: undefined,
+        presets: PRESETS,
+      })
     }
     ;[a, b] = [await report('1', 5), await report('2', 6)]
     writeReport(path.join(directory, 'a'), a)

@@ -4,6 +4,7 @@ import { escapeText, html } from '../page/markup.ts'
 import { reportPage } from '../page/report-page.ts'
 import { bytesText, instantText, percentText, shortNumber, timeText } from '../page/words.ts'
 import { makeReport, type Report } from '../report.ts'
+import { runOf } from '../run.ts'
 import { PRESETS } from '../settings.ts'
 import { MAX_POINTS } from '../timeline.ts'
 import { runSmall } from './small-run.ts'
@@ -66,7 +67,7 @@ describe('page: report.html', function () {
   before(async () => {
     const simulation = await runSmall({ scenario: 'equivocator' })
     report = makeReport({
-      ...{ simulation, scenario: 'equivocator', broken: undefined, seed: '1', data: undefined, presets: PRESETS },
+      ...{ run: runOf(simulation), scenario: 'equivocator', broken: undefined, seed: '1', data: undefined, presets: PRESETS },
     })
   })
 

@@ -23,7 +23,7 @@ describe('scenarios at small size', () => {
       const simulation = await runSmall({ scenario, settings: SHORTER[scenario] ?? {}, watch })
       expect(violationsOf(simulation)).to.deep.equal([])
       expect(simulation.tally.blocks).to.be.above(20)
-      expect(sharesOf(simulation.tally).deliveredShare).to.be.above(0.8)
+      expect(sharesOf(simulation.tally.standing()).deliveredShare).to.be.above(0.8)
       isProven?.()
     })
   }

@@ -10,7 +10,7 @@ export interface Checks {
   readonly made: number
 }
 
-/** What all networks of one run have in common: one line of time, and what is kept or checked once by its content. */
+/** What all nodes of one run have in common: one line of time, and what is kept or checked once by its content. */
 export class Commons {
   readonly time: VirtualTime
   readonly checks: Checks

@@ -24,8 +24,6 @@ export type WorldEventName = NodeEventName | keyof MachineEvents
 export type WorldListener<N extends WorldEventName> = (node: VirtualNode, event: WorldEvents[N]) => void
 
 export interface WorldInit {
-  /** Of its network, where a run has several: empty otherwise. */
-  readonly name: string
   readonly commons: Commons
   readonly seed: string
   readonly settings: Settings
@@ -43,7 +41,6 @@ const OFFER_AGAIN_MS = 60_000
 
 /** One neighbourhood of the real node code on virtual time, network and disks. Its course depends on `WorldInit` alone. */
 export class World {
-  readonly name: string
   readonly seed: string
   readonly settings: Settings
   readonly random: SeededRandom
@@ -63,8 +60,7 @@ export class World {
   readonly #liars = new Set<number>()
   #isFed = true
 
-  constructor({ name, commons, seed, settings, homes }: WorldInit) {
-    this.name = name
+  constructor({ commons, seed, settings, homes }: WorldInit) {
     this.#commons = commons
     this.seed = seed
     this.settings = settings
@@ -216,8 +212,7 @@ export class World {
       .then(act)
       .catch((error: unknown) => {
         const failure = error instanceof Error ? error : new Error(String(error))
-        const where = this.name === '' ? '' : `${this.name}: `
-        this.#commons.failures.push(new Error(`${where}${what}: ${failure.message}`, { cause: failure }))
+        this.#commons.failures.push(new Error(`${what}: ${failure.message}`, { cause: failure }))
       })
   }
 }
