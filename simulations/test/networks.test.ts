@@ -1,55 +1,18 @@
 import { expect } from 'chai'
 import { isWattnessError } from '../../protocol/index.ts'
 import { EventLog, MAX_NOTES, sumOfLogs } from '../event-log.ts'
-import { simulateNetwork } from '../network-job.ts'
-import { type NetworkResult, networkResult } from '../network-result.ts'
+import type { NetworkResult } from '../network-result.ts'
 import { planNetworks } from '../networks.ts'
-import { reportPage } from '../page/report-page.ts'
-import { makeReport, type Report } from '../report.ts'
-import { jobsOf, type Run, runNetworks } from '../run.ts'
-import { PRESETS, type Settings } from '../settings.ts'
-import type { Simulation } from '../simulation.ts'
+import { PRESETS } from '../settings.ts'
 import { sharesOf } from '../tally.ts'
+import { sumOfTimelines, type TimelinePoint } from '../timeline.ts'
 import { sumOf } from '../totals.ts'
-import { runSmall, type SmallRun, smallRunInit, violationsOf } from './small-run.ts'
+import { runSmall, violationsOf } from './small-run.ts'
+import { type Ran, runInTurn, TWO } from './two-networks.ts'
 
-/** Two networks of five: four witnesses each. */
-const TWO: Partial<Settings> = { meters: 10, networks: 2, forMs: 2_400_000 }
+const digestsOf = (results: readonly NetworkResult[]): string[] => results.map(({ log }) => log.digest)
 
-type Told = Partial<Omit<SmallRun, 'watch'>>
-
-const initOf = (told: Told) => smallRunInit({ scenario: 'baseline', ...told, settings: { ...TWO, ...told.settings } })
-
-interface Ran {
-  readonly simulations: readonly Simulation[]
-  readonly results: readonly NetworkResult[]
-}
-
-/** The networks of a run as the threads run them, here and one after the other. */
-async function runInTurn(told: Told = {}): Promise<Ran> {
-  const simulations: Simulation[] = []
-  const results: NetworkResult[] = []
-  for (const job of jobsOf(await initOf(told))) {
-    const simulation = await simulateNetwork(job, () => false)
-    simulations.push(simulation)
-    results.push(networkResult(simulation, job.plan.name))
-  }
-  return { simulations, results }
-}
-
-const digestsOf = ({ results }: Pick<Ran, 'results'>): string[] => results.map(({ log }) => log.digest)
-
-/** Processor time is all that differs. */
-function withoutTimes(results: readonly NetworkResult[]): unknown[] {
-  return results.map(({ timeline, ...rest }) => ({ ...rest, timeline: timeline.map((point) => ({ ...point, cpuMs: 0 })) }))
-}
-
-function reportOf(run: Run): Report {
-  return makeReport({ run, scenario: 'baseline', broken: undefined, seed: '1', data: undefined, presets: PRESETS })
-}
-
-describe('several networks in one run', function () {
-  this.timeout(60_000)
+describe('several networks in one run', () => {
   let standard: Ran
 
   before(async () => {
@@ -78,7 +41,7 @@ describe('several networks in one run', function () {
     const found = violationsOf(sumOf(broken.results))
     expect(found.filter((text) => text.startsWith('convergence: network-1: '))).to.have.length.above(0)
     expect(found.filter((text) => text.includes('network-2'))).to.deep.equal([])
-    const [digests, usual] = [digestsOf(broken), digestsOf(standard)]
+    const [digests, usual] = [digestsOf(broken.results), digestsOf(standard.results)]
     expect(digests[0]).not.to.equal(usual[0])
     expect(digests[1]).to.equal(usual[1])
     const alone = await runSmall({ scenario: 'baseline', settings: { ...TWO, meters: 5, networks: 1 } })
@@ -98,93 +61,20 @@ describe('several networks in one run', function () {
   it('the same seed gives the same run, byte for byte; a deed is done in each network by chances of its own', async () => {
     const ran = (seed: string) => runInTurn({ scenario: 'crash-loop', seed, settings: { loss: 0.05, gossip: 'on' } })
     const [first, again, other] = [await ran('a'), await ran('a'), await ran('b')]
-    expect(digestsOf(again)).to.deep.equal(digestsOf(first))
+    expect(digestsOf(again.results)).to.deep.equal(digestsOf(first.results))
     expect(sumOf(other.results).log.digest).not.to.equal(sumOf(first.results).log.digest)
     expect(violationsOf(sumOf(first.results))).to.deep.equal([])
     for (const { totals } of first.results) expect(totals.crashes).to.be.above(0)
-    expect(new Set(digestsOf(first)).size).to.equal(2)
+    expect(new Set(digestsOf(first.results)).size).to.equal(2)
   })
 
   it('sharing results in a network changes nothing of the run', async () => {
     const { results } = await runInTurn({ settings: { shared: false } })
-    expect(digestsOf({ results })).to.deep.equal(digestsOf(standard))
+    expect(digestsOf(results)).to.deep.equal(digestsOf(standard.results))
     const { checks } = sumOf(results)
     expect(checks.made).to.equal(checks.asked)
     const { asked, made } = sumOf(standard.results).checks
     expect(made).to.be.below(asked / 2)
-  })
-})
-
-describe('networks in threads', function () {
-  this.timeout(120_000)
-  // One that takes longer than the one before it, so that the second ends first.
-  const told: Told = { scenario: 'crash-loop', seed: 'a', settings: { meters: 11 } }
-  let here: Ran
-  let run: Run
-
-  before(async () => {
-    here = await runInTurn(told)
-    run = await runNetworks({ ...(await initOf(told)), threads: 2 })
-  })
-
-  it('a run does not depend on how many of them there are, nor on threads at all', async () => {
-    const one = await runNetworks({ ...(await initOf(told)), threads: 1 })
-    expect(withoutTimes(run.results)).to.deep.equal(withoutTimes(here.results))
-    expect(withoutTimes(one.results)).to.deep.equal(withoutTimes(here.results))
-    expect(reportOf(one).eventLogHash).to.equal(reportOf(run).eventLogHash)
-  })
-
-  it('one report adds them up, and names what differs', () => {
-    const report = reportOf(run)
-    const sum = (of: (simulation: Simulation) => number): number => here.simulations.reduce((all, each) => all + of(each), 0)
-    expect(report.replay).to.include('--set networks=2')
-    expect(report.isComplete).to.equal(true)
-    expect(report).not.to.have.property('networksNotRun')
-    expect([report.blocks, report.deliveries, report.readings, report.crashes, report.attestations]).to.deep.equal([
-      sum(({ tally }) => tally.blocks),
-      sum(({ tally }) => tally.deliveries),
-      sum(({ tally }) => tally.readings),
-      sum(({ tally }) => tally.crashes),
-      sum(({ tally }) => tally.attestations),
-    ])
-    expect(report.crashes).to.be.above(0)
-    expect(report.delivery.count).to.equal(sum(({ tally }) => tally.delivery.count))
-    expect(report.finality.count).to.equal(sum(({ tally }) => tally.finality.count))
-    expect(report.delivery.maxMs).to.equal(Math.max(...(report.networks ?? []).map(({ delivery }) => delivery.maxMs)))
-    expect(report.sharedChecks.asked).to.equal(sum(({ commons }) => commons.checks.asked))
-    expect(report.events).to.equal(sum(({ commons }) => commons.time.events))
-    expect(report.eventLogLines).to.equal(sum(({ world }) => world.log.lines))
-    expect(report.drainedSeconds).to.equal(Math.max(...here.simulations.map(({ drainedMs = Number.NaN }) => drainedMs)) / 1_000)
-    expect(report.networks?.map(({ name, meters }) => [name, meters])).to.deep.equal([
-      ['network-1', 6],
-      ['network-2', 5],
-    ])
-    expect(report.networks?.map(({ eventLogHash }) => eventLogHash)).not.to.include(report.eventLogHash)
-    expect(report.nodes.map(({ name }) => name)).to.include.members(['network-1 meter-6', 'network-2 meter-5'])
-    expect(new Set(report.notes.map(({ text }) => text.slice(0, 'network-1: '.length)))).to.have.keys(
-      'network-1: ',
-      'network-2: ',
-    )
-    expect(reportPage(report)).to.include('Each network')
-  })
-
-  it('nobody is linked with anybody of the other network, whose nodes stand behind', () => {
-    const { links } = reportOf(run)
-    expect(links.some(([from]) => from >= 7)).to.equal(true)
-    for (const [from, to] of links) expect(from < 7).to.equal(to < 7)
-  })
-
-  it('the course is added up at equal instants, to what all came to', () => {
-    const { timeline, deliveries } = reportOf(run)
-    const sealed = here.simulations.reduce((all, { tally }) => all + tally.sealed, 0)
-    const courses = here.results.map((result) => result.timeline)
-    const middle = timeline.find(({ atMs }) => atMs === 1_200_000)
-    const parts = courses.map((points) => points.find(({ atMs }) => atMs === 1_200_000))
-    expect(middle?.deliveries).to.equal(parts.reduce((all, point) => all + (point?.deliveries ?? Number.NaN), 0))
-    expect(timeline.at(-1)?.sealed).to.equal(sealed)
-    expect(timeline.at(-1)?.heldLeast).to.equal(sealed)
-    expect(timeline.at(-1)?.deliveries).to.equal(deliveries)
-    expect(timeline.at(-1)?.atMs).to.equal(Math.max(...courses.map((points) => points.at(-1)?.atMs ?? Number.NaN)))
   })
 })
 
@@ -224,5 +114,26 @@ describe('meters spread over networks', () => {
     const { notes, notesLeftOut, lines } = sumOfLogs(logs.map(({ name, log }) => ({ name, log: log.summary() })))
     expect([notes.length, notesLeftOut, lines]).to.deep.equal([MAX_NOTES, MAX_NOTES, 2 * MAX_NOTES])
     expect(notes.slice(0, 3).map(({ atMs, text }) => `${atMs} ${text}`)).to.deep.equal(['0 a: x', '0 b: x', '1 a: x'])
+  })
+
+  it('courses are added up at equal instants; one that has ended stays, behind one that was stopped nothing is known', () => {
+    const point = (atMs: number, deliveries: number): TimelinePoint => {
+      return { atMs, sealed: 1, heldLeast: 1, heldMean: 1, finalLeast: 1, finalMean: 1, up: 1, deliveries, cpuMs: 1 }
+    }
+    const long = { points: [0, 10, 20, 30, 35].map((atMs) => point(atMs, atMs)), isStopped: false }
+    const short = { points: [0, 10, 20, 23].map((atMs) => point(atMs, atMs)), isStopped: false }
+    const seen = (courses: readonly (typeof long)[]) => sumOfTimelines(courses).map(({ atMs, deliveries }) => [atMs, deliveries])
+    const both = [0, 10, 20].map((atMs) => [atMs, 2 * atMs])
+    expect(seen([long, short])).to.deep.equal([...both, [30, 53], [35, 58]])
+    expect(seen([long, { ...short, isStopped: true }])).to.deep.equal(both)
+    expect(seen([long])).to.deep.equal(long.points.map(({ atMs }) => [atMs, atMs]))
+    // One that took longer was looked at half as often.
+    const rare = { points: [0, 20, 30, 40].map((atMs) => point(atMs, atMs)), isStopped: false }
+    expect(seen([rare, short])).to.deep.equal([
+      [0, 0],
+      [20, 40],
+      [30, 53],
+      [40, 63],
+    ])
   })
 })

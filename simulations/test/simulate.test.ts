@@ -76,6 +76,25 @@ describe('npm run simulate', () => {
     expect(replayed.violations).to.deep.equal(report.violations)
   })
 
+  it('several networks: a violation in one of them is the status of all, and the report is of all', async () => {
+    const { status, stdout } = await simulate([
+      ...SMALL,
+      '--meters',
+      '8',
+      '--set',
+      'networks=2',
+      '--break',
+      'convergence',
+      '--json',
+    ])
+    const report = JSON.parse(stdout) as Report
+    expect(status).to.equal(1)
+    expect(report.networks?.map(({ violations }) => violations > 0)).to.deep.equal([true, false])
+    expect(report.violations[0]?.what).to.match(/^network-1: /)
+    expect(report.nodes).to.have.length(10)
+    expect(report.replay).to.include('--break convergence').and.to.include('--set networks=2')
+  })
+
   it('ends at Ctrl-C with a report of what ran', async () => {
     const words = ['--meters', '30', '--for', '30d', '--json']
     const ended = await simulate(words, (kill) => setTimeout(() => kill('SIGINT'), 4_000))
