@@ -43,7 +43,8 @@ const SMALL = [
   'readingIntervalMs=5m',
 ]
 
-describe('npm run simulate', () => {
+describe('npm run simulate', function () {
+  this.timeout(60_000)
   let directory: string
 
   before(async () => {
