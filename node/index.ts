@@ -19,7 +19,7 @@ import { verifySignature } from './signature.ts'
 /** What has no default: a network's genesis, a key, and where blocks are kept and told. */
 export interface CreateNodeInit
   extends Pick<NodeInit, 'genesis' | 'signer' | 'network' | 'store'>,
-    Partial<Pick<NodeInit, 'verify' | 'platform' | 'logger'>> {
+    Partial<Pick<NodeInit, 'verify' | 'checkRun' | 'platform' | 'logger'>> {
   readonly settings?: Partial<NodeSettings>
 }
 
@@ -108,4 +108,4 @@ export {
   type StoredBlock,
 } from './store/index.ts'
 export type { Agreement, Fault } from './sync/index.ts'
-export type { StoredRun } from './validate/index.ts'
+export { type CheckedRun, checkRun, type RunCheck, type StoredRun } from './validate/index.ts'

@@ -63,6 +63,7 @@ export function createParts(init: NodeInit, roster: Roster, book: EpochBook, eve
     verify,
     membership,
     pool,
+    check: init.checkRun,
     onStored: (run) => reactions.onStored(run),
   })
   const desk = new EvidenceDesk({

@@ -1,4 +1,6 @@
+import type { RunCheck } from '../node/index.ts'
 import { equalBytes, type VerifySignature } from '../protocol/index.ts'
+import { SharedRuns } from './shared-runs.ts'
 
 /** Checks of one generation; two are looked through: what every node checks it checks within minutes. */
 const GENERATION = 32_768
@@ -16,6 +18,8 @@ interface Checked {
  */
 export class SharedChecks {
   readonly #verify: VerifySignature
+  /** The same of whole runs. */
+  readonly #runs: SharedRuns
   #young = new Map<number, Checked>()
   #old = new Map<number, Checked>()
   asked = 0
@@ -23,6 +27,15 @@ export class SharedChecks {
 
   constructor(verify: VerifySignature) {
     this.#verify = verify
+    this.#runs = new SharedRuns(this.verify)
+  }
+
+  get checkRun(): RunCheck {
+    return this.#runs.check
+  }
+
+  get runs(): { readonly asked: number; readonly made: number } {
+    return this.#runs
   }
 
   readonly verify: VerifySignature = (signature, message, key) => {

@@ -12,6 +12,9 @@ export type CheckedRun =
     }
   | Refused
 
+/** How the door checks a run. */
+export type RunCheck = (bytes: Bytes, context: DoorContext) => CheckedRun
+
 export function checkRun(bytes: Bytes, context: DoorContext): CheckedRun {
   const result = validateRun(bytes, context)
   if (result.verdict !== 'accept') return result

@@ -16,7 +16,7 @@ import {
 import type { Clock } from '../platform.ts'
 import type { LedgerStore, SealedFrame } from '../store/index.ts'
 import { type Adoption, type Branch, checkBranch, storeBranch } from './adoption.ts'
-import { type CheckedRun, checkRun } from './checked-run.ts'
+import { type CheckedRun, checkRun, type RunCheck } from './checked-run.ts'
 import { type Job, type Lane, Lanes, type Outcome, type OwnSeal } from './lanes.ts'
 import type { VerifyPool } from './pool.ts'
 import { Tally } from './tally.ts'
@@ -62,6 +62,8 @@ export interface DoorInit {
   /** The membership as the stored registrar's chain makes it. */
   readonly membership: () => Membership
   readonly pool?: VerifyPool | undefined
+  /** Its answer must be that of `checkRun`. */
+  readonly check?: RunCheck | undefined
   /** Called after the write, before the submitter is answered. */
   readonly onStored: (run: StoredRun) => void
 }
@@ -80,6 +82,7 @@ interface Checked {
  */
 export class Door {
   readonly #init: DoorInit
+  readonly #check: RunCheck
   readonly #lanes: Lanes
   readonly tally = new Tally()
   #checked: Checked[] = []
@@ -96,6 +99,7 @@ export class Door {
 
   constructor(init: DoorInit, maxWaitingBytes = MAX_WAITING_BYTES) {
     this.#init = init
+    this.#check = init.check ?? checkRun
     this.#lanes = new Lanes(maxWaitingBytes)
   }
 
@@ -167,7 +171,7 @@ export class Door {
       const given = this.#context(lane, job)
       const context = given instanceof Promise ? await given : given
       lane.busy = false
-      if (epoch === lane.epoch) this.#settle(lane, job, checkRun(job.bytes, context))
+      if (epoch === lane.epoch) this.#settle(lane, job, this.#check(job.bytes, context))
       else this.#lanes.putBack(lane, job)
       if (this.#checked.length >= WRITE_AT || this.#checkedBytes >= WRITE_AT_BYTES) this.#write()
       if (this.#init.clock.monotonicMs() >= sliceEnd) {
@@ -191,7 +195,7 @@ export class Door {
     const context = await this.#context(lane, job)
     let run = await (this.#init.pool as VerifyPool).check(job.bytes, context)
     // A worker that died says nothing about the run.
-    if (run.verdict !== 'accept' && run.code === 'UNEXPECTED') run = checkRun(job.bytes, context)
+    if (run.verdict !== 'accept' && run.code === 'UNEXPECTED') run = this.#check(job.bytes, context)
     if (this.#settling !== undefined) await this.#settling
     lane.busy = false
     if (epoch === lane.epoch) this.#settle(lane, job, run)

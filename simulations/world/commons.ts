@@ -1,4 +1,4 @@
-import { verifySignature } from '../../node/index.ts'
+import { type RunCheck, verifySignature } from '../../node/index.ts'
 import { ValuePool } from '../disk/value-pool.ts'
 import type { Settings } from '../settings.ts'
 import { SharedChecks } from '../shared-checks.ts'
@@ -6,6 +6,8 @@ import { VirtualTime } from '../time/virtual-time.ts'
 
 export interface Checks {
   readonly verify: typeof verifySignature
+  /** Absent where each node checks for itself. */
+  readonly checkRun?: RunCheck
   readonly asked: number
   readonly made: number
 }

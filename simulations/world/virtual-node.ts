@@ -153,7 +153,8 @@ export class VirtualNode {
     const port = network.port(this.host, this.key, platform)
     const settings = { ...this.#world.nodeSettings(this), ...this.altered.settings }
     const given = this.altered.network?.(port) ?? port
-    const node = await createNode({ genesis, signer: this.signer, verify, network: given, store, platform, settings })
+    const { checkRun } = checks
+    const node = await createNode({ genesis, signer: this.signer, verify, checkRun, network: given, store, platform, settings })
     if (machine.isDead) return
     for (const name of EVENTS) node.on(name, (event) => this.#tell(machine, name, event))
     this.#port = port
