@@ -192,6 +192,9 @@ export class Fetcher {
 
   #bestFor(index: number, from: number): Session | undefined {
     const now = this.#nowMs()
+    const preferred = this.#preferred
+    const isFree = preferred?.isAskable === true && preferred.canGive(index, from)
+    if (isFree && this.#pauses.leftMs(preferred.peerHex, index, now) <= 0) return preferred
     let best: Session | undefined
     let isFull = false
     for (const session of this.#init.sessions()) {
@@ -202,7 +205,6 @@ export class Fetcher {
       }
       const left = this.#pauses.leftMs(session.peerHex, index, now)
       if (left > 0) this.#waker.afterPause(left)
-      else if (session === this.#preferred) return session
       else if (best === undefined || session.outstanding < best.outstanding) best = session
     }
     if (best === undefined && isFull) this.#isShort = true
