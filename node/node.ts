@@ -175,13 +175,15 @@ export class LedgerNode {
   async stop(): Promise<void> {
     if (this.#isStopped) return
     this.#isStopped = true
-    const { dialer, door, gossip, pool, reactions, schedule, sync, witnessing } = this.#parts
+    const { dialer, door, gossip, peers, pool, reactions, schedule, sync, witnessing } = this.#parts
     reactions.stop()
     // Also where it never ran: a membership block may have been sealed, and timers set.
     await schedule.stop()
     await witnessing.stop()
     dialer.stop()
     sync.stop()
+    // What sync was still told may have set its timer.
+    peers.stop()
     gossip.stop()
     await this.network.stop()
     await door.stop()

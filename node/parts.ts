@@ -197,6 +197,8 @@ export function createParts(init: NodeInit, roster: Roster, book: EpochBook, eve
   const peers = new PeerBook({
     network,
     roster,
+    timers,
+    sessions: () => sync.sessions,
     onAddress: (address) => dialer.addKnown(address),
     onLabels: () => sync.setMembership(membership()),
     onDamage: (error) => events.emit('damage', { error }),

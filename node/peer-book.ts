@@ -14,14 +14,20 @@ import {
 } from '../protocol/index.ts'
 import type { Roster } from './membership/index.ts'
 import type { Network } from './net/index.ts'
+import type { Timer, Timers } from './platform.ts'
 import type { Session } from './sync/index.ts'
 
 /** Peers whose addresses are remembered: every member, and as many again that are on their way in. */
 const MAX_BOOK = 512
 
+/** What is learnt is told together after so long, milliseconds: many may start at once, and know one neighbour to begin with. */
+export const TELL_MS = 1_000
+
 export interface PeerBookInit {
   readonly network: Network
   readonly roster: Roster
+  readonly timers: Timers
+  readonly sessions: () => Iterable<Session>
   readonly onAddress: (address: string) => void
   /** Labels became known. */
   readonly onLabels: () => void
@@ -58,10 +64,16 @@ export class PeerBook {
   #digest: { readonly told: Told; readonly bytes: Bytes } | undefined
   /** Counts changes of the book. */
   #edition = 0
+  #timer: Timer | undefined
   readonly #toldLabels = new WeakMap<Session, ToldLabels>()
 
   constructor(init: PeerBookInit) {
     this.#init = init
+  }
+
+  stop(): void {
+    if (this.#timer !== undefined) this.#init.timers.clear(this.#timer)
+    this.#timer = undefined
   }
 
   /** Tells a neighbour where others are found, each address once: all when it comes, later what was learnt since. */
@@ -163,11 +175,21 @@ export class PeerBook {
     const isFirstHand = keyHex === sourceHex
     if (before === undefined ? this.#addresses.size < MAX_BOOK : isFirstHand || !before.isFirstHand) {
       const isKnown = before !== undefined && isSame(before.addresses, addresses)
-      const edition = isKnown ? before.edition : ++this.#edition
+      const edition = isKnown ? before.edition : this.#nextEdition()
       // Copied: an array that was filled one by one keeps room for sixteen more.
       this.#addresses.set(keyHex, { key, addresses: [...addresses], isFirstHand, edition })
     }
     for (const address of addresses) onAddress(address)
+  }
+
+  #nextEdition(): number {
+    const { timers, sessions } = this.#init
+    this.#timer ??= timers.set(TELL_MS, () => {
+      this.#timer = undefined
+      // Who has not greeted yet is told when it does.
+      for (const session of sessions()) if (session.hello !== undefined) this.tellPeers(session)
+    })
+    return ++this.#edition
   }
 
   async #learnLabels(labels: readonly KeyLabel[]): Promise<void> {

@@ -2,8 +2,10 @@ import { expect } from 'chai'
 import { addressesDigest, type Bytes, type Frame, NO_DIGEST, toHex } from '../../../protocol/index.ts'
 import type { Roster } from '../../membership/index.ts'
 import type { Network } from '../../net/index.ts'
-import { PeerBook } from '../../peer-book.ts'
+import { PeerBook, TELL_MS } from '../../peer-book.ts'
 import type { Session } from '../../sync/index.ts'
+import { seededRandom } from '../harness/seeded-random.ts'
+import { VirtualTime } from '../harness/virtual-time.ts'
 import { fakeSession } from '../sync/fake-session.ts'
 
 const keyOf = (byte: number): Bytes => new Uint8Array(32).fill(byte)
@@ -13,6 +15,8 @@ const addressOf = (byte: number, port = 1): string => `/at/${byte}/${port}`
 class Stand {
   own = [addressOf(1)]
   readonly heard: string[] = []
+  readonly time = new VirtualTime()
+  readonly sessions: Session[] = []
   readonly book: PeerBook
   readonly #member = (key: Bytes) => ((key[0] as number) < 10 ? { index: key[0], key, keyHex: toHex(key) } : undefined)
 
@@ -21,6 +25,8 @@ class Stand {
     this.book = new PeerBook({
       network: network as unknown as Network,
       roster: { membership: { member: this.#member, members: [] } } as unknown as Roster,
+      timers: this.time.platform(seededRandom(1)).timers,
+      sessions: () => this.sessions,
       onAddress: (address) => void this.heard.push(address),
       onLabels: () => undefined,
       onDamage: (error) => expect.fail(error.message),
@@ -110,6 +116,32 @@ describe('the peer book', () => {
     const stand = new Stand(99)
     stand.own = [addressOf(99)]
     expect(stand.book.digest()).to.deep.equal(addressesDigest([]))
+  })
+
+  it('tells neighbours what it has learnt a moment later, all of it together, but nobody who has not greeted', async () => {
+    const stand = new Stand()
+    const [a, b, c] = [fakeSession('a'), fakeSession('b'), fakeSession('c')]
+    stand.sessions.push(a, b, c)
+    for (const session of [a, b]) greet(session, NO_DIGEST)
+    stand.book.tellPeers(a)
+    stand.book.tellPeers(b)
+    for (const session of [a, b]) toldTo(session)
+    stand.hear(a, 2, addressOf(2))
+    await stand.time.advance(TELL_MS - 1)
+    stand.hear(a, 3, addressOf(3))
+    expect([a, b, c].flatMap(toldTo)).to.deep.equal([])
+    await stand.time.advance(1)
+    expect(b.sent).to.have.length(1)
+    expect(toldTo(b)).to.deep.equal(['02 /at/2/1', '03 /at/3/1'])
+    expect(toldTo(c)).to.deep.equal([])
+    stand.hear(a, 3, addressOf(3))
+    expect(stand.time.pending).to.equal(0)
+    stand.hear(a, 4, addressOf(4))
+    await stand.time.advance(TELL_MS)
+    expect(toldTo(b)).to.deep.equal(['04 /at/4/1'])
+    stand.hear(a, 5, addressOf(5))
+    stand.book.stop()
+    expect(stand.time.pending).to.equal(0)
   })
 
   it('keeps nothing about strangers, itself, or an address that names another key', () => {
