@@ -5,6 +5,7 @@ import type { Simulation, Violation } from './simulation.ts'
 import type { Totals } from './tally.ts'
 import type { TimelinePoint } from './timeline.ts'
 import { type TrafficCounts, trafficOf } from './traffic.ts'
+import type { CheckCounts } from './world/commons.ts'
 
 /** What one network came to, or several together: plain data, as it passes between threads. */
 export interface Result {
@@ -19,7 +20,7 @@ export interface Result {
   readonly traffic: TrafficCounts
   /** On the disks of all nodes together. */
   readonly storedBytes: number
-  readonly checks: { readonly asked: number; readonly made: number }
+  readonly checks: CheckCounts
   readonly log: LogSummary
   readonly violations: readonly Violation[]
   readonly violationsLeftOut: number
@@ -39,7 +40,7 @@ export interface NetworkResult extends Result {
 /** Of a finished run. */
 export function networkResult(simulation: Simulation, name = ''): NetworkResult {
   const { world, commons, tally, timeline, isStopped, drainedMs, violations, violationsLeftOut } = simulation
-  const { asked, made } = commons.checks
+  const { asked, made, runs } = commons.checks
   return {
     name,
     networkId: toHex(world.genesis.networkId),
@@ -51,7 +52,7 @@ export function networkResult(simulation: Simulation, name = ''): NetworkResult 
     totals: tally.totals(),
     traffic: trafficOf(world),
     storedBytes: world.nodes.reduce((sum, { disk }) => sum + disk.usedBytes, 0),
-    checks: { asked, made },
+    checks: { asked, made, runs: { asked: runs.asked, made: runs.made } },
     log: world.log.summary(),
     ...{ violations, violationsLeftOut },
     timeline: timeline.points,

@@ -11,10 +11,11 @@ import { sharesOf } from './tally.ts'
 import type { TimelinePoint } from './timeline.ts'
 import { sumOf } from './totals.ts'
 import { type TrafficFigures, trafficFigures } from './traffic.ts'
+import type { CheckCounts } from './world/commons.ts'
 
 /** Which of the world's limits do not hold in a simulation, or hold otherwise: said in every report. */
 const DIFFERENCES = [
-  'signature checks: one for all nodes of a network and each content (sharedChecks), unless shared=false',
+  'checks of signatures and runs: one for all nodes of a network and each content (sharedChecks), unless shared=false',
   'stored bytes: one copy for all nodes of a network, unless shared=false',
   'checking of large runs: on the main thread (verifyThreads 0)',
   'links: pings are not sent; a link on which nothing can come back ends after the same time',
@@ -72,7 +73,7 @@ export interface Report {
   /** The most that the process held. */
   readonly rssMiB: number
   readonly isShared: boolean
-  readonly sharedChecks: { readonly asked: number; readonly made: number }
+  readonly sharedChecks: CheckCounts
   readonly differences: readonly string[]
   /** SHA-256 over every event in order: two runs with the same one were the same. */
   readonly eventLogHash: string

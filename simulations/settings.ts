@@ -55,7 +55,7 @@ export interface Settings {
   readonly stepMs: number
   /** A write that survives a power cut takes this long. */
   readonly syncMs: number
-  /** Results of signature checks, and stored bytes, are kept once for all nodes of a network. */
+  /** Results of checks of signatures and of runs, and stored bytes, are kept once for all nodes of a network. */
   readonly shared: boolean
   /** On real sockets: worker processes, and where nodes keep their blocks. */
   readonly processes: number

@@ -1,6 +1,7 @@
 import type { RunCheck } from '../node/index.ts'
 import { equalBytes, type VerifySignature } from '../protocol/index.ts'
 import { SharedRuns } from './shared-runs.ts'
+import type { Counts } from './world/commons.ts'
 
 /** Checks of one generation; two are looked through: what every node checks it checks within minutes. */
 const GENERATION = 32_768
@@ -34,7 +35,7 @@ export class SharedChecks {
     return this.#runs.check
   }
 
-  get runs(): { readonly asked: number; readonly made: number } {
+  get runs(): Counts {
     return this.#runs
   }
 

@@ -171,13 +171,19 @@ function networkLine(network: NetworkFigures): string {
 }
 
 function virtualTextLines(report: Report): string[] {
-  const { traffic, sharedChecks } = report
+  const { traffic } = report
   return [
     `  traffic   ${(traffic.bytesPerNodePerDay / 1e6).toFixed(1)} MB per node and day sent`,
     `  stored    ${report.storedMiBPerNode} MiB per node; this process ${Math.round(report.rssMiB)} MiB`,
-    `  checks    ${sharedChecks.asked} signatures asked for, ${sharedChecks.made} checked${report.isShared ? ' (shared)' : ''}`,
+    `  checks    ${checksText(report)}`,
     `  log       ${report.eventLogLines} lines, SHA-256 ${report.eventLogHash}`,
   ]
+}
+
+function checksText({ sharedChecks, isShared }: Report): string {
+  const { asked, made, runs } = sharedChecks
+  const shared = isShared ? ' (shared)' : ''
+  return `${runs.made} of ${runs.asked} runs and ${made} of ${asked} signatures checked${shared}`
 }
 
 async function act(run: () => Promise<number>): Promise<void> {

@@ -23,7 +23,11 @@ export function sumOf(results: readonly NetworkResult[]): Result {
     totals: sumOfTotals(results.map(({ totals }) => totals)),
     traffic: sumOfTraffic(results.map(({ traffic }) => traffic)),
     storedBytes: sum(({ storedBytes }) => storedBytes),
-    checks: { asked: sum(({ checks }) => checks.asked), made: sum(({ checks }) => checks.made) },
+    checks: {
+      asked: sum(({ checks }) => checks.asked),
+      made: sum(({ checks }) => checks.made),
+      runs: { asked: sum(({ checks }) => checks.runs.asked), made: sum(({ checks }) => checks.runs.made) },
+    },
     log: sumOfLogs(results),
     violations: violations.slice(0, MAX_VIOLATIONS),
     violationsLeftOut: leftOut + Math.max(0, violations.length - MAX_VIOLATIONS),

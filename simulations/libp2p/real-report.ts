@@ -86,7 +86,7 @@ export function makeRealReport({ run, scenario, seed, data, presets }: RealRepor
     storedMiBPerNode: round(bytes.reduce((sum, each) => sum + each, 0) / bytes.length / MIB),
     rssMiB: round((last?.rssBytes ?? 0) / MIB),
     isShared: false,
-    sharedChecks: { asked: 0, made: 0 },
+    sharedChecks: { asked: 0, made: 0, runs: { asked: 0, made: 0 } },
     differences: run.isSpread ? [...DIFFERENCES, SPREAD] : DIFFERENCES,
     eventLogHash: '',
     eventLogLines: run.notes.length,

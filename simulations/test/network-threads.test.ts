@@ -73,6 +73,8 @@ describe('networks in threads', function () {
     expect(report.finality.count).to.equal(sum(({ tally }) => tally.finality.count))
     expect(report.delivery.maxMs).to.equal(Math.max(...(report.networks ?? []).map(({ delivery }) => delivery.maxMs)))
     expect(report.sharedChecks.asked).to.equal(sum(({ commons }) => commons.checks.asked))
+    expect(report.sharedChecks.runs.asked).to.equal(sum(({ commons }) => commons.checks.runs.asked))
+    expect(report.sharedChecks.runs.made).to.equal(sum(({ commons }) => commons.checks.runs.made))
     expect(report.events).to.equal(sum(({ commons }) => commons.time.events))
     expect(report.eventLogLines).to.equal(sum(({ world }) => world.log.lines))
     expect(report.drainedSeconds).to.equal(Math.max(...here.simulations.map(({ drainedMs = Number.NaN }) => drainedMs)) / 1_000)

@@ -1,15 +1,23 @@
-import { type RunCheck, verifySignature } from '../../node/index.ts'
+import { checkRun, type RunCheck, verifySignature } from '../../node/index.ts'
 import { ValuePool } from '../disk/value-pool.ts'
 import type { Settings } from '../settings.ts'
 import { SharedChecks } from '../shared-checks.ts'
 import { VirtualTime } from '../time/virtual-time.ts'
 
-export interface Checks {
-  readonly verify: typeof verifySignature
-  /** Absent where each node checks for itself. */
-  readonly checkRun?: RunCheck
+/** How often nodes asked for a check, and how often it was made. */
+export interface Counts {
   readonly asked: number
   readonly made: number
+}
+
+/** Of signatures, and of whole runs at the door. */
+export interface CheckCounts extends Counts {
+  readonly runs: Counts
+}
+
+export interface Checks extends CheckCounts {
+  readonly verify: typeof verifySignature
+  readonly checkRun: RunCheck
 }
 
 /** What all nodes of one run have in common: one line of time, and what is kept or checked once by its content. */
@@ -34,7 +42,14 @@ export class Commons {
 
 function unsharedChecks(): Checks {
   const counts = { asked: 0, made: 0 }
+  const runs = { asked: 0, made: 0 }
   return {
+    runs,
+    checkRun: (bytes, context) => {
+      runs.asked++
+      runs.made++
+      return checkRun(bytes, context)
+    },
     verify: (signature, message, key) => {
       counts.asked++
       counts.made++
