@@ -92,7 +92,7 @@ async function* taken(rows: readonly BackFillRow[], init: BackFillInit, counts: 
 async function* sampled(source: MeterSource, signal: AbortSignal): AsyncGenerator<SampledItem> {
   const sampler = source.intervalData ? undefined : new Sampler(DEFAULT_SAMPLING)
   for await (const item of source.items(signal)) {
-    if (item.type === 'mark') item.durable()
+    if (item.type === 'mark') await item.durable()
     else if (item.type !== 'reading' || sampler === undefined) yield item
     else if (item.reading.timeSource !== 'node-clock') yield* sampler.take(item)
     else yield noTime()

@@ -42,7 +42,6 @@ export class Collector {
   readonly #batchSize: number
   readonly #backOff: BackOffPolicy
   readonly #stop = new AbortController()
-  readonly #lives: SourceLife[] = []
   readonly #watches = new Map<string, SourceWatch>()
   #running: Promise<void>[] = []
   #taking: Promise<void> | undefined
@@ -79,6 +78,7 @@ export class Collector {
     await Promise.all(this.#running)
     this.#queue.close()
     await this.#taking
+    await this.#queue.settled()
   }
 
   /** Stops the sources; readings that wait are offered to `take` once more. Returns how many could not be made durable. */
@@ -87,7 +87,7 @@ export class Collector {
     this.#queue.close()
     await Promise.all(this.#running)
     await this.#taking
-    await Promise.all(this.#lives.map((life) => life.settled()))
+    await this.#queue.settled()
     return this.#queue.length
   }
 
@@ -96,7 +96,6 @@ export class Collector {
     const watch = new SourceWatch(source, this.#init, this.#init.silentAfterMs ?? DEFAULT_SILENT_MS)
     this.#watches.set(source.spec, watch)
     const life = new SourceLife(source, { sampling: DEFAULT_SAMPLING, ...this.#init })
-    this.#lives.push(life)
     await life.restore()
     for (let attempt = 0; !signal.aborted; attempt++) {
       const failure = await this.#readThrough(source, life, watch, () => {

@@ -68,6 +68,7 @@ class Watched {
   readonly #init: DirectoryInit
   readonly #format: SourceFormat | undefined
   readonly #path: string
+  #saving: Promise<void> = Promise.resolve()
   #done = new Map<string, State>()
   #before = new Map<string, State>()
 
@@ -131,7 +132,7 @@ class Watched {
     if (signal.aborted) return
     this.#done.set(name, state)
     const files = Object.fromEntries(this.#done)
-    yield { type: 'mark', durable: () => void this.#deps.memory?.write(this.#name, { files }).catch(() => undefined) }
+    yield { type: 'mark', durable: () => this.#save(files) }
   }
 
   async #recognised(path: string): Promise<SourceFormat> {
@@ -145,6 +146,12 @@ class Watched {
     const format = this.#init.recognise(basename(path), Buffer.concat(parts).subarray(0, RECOGNISE_BYTES))
     if (format !== undefined) return format
     throw new Error('no format recognises it; name one with format=')
+  }
+
+  /** One after the other: what is remembered last is to stand on the disk last. */
+  #save(files: Readonly<Record<string, State>>): Promise<void> {
+    this.#saving = this.#saving.then(() => this.#deps.memory?.write(this.#name, { files })).catch(() => undefined)
+    return this.#saving
   }
 
   async #restore(): Promise<void> {

@@ -108,7 +108,7 @@ async function* readItems(
     const { home } = spec
     for await (const item of openSpec(spec, deps).items(signal)) {
       // What is printed is all that is kept of it.
-      if (item.type === 'mark') item.durable()
+      if (item.type === 'mark') await item.durable()
       else yield { item, ...(home === undefined ? {} : { home }) }
     }
   }

@@ -79,11 +79,6 @@ export class SourceLife {
     return (this.#sampler?.end() ?? []).flatMap((each) => this.#watched(each))
   }
 
-  /** Resolves when all that was to be remembered is. */
-  settled(): Promise<void> {
-    return this.#saving
-  }
-
   /**
    * Telegrams that were held back come together, and the node's clock has one millisecond for them all: each gets one of its
    * own, or only one of them would count for that instant.
@@ -126,6 +121,7 @@ export class SourceLife {
       type: 'mark',
       durable: () => {
         this.#saving = this.#saving.then(() => memory.write(this.#name, value)).catch(() => undefined)
+        return this.#saving
       },
     })
   }

@@ -65,8 +65,8 @@ export interface EventItem {
 /** A place behind the readings that came with one message or file: whoever sent it may be told that they are kept. */
 export interface MarkItem {
   readonly type: 'mark'
-  /** Called once all readings before it are on the disk or were left out on purpose. Throws nothing. */
-  readonly durable: () => void
+  /** Called once all readings before it are on the disk or were left out on purpose. Throws nothing; a stop waits for it. */
+  readonly durable: () => void | Promise<void>
 }
 
 export type SourceItem = ReadingItem | FaultItem | EventItem | MarkItem

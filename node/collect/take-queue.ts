@@ -1,4 +1,5 @@
 import type { Reading } from '../../protocol/reading.ts'
+import type { MarkItem } from './source.ts'
 
 /** A reading on its way into the spool. */
 export interface TakenItem {
@@ -24,7 +25,9 @@ export class TakeQueue {
   /** Items ever pushed, and ever done. */
   #pushed = 0
   #finished = 0
-  #marks: { readonly after: number; readonly durable: () => void }[] = []
+  #marks: { readonly after: number; readonly durable: MarkItem['durable'] }[] = []
+  /** What marks have begun when they were passed. */
+  #passing: Promise<unknown> = Promise.resolve()
 
   constructor(capacity: number) {
     this.#capacity = capacity
@@ -46,7 +49,7 @@ export class TakeQueue {
   }
 
   /** Calls `durable` once all that was pushed before is safe; never, where that is not to be. Waits and answers like `push`. */
-  async mark(durable: () => void): Promise<boolean> {
+  async mark(durable: MarkItem['durable']): Promise<boolean> {
     while (this.#marks.length >= this.#capacity && !this.#closed) await new Promise<void>((resolve) => this.#room.push(resolve))
     if (this.#closed) return false
     this.#marks.push({ after: this.#pushed, durable })
@@ -57,8 +60,14 @@ export class TakeQueue {
   #pass(): void {
     for (let next = this.#marks[0]; next !== undefined && next.after <= this.#finished; next = this.#marks[0]) {
       this.#marks.shift()
-      next.durable()
+      const begun = next.durable()
+      if (begun !== undefined) this.#passing = Promise.all([this.#passing, begun])
     }
+  }
+
+  /** What marks have begun has come to its end. */
+  async settled(): Promise<void> {
+    await this.#passing
   }
 
   /** Up to `most` items, waiting for the first; undefined when closed and empty. They stay counted until `done`. */

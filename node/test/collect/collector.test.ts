@@ -152,6 +152,37 @@ describe('collector', () => {
     expect(told).to.deep.equal([0, 2, 3])
   })
 
+  for (const end of ['finished', 'stop'] as const) {
+    it(`what a mark begins has come to its end with ${end}()`, async () => {
+      const written = Promise.withResolvers<void>()
+      let begun = 0
+      const mark = (durable: () => Promise<void> | void): SourceItem => ({ type: 'mark', durable })
+      const slow = mark(() => {
+        begun++
+        return written.promise
+      })
+      const { collector, time } = run([
+        source(
+          [
+            of(
+              reading(1),
+              slow,
+              mark(() => Promise.resolve()),
+            ),
+          ],
+          false,
+        ),
+      ])
+      await time.settle()
+      let isOver = false
+      const over = collector[end]().then(() => void (isOver = true))
+      await time.settle()
+      expect([begun, isOver]).to.deep.equal([1, false])
+      written.resolve()
+      await time.wait(over)
+    })
+  }
+
   it('marks are bounded as readings are: a source waits', async () => {
     let made = 0
     const endless = async function* (): AsyncGenerator<SourceItem> {

@@ -4,7 +4,7 @@ import { expect } from 'chai'
 import { Collector } from '../../collect/collector.ts'
 import { MAX_FILES } from '../../collect/directory-source.ts'
 import { openSource } from '../../collect/formats.ts'
-import { fileMemory } from '../../collect/source-memory.ts'
+import { fileMemory, type SourceMemory } from '../../collect/source-memory.ts'
 import type { SourceFault } from '../../collect/source-watch.ts'
 import { systemPlatform } from '../../platform.ts'
 import { withFiles } from './inputs.ts'
@@ -27,8 +27,8 @@ class Reading {
   readonly collector: Collector
   takes = true
 
-  constructor(dir: string, options = '') {
-    const deps = { ...systemPlatform, directory: dir, memory: fileMemory(join(dir, 'memory')) }
+  constructor(dir: string, options = '', memory: SourceMemory = fileMemory(join(dir, 'memory'))) {
+    const deps = { ...systemPlatform, directory: dir, memory }
     this.collector = new Collector({
       ...systemPlatform,
       sources: [openSource(`dir:in?every=20ms${options}`, deps)],
@@ -50,19 +50,24 @@ class Reading {
 
 describe('a directory being filled', () => {
   const running: Reading[] = []
-  const start = (dir: string, options?: string): Reading => {
-    const reading = new Reading(dir, options)
+  const start = (dir: string, options?: string, memory?: SourceMemory): Reading => {
+    const reading = new Reading(dir, options, memory)
     running.push(reading)
     return reading
   }
-  afterEach(async () => {
+  const stopAll = async (): Promise<void> => {
     for (const each of running.splice(0)) await each.collector.stop()
-  })
+  }
+  afterEach(stopAll)
 
   const inDirectory = (run: (dir: string, put: (name: string, text: string) => Promise<void>) => Promise<void>): Promise<void> =>
     withFiles({}, async (dir) => {
       await mkdir(join(dir, 'in'))
-      await run(dir, (name, text) => writeFile(join(dir, 'in', name), text))
+      try {
+        await run(dir, (name, text) => writeFile(join(dir, 'in', name), text))
+      } finally {
+        await stopAll()
+      }
     })
 
   it('what is there and what comes is read, each by the format that recognises it', () =>
@@ -107,6 +112,25 @@ describe('a directory being filled', () => {
       await appendFile(join(dir, 'in', 'a.jsonl'), line(3))
       await after.has(3)
       expect(after.minutes).to.deep.equal([2, 1, 3])
+    }))
+
+  it('what was read is written down in the order in which it was read, and a stop waits for it', () =>
+    inDirectory(async (dir, put) => {
+      const written: number[] = []
+      const slowFirst: SourceMemory = {
+        read: () => Promise.resolve(undefined),
+        write: async (_, value) => {
+          const { files } = value as { files: object }
+          await new Promise((resolve) => setTimeout(resolve, written.length === 0 ? 100 : 0))
+          written.push(Object.keys(files).length)
+        },
+      }
+      await put('a.jsonl', line(1))
+      await put('b.jsonl', line(2))
+      const node = start(dir, '', slowFirst)
+      await node.has(2)
+      await node.collector.stop()
+      expect(written).to.deep.equal([1, 2])
     }))
 
   it('a file whose readings were not durable is read again', () =>
