@@ -97,7 +97,7 @@ export const SETTINGS = {
     preset: '15m',
     flag: '--interval <duration>',
     expected: spanText('100ms', '1d'),
-    what: 'Time between two rounds of sealing. Each key has a moment of its own in its first sixth, or first half minute.',
+    what: 'Time between two rounds of sealing. Each key has a moment of its own in its first sixth, or first ten seconds.',
     forMeters: true,
   }),
   rowsAtOnce: setting(Type.Integer({ minimum: 1, maximum: 4_096 }), {

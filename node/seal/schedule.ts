@@ -107,9 +107,9 @@ export class SealSchedule {
   }
 }
 
-/** Keys seal within this share of the interval, or within half a minute where that is more. */
+/** Keys seal within this share of the interval, or within ten seconds where that is more. */
 const SPREAD_SHARE = 1 / 6
-const LEAST_SPREAD_MS = 30_000
+const LEAST_SPREAD_MS = 10_000
 
 /** Of that time its first part is left out: a meter's reading of the interval's beginning comes a little after it. */
 const LEFT_OUT_SHARE = 1 / 4

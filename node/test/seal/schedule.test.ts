@@ -82,12 +82,13 @@ describe('the seal schedule', () => {
     expect([stand.sealedAtMs.length, stand.waiting]).to.deep.equal([2, 3])
   })
 
-  it('spreads keys over the beginning of the interval, half a minute at least, and lets readings come first', () => {
+  it('spreads keys over the beginning of the interval, ten seconds at least, and lets readings come first', () => {
     for (const [intervalMs, fromMs, toMs] of [
       [1_800_000, 75_000, 300_000],
       [180_000, 7_500, 30_000],
-      [60_000, 7_500, 30_000],
-      [30_000, 7_500, 30_000],
+      [60_000, 2_500, 10_000],
+      [30_000, 2_500, 10_000],
+      [10_000, 2_500, 10_000],
       [2_000, 500, 2_000],
     ] as const) {
       const tenths = new Array<number>(10).fill(0)
