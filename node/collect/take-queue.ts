@@ -27,7 +27,7 @@ export class TakeQueue {
   #finished = 0
   #marks: { readonly after: number; readonly durable: MarkItem['durable'] }[] = []
   /** What marks have begun when they were passed. */
-  #passing: Promise<unknown> = Promise.resolve()
+  #passing: Promise<void> = Promise.resolve()
 
   constructor(capacity: number) {
     this.#capacity = capacity
@@ -61,7 +61,7 @@ export class TakeQueue {
     for (let next = this.#marks[0]; next !== undefined && next.after <= this.#finished; next = this.#marks[0]) {
       this.#marks.shift()
       const begun = next.durable()
-      if (begun !== undefined) this.#passing = Promise.all([this.#passing, begun])
+      if (begun !== undefined) this.#passing = this.#passing.then(() => begun)
     }
   }
 
