@@ -29,6 +29,7 @@ const SHORTER: { readonly [scenario: string]: Partial<Settings> } = {
   lossy: { bytesPerSecond: 8_000 },
   // Whose one honest link is given up again is found when it, or somebody else, changes another: within a quarter of an hour.
   eclipse: { drainMs: 1_200_000 },
+  censorship: { drainMs: 1_200_000 },
 }
 
 /** Run twice, on whichever threads come: it crashes, fails and loses things at random. */
