@@ -1,5 +1,6 @@
 import type { RunCheck } from '../node/index.ts'
 import { equalBytes, type VerifySignature } from '../protocol/index.ts'
+import { Generations } from './generations.ts'
 import { SharedRuns } from './shared-runs.ts'
 import type { Counts } from './world/commons.ts'
 
@@ -21,8 +22,7 @@ export class SharedChecks {
   readonly #verify: VerifySignature
   /** The same of whole runs. */
   readonly #runs: SharedRuns
-  #young = new Map<number, Checked>()
-  #old = new Map<number, Checked>()
+  readonly #known = new Generations<Checked>(GENERATION)
   asked = 0
   made = 0
 
@@ -42,7 +42,7 @@ export class SharedChecks {
   readonly verify: VerifySignature = (signature, message, key) => {
     this.asked++
     const name = nameOf(signature)
-    const known = this.#young.get(name) ?? this.#old.get(name)
+    const known = this.#known.get(name)
     if (
       known !== undefined &&
       equalBytes(known.signature, signature) &&
@@ -53,12 +53,8 @@ export class SharedChecks {
     }
     this.made++
     const isRight = this.#verify(signature, message, key)
-    if (this.#young.size >= GENERATION) {
-      this.#old = this.#young
-      this.#young = new Map()
-    }
     // Copies: what was checked may be a view of a buffer that is written to later.
-    this.#young.set(name, { signature: signature.slice(), message: message.slice(), key: key.slice(), isRight })
+    this.#known.set(name, { signature: signature.slice(), message: message.slice(), key: key.slice(), isRight })
     return isRight
   }
 }

@@ -1,5 +1,6 @@
 import { type CheckedRun, checkRun, type RunCheck } from '../node/index.ts'
 import { type Bytes, type DoorContext, equalBytes, type Member, type VerifySignature } from '../protocol/index.ts'
+import { Generations } from './generations.ts'
 
 /** Runs of one generation; two are looked through: what every node stores it stores within minutes. */
 export const RUNS_KEPT = 8_192
@@ -21,8 +22,7 @@ interface Known {
  */
 export class SharedRuns {
   readonly #verify: VerifySignature
-  #young = new Map<number, Known>()
-  #old = new Map<number, Known>()
+  readonly #known = new Generations<Known>(RUNS_KEPT)
   asked = 0
   made = 0
 
@@ -33,18 +33,14 @@ export class SharedRuns {
   readonly check: RunCheck = (bytes, context) => {
     this.asked++
     const name = nameOf(bytes)
-    const known = this.#young.get(name) ?? this.#old.get(name)
+    const known = this.#known.get(name)
     if (known !== undefined && this.#holdsIn(known, bytes, context)) return known.run
     this.made++
     const run = checkRun(bytes, context)
     if (run.verdict !== 'accept') return run
     const writer = context.membership.member(run.member)
     if (context.verify !== this.#verify || writer === undefined) return run
-    if (this.#young.size >= RUNS_KEPT) {
-      this.#old = this.#young
-      this.#young = new Map()
-    }
-    this.#young.set(name, { bytes, context, writer, run })
+    this.#known.set(name, { bytes, context, writer, run })
     return run
   }
 
