@@ -175,21 +175,22 @@ export class PeerBook {
     const isFirstHand = keyHex === sourceHex
     if (before === undefined ? this.#addresses.size < MAX_BOOK : isFirstHand || !before.isFirstHand) {
       const isKnown = before !== undefined && isSame(before.addresses, addresses)
-      const edition = isKnown ? before.edition : this.#nextEdition()
+      // Somebody new is told of soon, and each is new once: who tells of ever other addresses makes nobody tell them on at once.
+      if (before === undefined) this.#tellSoon()
+      const edition = isKnown ? before.edition : ++this.#edition
       // Copied: an array that was filled one by one keeps room for sixteen more.
       this.#addresses.set(keyHex, { key, addresses: [...addresses], isFirstHand, edition })
     }
     for (const address of addresses) onAddress(address)
   }
 
-  #nextEdition(): number {
+  #tellSoon(): void {
     const { timers, sessions } = this.#init
     this.#timer ??= timers.set(TELL_MS, () => {
       this.#timer = undefined
       // Who has not greeted yet is told when it does.
       for (const session of sessions()) if (session.hello !== undefined) this.tellPeers(session)
     })
-    return ++this.#edition
   }
 
   async #learnLabels(labels: readonly KeyLabel[]): Promise<void> {

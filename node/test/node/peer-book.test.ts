@@ -139,6 +139,8 @@ describe('the peer book', () => {
     stand.hear(a, 4, addressOf(4))
     await stand.time.advance(TELL_MS)
     expect(toldTo(b)).to.deep.equal(['04 /at/4/1'])
+    stand.hear(a, 4, addressOf(4, 9))
+    expect(stand.time.pending, 'a change waits for the cross-check').to.equal(0)
     stand.hear(a, 5, addressOf(5))
     stand.book.stop()
     expect(stand.time.pending).to.equal(0)
