@@ -141,6 +141,7 @@ export function createParts(init: NodeInit, roster: Roster, book: EpochBook, eve
       onEvidence: (bytes, source) => desk.take(bytes, source),
       attestations: {
         isGossiped: () => gossip.attestationsOn,
+        gossipMesh: () => gossip.attestationMesh(),
         stored: () => witnessing.stored(),
         take: (bytes, source) => witnessing.take(bytes, source),
         leavesOf: (asked) => witnessing.leavesOf(asked),

@@ -37,7 +37,7 @@ export class Refusals {
       joinTopic: (topic, handler) => network.joinTopic(topic, handler),
       leaveTopic: (topic) => network.leaveTopic(topic),
       publish: (topic, payload) => network.publish(topic, payload),
-      meshSize: (topic) => network.meshSize(topic),
+      meshPeers: (topic) => network.meshPeers(topic),
       serve: (protocol, handler) => network.serve(protocol, handler),
       request: (address, protocol, request, signal) => network.request(address, protocol, request, signal),
     }

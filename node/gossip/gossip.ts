@@ -67,7 +67,12 @@ export class Gossip {
   }
 
   meshSize(): number {
-    return this.#init.network.meshSize(this.#blocksOn ? this.#topics.blocks : this.#topics.evidence)
+    return this.#init.network.meshPeers(this.#blocksOn ? this.#topics.blocks : this.#topics.evidence).size
+  }
+
+  /** Neighbours, keys in hex, that gossip brings the attestations that it brings here. */
+  attestationMesh(): ReadonlySet<string> {
+    return this.#init.network.meshPeers(this.#topics.attestations)
   }
 
   start(): void {

@@ -7,6 +7,7 @@ import {
   TopicValidatorResult,
 } from '@chainsafe/libp2p-gossipsub'
 import type { Connection, PeerId, Topology } from '@libp2p/interface'
+import { toHex } from '../../protocol/bytes.ts'
 import { WattnessError } from '../../protocol/errors.ts'
 import type { Clock } from '../platform.ts'
 import { gossipOptions, gossipProtocols } from './gossip-options.ts'
@@ -97,8 +98,14 @@ export class Gossip {
     return recipients.length
   }
 
-  meshSize(topic: string): number {
-    return this.#running ? (this.#router?.getMeshPeers(topic).length ?? 0) : 0
+  meshPeers(topic: string): Set<string> {
+    const keys = new Set<string>()
+    for (const peer of this.#running ? (this.#router?.getMeshPeers(topic) ?? []) : []) {
+      const attached = this.#attached.get(peer)
+      const key = attached === undefined ? undefined : keyOfPeer(attached.remotePeer)
+      if (key !== undefined) keys.add(toHex(key))
+    }
+    return keys
   }
 
   /**

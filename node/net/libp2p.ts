@@ -160,8 +160,8 @@ class Libp2pNetwork implements Network {
     return this.#gossip.publish(topic, payload)
   }
 
-  meshSize(topic: string): number {
-    return this.#gossip.meshSize(topic)
+  meshPeers(topic: string): Set<string> {
+    return this.#gossip.meshPeers(topic)
   }
 
   serve(protocol: string, handler: RequestHandler): void {

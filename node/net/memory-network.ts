@@ -118,8 +118,8 @@ export class MemoryNetwork implements Network, Endpoint {
     return this.#seen.add(id) ? this.#spread(topic, payload, id, undefined) : 0
   }
 
-  meshSize(topic: string): number {
-    return this.#neighbours(topic).length
+  meshPeers(topic: string): Set<string> {
+    return new Set(this.#neighbours(topic).map((connection) => (connection.across(this).endpoint as MemoryNetwork).selfHex))
   }
 
   serve(protocol: string, handler: RequestHandler): void {

@@ -107,8 +107,8 @@ export interface Network {
    * nobody. Throws PAYLOAD_TOO_LARGE above MAX_GOSSIP_BYTES.
    */
   publish(topic: string, payload: Uint8Array): Promise<number>
-  /** Peers that this node passes the topic's payloads on to. */
-  meshSize(topic: string): number
+  /** Keys, in hex, of the peers that this node passes the topic's payloads on to: full ones may refuse it. */
+  meshPeers(topic: string): ReadonlySet<string>
   /** One-shot requests, bounded in size, time and number (limits.ts). Allowed before `start`; PROTOCOL_TAKEN for a second. */
   serve(protocol: string, handler: RequestHandler): void
   /**

@@ -48,8 +48,10 @@ export const MAX_JUDGED = 4_096
 
 /** What the exchange asks of the rest of the node. */
 export interface AttestationCallbacks {
-  /** Gossip carries new attestations at present: then neighbours are told at cross-checks, what they are not known to hold. */
+  /** Gossip carries new attestations at present: whom it leaves out is told in rounds, the others at cross-checks. */
   readonly isGossiped: () => boolean
+  /** Neighbours, keys in hex, that gossip brings what it brings here. */
+  readonly gossipMesh: () => ReadonlySet<string>
   /** All that a newcomer should be told, newest epochs first; MAX_TOLD of them are. */
   readonly stored: () => Promise<readonly StoredAttestationBytes[]>
   /** Never rejects for what the bytes are. `source`: key of the neighbour that told it. */
@@ -102,8 +104,8 @@ export class AttestationExchange {
 
   constructor(init: AttestationExchangeInit) {
     this.#init = init
-    const { platform, isGossiped, announceDelayMs } = init
-    this.names = new AttestationNames({ ...platform, announceDelayMs, limit: MAX_TOLD, isGossiped })
+    const { platform, isGossiped, gossipMesh, announceDelayMs } = init
+    this.names = new AttestationNames({ ...platform, announceDelayMs, limit: MAX_TOLD, isGossiped, gossipMesh })
     this.#questions = new AttestationQuestions({
       platform,
       sessions: () => this.#neighbours.keys(),

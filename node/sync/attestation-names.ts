@@ -25,6 +25,12 @@ const NAMES_ROUND_MS = 2_500
 /** What several neighbours name at the same moment comes within this time: then it is asked of as few of them as hold it all. */
 const NAMES_ASK_MS = 200
 
+interface Waiting {
+  readonly held: HeldAttestation
+  /** Gossip has brought it, or took it. */
+  readonly isGossiped: boolean
+}
+
 export interface AttestationNamesInit {
   readonly clock: Clock
   readonly timers: Timers
@@ -32,8 +38,10 @@ export interface AttestationNamesInit {
   readonly announceDelayMs: number
   /** Pairs of witness and epoch that are told of at most. */
   readonly limit: number
-  /** Gossip carries new attestations at present: then neighbours are told at cross-checks, what they are not known to hold. */
+  /** Gossip carries new attestations at present: whom it leaves out is told in rounds, the others at cross-checks. */
   readonly isGossiped: () => boolean
+  /** Neighbours, keys in hex, that gossip brings what it brings here. */
+  readonly gossipMesh: () => ReadonlySet<string>
 }
 
 /**
@@ -45,7 +53,7 @@ export class AttestationNames {
   readonly #known = new Map<Session, KnownAttestations>()
   readonly #book: AttestationBook
   /** New since the last round, the newest of each witness and epoch. */
-  readonly #waiting = new Map<string, HeldAttestation>()
+  readonly #waiting = new Map<string, Waiting>()
   readonly #wanted: WantedAttestations
   readonly #roundMs: number
   #roundTimer: Timer | undefined
@@ -111,11 +119,13 @@ export class AttestationNames {
   noteNew(attestation: SignedAttestation, bytes: Bytes, sourceHex: string): void {
     const held = this.#book.note(attestation, bytes)
     if (held === undefined) return
-    for (const [session, known] of this.#known) if (session.peerHex === sourceHex) known.add(held.key, attestation.sequence)
-    // The cross-check repairs what gossip loses.
-    if (this.#init.isGossiped()) return
-    if (sourceHex === 'own' && !this.#isCopied) return this.#push(held)
-    this.#waiting.set(held.key, held)
+    let isGossiped = this.#init.isGossiped()
+    for (const [session, known] of this.#known) {
+      // Who is known to hold it has sent it by itself, or named it: gossip may have brought it to nobody.
+      if (session.peerHex === sourceHex && !known.add(held.key, attestation.sequence)) isGossiped = false
+    }
+    if (sourceHex === 'own' && !isGossiped && !this.#isCopied) return this.#push(held)
+    this.#waiting.set(held.key, { held, isGossiped })
     if (this.#waiting.size > this.#init.limit) this.#waiting.delete(this.#waiting.keys().next().value as string)
     const { clock, timers } = this.#init
     this.#roundTimer ??= timers.set(msToNextRound(clock.now(), this.#roundMs), () => this.#endRound())
@@ -135,17 +145,24 @@ export class AttestationNames {
 
   #endRound(): void {
     this.#roundTimer = undefined
+    const all = [...this.#waiting.values()]
+    const { isGossiped, gossipMesh } = this.#init
+    // Most of whom gossip leaves out hears it from others.
+    const isNamed = isGossiped() || !this.#isCopied
+    const mesh = isGossiped() ? gossipMesh() : undefined
+    const others = all.filter((waiting) => !waiting.isGossiped)
     for (const session of this.#known.keys()) {
-      if (this.#isCopied) this.#copy(session)
-      else this.#name(session, this.#waiting.values())
+      const news = (mesh?.has(session.peerHex) === true ? others : all).map(({ held }) => held)
+      if (isNamed) this.#name(session, news)
+      else this.#copy(session, news)
     }
     this.#waiting.clear()
   }
 
-  /** What is new in this round, whole, to a neighbour that is not known to hold it. */
-  #copy(session: Session): void {
+  /** Whole, to a neighbour that is not known to hold it. */
+  #copy(session: Session, held: readonly HeldAttestation[]): void {
     const known = this.#known.get(session)
-    const news = [...this.#waiting.values()].filter(({ key, name }) => known?.add(key, name.sequence)).map(({ bytes }) => bytes)
+    const news = held.filter(({ key, name }) => known?.add(key, name.sequence)).map(({ bytes }) => bytes)
     for (let i = 0; i < news.length; i += MAX_ATTESTATIONS_PER_FRAME) {
       session.send({ type: 'attestations', attestations: news.slice(i, i + MAX_ATTESTATIONS_PER_FRAME) })
     }

@@ -40,6 +40,7 @@ export interface SyncInit {
 /** Of a node that keeps no attestations. */
 export const NO_ATTESTATIONS: AttestationCallbacks = {
   isGossiped: () => false,
+  gossipMesh: () => new Set(),
   stored: () => Promise.resolve([]),
   take: () => Promise.resolve('ignore'),
   leavesOf: () => Promise.resolve(undefined),

@@ -80,8 +80,8 @@ export class CrookedPort implements Network {
     return count
   }
 
-  meshSize(topic: string): number {
-    return this.#port.meshSize(topic)
+  meshPeers(topic: string): ReadonlySet<string> {
+    return this.#port.meshPeers(topic)
   }
 
   serve(protocol: string, handler: RequestHandler): void {

@@ -107,8 +107,8 @@ export class GossipMesh {
     this.#wake()
   }
 
-  meshSize(name: string): number {
-    return this.#topics.get(name)?.mesh.size ?? 0
+  meshPeers(name: string): Set<string> {
+    return new Set([...(this.#topics.get(name)?.mesh ?? [])].map(({ key }) => toHex(key)))
   }
 
   /** The number of neighbours that it was handed to. */

@@ -136,8 +136,8 @@ export class VirtualPort implements Network, Endpoint {
     return this.#mesh.publish(topic, payload)
   }
 
-  meshSize(topic: string): number {
-    return this.isRunning ? this.#mesh.meshSize(topic) : 0
+  meshPeers(topic: string): Set<string> {
+    return this.isRunning ? this.#mesh.meshPeers(topic) : new Set()
   }
 
   serve(protocol: string, handler: RequestHandler): void {

@@ -181,7 +181,7 @@ describe('virtual network faults', () => {
       for (const other of hosts.slice(host.port.host + 1)) await ground.time.wait(host.port.dial(other.port.address))
     }
     await ground.pass(70_000)
-    for (const { port } of hosts) expect(port.meshSize('t')).to.be.within(3, 6)
+    for (const { port } of hosts) expect(port.meshPeers('t').size).to.be.within(3, 6)
     await hosts[0]?.port.publish('t', toUtf8('all'))
     await ground.pass(1_000)
     expect(hosts.slice(1).every(({ heard }) => heard.length === 1)).to.equal(true)

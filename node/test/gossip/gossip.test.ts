@@ -52,7 +52,7 @@ class Stand {
     const network: Partial<Network> = {
       joinTopic: (topic, handler) => void this.topics.set(topic, handler),
       leaveTopic: (topic) => void this.topics.delete(topic),
-      meshSize: (topic) => (topic === topicsOf(ZERO_HASH).blocks ? 4 : 2),
+      meshPeers: (topic) => new Set(topic === topicsOf(ZERO_HASH).blocks ? 'abcd' : 'ef'),
       publish: async (topic, payload) => {
         if (this.failure !== undefined) throw this.failure
         return this.published.push({ topic, payload })

@@ -392,8 +392,9 @@ export function networkContract(name: string, createWorld: () => Promise<World>)
         for (const witness of [a, b, c]) witness.join('t')
         await connected(a, b)
         await connected(b, c)
-        await world.until(() => a.network.meshSize('t') === 1 && b.network.meshSize('t') === 2, 'the mesh stands')
-        await world.until(() => c.network.meshSize('t') === 1, 'the mesh stands at the far end')
+        await world.until(() => a.network.meshPeers('t').size === 1 && b.network.meshPeers('t').size === 2, 'the mesh stands')
+        await world.until(() => c.network.meshPeers('t').size === 1, 'the mesh stands at the far end')
+        expect([...a.network.meshPeers('t'), ...c.network.meshPeers('t')]).to.deep.equal([b.keyHex, b.keyHex])
         return [a, b, c]
       }
 
@@ -448,7 +449,7 @@ export function networkContract(name: string, createWorld: () => Promise<World>)
       it('hears nothing after leaving', async () => {
         const [a, b] = await line()
         b.network.leaveTopic('t')
-        await world.until(() => a.network.meshSize('t') === 0, 'the neighbour has noticed')
+        await world.until(() => a.network.meshPeers('t').size === 0, 'the neighbour has noticed')
         await world.wait(a.network.publish('t', text('gone')))
         await world.calm()
         expect(b.heard).to.have.length(0)
@@ -512,7 +513,7 @@ export function networkContract(name: string, createWorld: () => Promise<World>)
         await world.calm()
         for (const witness of [a, b]) {
           expect([witness.links.length, witness.channels.length, witness.heard.length]).to.deep.equal([0, 0, 0])
-          expect(witness.network.meshSize('t')).to.equal(0)
+          expect(witness.network.meshPeers('t').size).to.equal(0)
         }
       })
 

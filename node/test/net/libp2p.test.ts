@@ -153,7 +153,7 @@ describe('network: libp2p, on real sockets', () => {
     for (const witness of [a, b]) witness.join('t')
     await a.network.dial(wall.address)
     await until(() => a.channels.length === 1 && b.channels.length === 1, 'the channel stands')
-    await until(() => a.network.meshSize('t') === 1 && b.network.meshSize('t') === 1, 'the mesh stands')
+    await until(() => a.network.meshPeers('t').size === 1 && b.network.meshPeers('t').size === 1, 'the mesh stands')
     wall.freeze()
     await b.network.hangUp(a.network.self)
     await until(() => b.unlinked.length === 1, 'one side has given up')
@@ -212,7 +212,7 @@ describe('network: libp2p, on real sockets', () => {
     a.verdict = () => 'reject'
     const meet = async (): Promise<void> => {
       await b.network.dial(a.address)
-      await until(() => b.network.meshSize('t') === 1, 'the mesh stands')
+      await until(() => b.network.meshPeers('t').size === 1, 'the mesh stands')
     }
     await meet()
     for (let index = 0; index < REJECTS_TO_GREYLIST; index++) {
@@ -236,7 +236,7 @@ describe('network: libp2p, on real sockets', () => {
     for (const witness of [a, b]) witness.join('t')
     a.verdict = () => 'ignore'
     await b.network.dial(a.address)
-    await until(() => b.network.meshSize('t') === 1, 'the mesh stands')
+    await until(() => b.network.meshPeers('t').size === 1, 'the mesh stands')
     for (let index = 0; index < 5 * REJECTS_TO_GREYLIST; index++) await b.network.publish('t', text(`late ${index}`))
     await until(() => a.heard.length === 5 * REJECTS_TO_GREYLIST, 'all are heard')
     await sleep(systemTimers, 1_500)
@@ -253,7 +253,7 @@ describe('network: libp2p, on real sockets', () => {
         [1, 2, 3].map((step) => one.network.dial((nodes[(index + step) % nodes.length] as Witness).address)),
       ),
     )
-    await until(() => nodes.every(({ network }) => network.meshSize('t') >= 3), 'the mesh stands')
+    await until(() => nodes.every(({ network }) => network.meshPeers('t').size >= 3), 'the mesh stands')
     for (const { network, keyHex } of nodes) await network.publish('t', text(`from ${keyHex}`))
     await until(() => nodes.every(({ heard }) => heard.length === nodes.length - 1), 'everybody hears everybody')
   })

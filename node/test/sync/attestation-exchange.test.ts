@@ -58,7 +58,8 @@ describe('new attestations', () => {
     const [a, b] = [await stand.greet('a'), await stand.greet('b')]
     stand.isGossiped = true
     stand.note(attestationOf('w', 0, 1), a.peerHex)
-    expect([stand.exchange.names.waiting, stand.time.pending]).to.deep.equal([0, 0])
+    await stand.time.advance(2_500)
+    expect([names(a), names(b), stand.exchange.names.waiting, stand.time.pending]).to.deep.equal([[], [], 0, 0])
     for (let again = 0; again < 2; again++) stand.exchange.onCrossCheck()
     expect([names(a), names(b)]).to.deep.equal([[], [1]])
   })
@@ -69,15 +70,38 @@ describe('new attestations', () => {
     for (let i = 0; i < 9; i++) all.push(await stand.greet(`n${i}`))
     stand.isGossiped = true
     stand.note(attestationOf('w', 0, 1))
+    await stand.time.advance(2_500)
     const told = (): number => all.filter((each) => names(each).length > 0).length
     for (const count of [3, 6, 9]) {
       stand.exchange.onCrossCheck()
       expect(told()).to.equal(count)
     }
     stand.note(attestationOf('w', 0, 2))
+    await stand.time.advance(2_500)
     stand.isGossiped = false
     stand.exchange.onCrossCheck()
     expect(all.map(names)).to.deep.equal(Array.from({ length: 9 }, () => [1, 1]))
+  })
+
+  it('are named in rounds to whom gossip leaves out, in short ones too, whoever signed them', async () => {
+    for (const announceDelayMs of [10_000, 250]) {
+      const stand = new AttestationStand({ announceDelayMs })
+      const [a, b] = [await stand.greet('a'), await stand.greet('b')]
+      stand.isGossiped = true
+      stand.gossipMesh = new Set([a.peerHex])
+      stand.note(attestationOf('w', 0, 1), a.peerHex)
+      stand.note(attestationOf('self', 0, 1), 'own')
+      await stand.time.advance(2_500)
+      expect([names(a), names(b), parts(b)]).to.deep.equal([[], [2], [-1]])
+      // A neighbour that has named it, or sent it by itself, may be the only one outside: nobody in the mesh has it by gossip.
+      const attestation = attestationOf('w', 0, 2)
+      const attestations = [encodeSignedAttestation(attestation)]
+      stand.exchange.onFrame(b, { type: 'attestations', attestations })
+      await stand.time.settle()
+      stand.note(attestation, b.peerHex)
+      await stand.time.advance(2_500)
+      expect([names(a), names(b)]).to.deep.equal([[1], [2]])
+    }
   })
 
   it('and wait for the end of the round are not named before it by a cross-check', async () => {
@@ -271,6 +295,7 @@ describe('attestations that come', () => {
     await stand.time.settle()
     stand.isGossiped = true
     stand.note(attestation, 'somebody else')
+    await stand.time.advance(2_500)
     stand.exchange.onCrossCheck()
     expect([names(a), names(b)]).to.deep.equal([[], [1]])
   })
@@ -292,6 +317,7 @@ describe('attestations that come', () => {
     expect(stand.taken).to.have.length(3)
     stand.isGossiped = true
     stand.note(attestation, 'somebody else')
+    await stand.time.advance(2_500)
     stand.exchange.onCrossCheck()
     expect([names(a), names(b)]).to.deep.equal([[], []])
     for (let sequence = 5; sequence < 5 + MAX_JUDGED; sequence++) {

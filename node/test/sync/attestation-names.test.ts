@@ -186,6 +186,7 @@ describe('attestations that this node has just signed', () => {
     gossiped.isGossiped = true
     const b = await gossiped.greet('b')
     gossiped.note(attestationOf('w', 0, 1), 'own')
+    await gossiped.time.advance(2_500)
     expect([b.sent, gossiped.time.pending]).to.deep.equal([[], 0])
   })
 })

@@ -39,6 +39,8 @@ export class AttestationStand {
   readonly told: Session[] = []
   held: StoredAttestationBytes[] = []
   isGossiped = false
+  /** Whom gossip brings what it brings here; undefined: all. */
+  gossipMesh: ReadonlySet<string> | undefined
   verdict: 'accept' | 'ignore' | 'reject' | 'early' = 'accept'
   readonly exchange: AttestationExchange
 
@@ -48,6 +50,7 @@ export class AttestationStand {
       sessions: () => this.sessions,
       announceDelayMs: 10_000,
       isGossiped: () => this.isGossiped,
+      gossipMesh: () => this.gossipMesh ?? new Set(this.sessions.map(({ peerHex }) => peerHex)),
       stored: async () => this.held,
       take: async (bytes, sourceHex) => {
         this.taken.push([sourceHex, bytes])
