@@ -73,6 +73,9 @@ export function encodeRun(blocks: readonly Bytes[], end: RunEnd): Bytes {
   return writer.take()
 }
 
+/** Length of the run of one block of so many bytes under its own signature. */
+export const signedRunLength = (blockBytes: number): number => 1 + blockBytes + 1 + HASH_BYTES + SIGNATURE_BYTES
+
 /** Rules B9 to B11: checks the form only, limits and layout. All byte fields are views of `bytes`. */
 export function decodeRun(bytes: Bytes): Run {
   // Rule B11: the size is looked at before anything is decoded.

@@ -1,9 +1,12 @@
-import { type Bytes, encodeRun } from '../../protocol/index.ts'
+import { type Bytes, encodeRun, type SignedCheckpoint, signedRunLength } from '../../protocol/index.ts'
 import { memberText } from '../store/index.ts'
 import type { StoredRun } from '../validate/index.ts'
 
 /** Bytes remembered of all chains together; the chain that was still for longest goes first. */
 export const MAX_RECENT_BYTES = 4 * 1_048_576
+
+/** Bytes beside a run in the frame that brought it, which stays in memory with it. */
+const MAX_AROUND = 64
 
 interface Recent {
   readonly height: number
@@ -23,14 +26,13 @@ export class RecentRuns {
     return this.#bytes
   }
 
-  add({ member, blocks, state }: StoredRun): void {
+  add({ member, blocks, state, bytes }: StoredRun): void {
     const text = memberText(member)
     this.#forget(text)
     const { checkpoint, size } = state
     // Under another's signature it would take a proof.
     if (checkpoint?.size !== size || blocks.length === 0) return
-    const { root, signature } = checkpoint
-    const run = encodeRun(blocks.slice(-1), { type: 'signed', root, signature })
+    const run = bytes !== undefined && isOfOneBlock(bytes, blocks) ? bytes : encodeLast(blocks, checkpoint)
     this.#chains.set(text, { height: size - 1, run })
     this.#bytes += run.length
     while (this.#bytes > MAX_RECENT_BYTES) this.#forget(this.#chains.keys().next().value as string)
@@ -46,4 +48,14 @@ export class RecentRuns {
     const recent = this.#chains.get(memberText(member))
     return recent?.height === from ? recent.run : undefined
   }
+}
+
+/** Under its own signature: any other end is longer. What came with much else would be held with it. */
+function isOfOneBlock(bytes: Bytes, [block, second]: readonly Bytes[]): boolean {
+  const isWhole = block !== undefined && second === undefined && bytes.length === signedRunLength(block.length)
+  return isWhole && bytes.buffer.byteLength <= bytes.length + MAX_AROUND
+}
+
+function encodeLast(blocks: readonly Bytes[], { root, signature }: SignedCheckpoint): Bytes {
+  return encodeRun(blocks.slice(-1), { type: 'signed', root, signature })
 }

@@ -51,6 +51,8 @@ export interface StoredRun {
   readonly state: ChainState
   /** True for a block that this node sealed. */
   readonly own: boolean
+  /** As it came; absent where it came in pieces. */
+  readonly bytes?: Bytes
 }
 
 export interface DoorInit {
@@ -317,14 +319,14 @@ export class Door {
       lane.onWritten?.()
     }
     try {
-      this.#tell(run, job.own !== undefined)
+      this.#tell(run, job)
     } finally {
       this.#lanes.answer(lane, job, { verdict: 'accept', member: run.member, from: run.from, state: run.state })
     }
   }
 
-  #tell({ member, from, blocks, state }: AcceptedRun, own: boolean): void {
-    this.#init.onStored({ member, from, blocks, state, own })
+  #tell({ member, from, blocks, state }: AcceptedRun, { bytes, own }: Job): void {
+    this.#init.onStored({ member, from, blocks, state, own: own !== undefined, bytes })
   }
 
   /** The store refused some run of the batch before it wrote anything: the others must not suffer for it. */
@@ -379,7 +381,7 @@ export class Door {
       const root = await store.rootAt(run.member, run.state.size).catch(() => undefined)
       if (root === undefined || !equalBytes(root, run.state.root)) continue
       stored.add(each)
-      this.#tell(run, job.own !== undefined)
+      this.#tell(run, job)
     }
     return stored
   }

@@ -37,6 +37,32 @@ describe('recent runs', () => {
     expect(recent.runFrom(new Uint8Array(32), 0)).to.equal(undefined)
   })
 
+  it('are kept as they came where they came alone, and held with nothing else', () => {
+    const street = new Street(1)
+    const recent = new RecentRuns()
+    const bytesOf = ({ blocks, state }: StoredRun): Bytes =>
+      encodeRun(blocks, { type: 'signed', ...(state.checkpoint as SignedCheckpoint) })
+    const first = nextRun(street, 0)
+    const bytes = bytesOf(first)
+    recent.add({ ...first, bytes })
+    expect(recent.runFrom(first.member, 0)).to.equal(bytes)
+    expect(recent.bytes).to.equal(bytes.length)
+    const second = nextRun(street, 0)
+    const around = new Uint8Array(4_096)
+    around.set(bytesOf(second), 100)
+    recent.add({ ...second, bytes: around.subarray(100, 100 + bytesOf(second).length) })
+    const kept = recent.runFrom(second.member, 1) as Bytes
+    expect(kept).to.deep.equal(bytesOf(second))
+    expect(kept.buffer.byteLength).to.be.below(around.length)
+    const several = nextRun(street, 0, 3)
+    recent.add({ ...several, bytes: bytesOf(several) })
+    expect(heights(recent.runFrom(several.member, 4))).to.deep.equal([4])
+    const fourth = nextRun(street, 0)
+    const { root, signature } = fourth.state.checkpoint as SignedCheckpoint
+    recent.add({ ...fourth, bytes: encodeRun(fourth.blocks, { type: 'covered', size: 9, root, signature, proof: [root] }) })
+    expect(recent.runFrom(fourth.member, 5)).to.deep.equal(bytesOf(fourth))
+  })
+
   it("forget a chain whose newest block has no signature yet, or another block's", () => {
     const street = new Street(1)
     const recent = new RecentRuns()
