@@ -18,7 +18,7 @@ import {
   WattnessError,
   witnessesOf,
 } from '../../protocol/index.ts'
-import type { LedgerStore } from '../store/index.ts'
+import { keptKey, type LedgerStore } from '../store/index.ts'
 
 /** Blocks of the registrar's chain read at once while the roster is built. */
 const READ_BLOCKS = 256
@@ -151,7 +151,7 @@ export class Roster {
 
   #hold(bytes: Bytes): void {
     const { header, body } = decodeBlock(bytes)
-    const operations = header.kind === KIND_MEMBERSHIP ? decodeMembershipBody(bodyContent(body)) : []
+    const operations = header.kind === KIND_MEMBERSHIP ? decodeMembershipBody(bodyContent(body)).map(withKeptKey) : []
     this.#waiting.push(operations)
     this.#held = applyMembership(this.#held, operations).membership
   }
@@ -209,4 +209,10 @@ export class Roster {
       if (verifyLabel(record, hash)) this.#setLabel(key, record)
     }
   }
+}
+
+/** Every record of the ledger names these keys: one array for each, not one for each node of a process. */
+function withKeptKey(operation: MembershipOperation): MembershipOperation {
+  const key = keptKey(operation.key)
+  return operation.type === 'replace-key' ? { ...operation, key, newKey: keptKey(operation.newKey) } : { ...operation, key }
 }

@@ -160,10 +160,17 @@ export class LedgerReads {
 
   /** The same where memory has it: the head's, and the newest below. Undefined says nothing about what is held. */
   rootInMemory(member: Uint8Array, size: number): Uint8Array | undefined {
+    return this.endInMemory(member, size)?.root
+  }
+
+  /** The same with the chain as it stands. */
+  endInMemory(member: Uint8Array, size: number): { readonly root: Uint8Array; readonly head: ChainState } | undefined {
     const text = memberText(member)
     const entry = this.entries.get(text)
-    if (entry === undefined || this.replacing.has(text)) return undefined
-    return size === entry.state.size ? entry.state.root : this.tree.knownRoot(entry, size)
+    if (entry === undefined || (this.replacing.size > 0 && this.replacing.has(text))) return undefined
+    const { state } = entry
+    const root = size === state.size ? state.root : this.tree.knownRoot(entry, size)
+    return root && { root, head: state }
   }
 
   /** Root and last block hash of the chain's first `size` blocks, 1 or more; undefined where fewer are held. */

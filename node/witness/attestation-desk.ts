@@ -236,11 +236,12 @@ export class AttestationDesk {
       const size = frontier[index] as number
       const leaf = named.size === 0 ? undefined : named.get(index)
       if (leaf === undefined && (size <= (before[index] ?? 0) || size <= keeper.countedSize(index))) continue
-      const held = leaf === undefined ? chains.rootInMemory(index, size) : leaf.root
-      const root = held ?? (await chains.rootAt(index, size))
+      const held = leaf === undefined && size > 0 ? chains.leafInMemory(index, size) : undefined
+      const root = held?.root ?? leaf?.root ?? (await chains.rootAt(index, size))
       if (root === undefined) continue
       const vote = { epoch: attestation.epoch, witness: shown.witness, member: index, size, root }
-      if (leaf !== undefined || held === undefined || !keeper.placeHeld(vote)) votes.push(vote)
+      if (held?.epoch === undefined) votes.push(vote)
+      else keeper.placeHeld(vote, held.epoch)
     }
     this.#counted.set(nameOf(shown), attestation.frontier)
     await keeper.place(votes)

@@ -99,20 +99,16 @@ export class FinalityKeeper {
   #placeOwn(vote: Vote): boolean {
     const { member, size } = vote
     if (size === 0) return true
-    const root = this.#init.chains.rootInMemory(member, size)
-    return root !== undefined && equalBytes(root, vote.root) && this.placeHeld(vote)
+    const held = this.#init.chains.leafInMemory(member, size)
+    if (held?.epoch === undefined || !equalBytes(held.root, vote.root)) return false
+    this.placeHeld(vote, held.epoch)
+    return true
   }
 
-  /**
-   * The root is that of the chain as held at this moment; `place` is to follow, be it with nothing. False where blocks have to
-   * be looked at to know the leaf's epoch: then it is not placed.
-   */
-  placeHeld(vote: Vote): boolean {
-    const epoch = this.#init.chains.epochInMemory(vote.member, vote.size)
-    if (epoch === undefined) return false
+  /** Of the chain as held at this moment, by its root and its epoch; `place` is to follow, be it with nothing. */
+  placeHeld(vote: Vote, epoch: number): void {
     this.#finality.setEpochs(this.#init.epochs())
     this.#note(vote, 'own', epoch)
-    return true
   }
 
   #note(vote: Vote, standing: LeafStanding, epoch: number): void {

@@ -1,5 +1,20 @@
-import { type Bytes, EMPTY_CHAIN, EMPTY_ROOT, type Epochs, equalBytes, type Leaf, type Membership } from '../../protocol/index.ts'
+import {
+  type Bytes,
+  type ChainState,
+  EMPTY_CHAIN,
+  EMPTY_ROOT,
+  type Epochs,
+  equalBytes,
+  type Leaf,
+  type Membership,
+} from '../../protocol/index.ts'
 import type { LedgerStore } from '../store/index.ts'
+
+/** A leaf of a chain as held; its epoch is undefined where blocks say it. */
+export interface OwnLeaf {
+  readonly root: Bytes
+  readonly epoch: number | undefined
+}
 
 /** Chains and their epochs as this node holds them, by member index, for whoever places leaves against them. */
 export class OwnChains {
@@ -39,6 +54,13 @@ export class OwnChains {
     return key === undefined ? undefined : this.#store.rootInMemory(key, size)
   }
 
+  /** A leaf of size 1 or more of the chain as held, with its epoch where no block has to be looked at for it. */
+  leafInMemory(index: number, size: number): OwnLeaf | undefined {
+    const key = this.key(index)
+    const end = key === undefined ? undefined : this.#store.endInMemory(key, size)
+    return end && { root: end.root, epoch: this.#epochBy(end.head, index, size) }
+  }
+
   /** Whether the first `leaf.size` blocks held are those of the leaf; undefined where fewer are held. */
   async isOn(index: number, { size, root }: Leaf): Promise<boolean | undefined> {
     const held = await this.rootAt(index, size)
@@ -47,11 +69,11 @@ export class OwnChains {
 
   /** Rule W3, for a size of 1 or more that is held. */
   async epochOf(index: number, size: number): Promise<number> {
-    const known = this.epochInMemory(index, size)
-    if (known !== undefined) return known
-    const epochs = this.#epochs()
     const key = this.key(index) as Bytes
     const head = this.#store.head(key) ?? EMPTY_CHAIN
+    const known = this.#epochBy(head, index, size)
+    if (known !== undefined) return known
+    const epochs = this.#epochs()
     for (let number = epochs.at(head.registrarSize).number; number > 0; number--) {
       if ((await this.#startOf(index, key, number)) < size) return number
     }
@@ -59,10 +81,9 @@ export class OwnChains {
   }
 
   /** The same where no block has to be looked at. */
-  epochInMemory(index: number, size: number): number | undefined {
+  #epochBy(head: ChainState, index: number, size: number): number | undefined {
     const epochs = this.#epochs()
     if (index === 0) return epochs.at(size - 1).number
-    const head = this.#store.head(this.key(index) as Bytes) ?? EMPTY_CHAIN
     const newest = epochs.at(head.registrarSize).number
     return head.size === size || newest === 0 ? newest : undefined
   }

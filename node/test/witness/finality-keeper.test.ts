@@ -71,8 +71,7 @@ describe('the keeper of what is final', () => {
       chains: {
         key: (index: number) => membership.at(index)?.key,
         size: () => HELD,
-        rootInMemory: () => ROOT,
-        epochInMemory: () => 0,
+        leafInMemory: () => ({ root: ROOT, epoch: 0 }),
       } as never,
       epochs: () => epochs,
       onContested: () => undefined,
