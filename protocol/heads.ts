@@ -214,10 +214,14 @@ export class HeadsTree {
    * an attestation needs: it pays for the members in which the witness's frontier differs from its own.
    */
   rootWith(changes: Iterable<HeadChange>, count: number = this.size): Uint8Array {
-    const tree = this.clone()
-    for (const { index, leaf } of changes) tree.set(index, leaf)
-    tree.#truncate(count)
-    return tree.root()
+    return this.clone().become(changes, count)
+  }
+
+  /** The same, and the tree is from then on what the root is of. */
+  become(changes: Iterable<HeadChange>, count: number = this.size): Uint8Array {
+    for (const { index, leaf } of changes) this.set(index, leaf)
+    this.#truncate(count)
+    return this.root()
   }
 
   /**

@@ -46,7 +46,7 @@ export async function compareHeads(view: LocalView, store: LedgerStore, theirs: 
     const leaf = named.get(index) ?? { size, root: await view.rootAt(index, size) }
     changes.push({ index, leaf: { member: keyAt(view, index), size: leaf.size, root: leaf.root } })
   }
-  if (!equalBytes(tree.rootWith(changes, theirs.frontier.length), theirs.headsRoot)) return 'different'
+  if (!equalBytes(tree.become(changes, theirs.frontier.length), theirs.headsRoot)) return 'different'
   if (theirs.named.length === 0) ownRoots.add(theirs.headsRoot, theirs.frontier)
   return 'equal'
 }
