@@ -201,6 +201,7 @@ export function createParts(init: NodeInit, roster: Roster, book: EpochBook, eve
     timers,
     sessions: () => sync.sessions,
     onAddress: (address) => dialer.addKnown(address),
+    addressChanges: () => dialer.addressChanges,
     onLabels: () => sync.setMembership(membership()),
     onDamage: (error) => events.emit('damage', { error }),
   })

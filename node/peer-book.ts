@@ -29,6 +29,8 @@ export interface PeerBookInit {
   readonly timers: Timers
   readonly sessions: () => Iterable<Session>
   readonly onAddress: (address: string) => void
+  /** Changes whenever one of the addresses that were told there may have been given up for another. */
+  readonly addressChanges: () => number
   /** Labels became known. */
   readonly onLabels: () => void
   readonly onDamage: (error: Error) => void
@@ -65,6 +67,8 @@ export class PeerBook {
   /** Counts changes of the book. */
   #edition = 0
   #timer: Timer | undefined
+  /** `addressChanges` when all were told to the dialer last. */
+  #offered: number | undefined
   readonly #toldLabels = new WeakMap<Session, ToldLabels>()
 
   constructor(init: PeerBookInit) {
@@ -116,8 +120,16 @@ export class PeerBook {
     if (hello === undefined || !isSameKnown(this.digest(), hello.known.addresses)) return false
     const entry = this.#addresses.get(peerHex)
     if (entry !== undefined) this.#addresses.set(peerHex, { ...entry, isFirstHand: true })
-    for (const { addresses } of this.#addresses.values()) for (const address of addresses) this.#init.onAddress(address)
+    this.#offerAgain()
     return true
+  }
+
+  /** Neighbours come and go every few minutes, and addresses are given up where strangers fill the dialer with others. */
+  #offerAgain(): void {
+    const { onAddress, addressChanges } = this.#init
+    if (addressChanges() === this.#offered) return
+    for (const { addresses } of this.#addresses.values()) for (const address of addresses) onAddress(address)
+    this.#offered = addressChanges()
   }
 
   /**

@@ -91,6 +91,11 @@ export class Dialer {
     for (const controller of this.#dialling.values()) controller.abort(new Error('the dialer stopped'))
   }
 
+  /** Counts addresses that came new: one may have taken the place of another. */
+  get addressChanges(): number {
+    return this.#book.changes
+  }
+
   /** Known addresses, the node's own excluded. */
   known(): string[] {
     return [...this.#book.values()].map(({ address }) => address)

@@ -15,6 +15,7 @@ const addressOf = (byte: number, port = 1): string => `/at/${byte}/${port}`
 class Stand {
   own = [addressOf(1)]
   readonly heard: string[] = []
+  changes = 0
   readonly time = new VirtualTime()
   readonly sessions: Session[] = []
   readonly book: PeerBook
@@ -28,6 +29,7 @@ class Stand {
       timers: this.time.platform(seededRandom(1)).timers,
       sessions: () => this.sessions,
       onAddress: (address) => void this.heard.push(address),
+      addressChanges: () => this.changes,
       onLabels: () => undefined,
       onDamage: (error) => expect.fail(error.message),
     })
@@ -83,6 +85,14 @@ describe('the peer book', () => {
     stand.book.tellPeers(b)
     expect(toldTo(b)).to.deep.equal([])
     expect(stand.heard).to.deep.equal([addressOf(2), addressOf(3), addressOf(3, 2)])
+    // Again only where one of them may have been given up since.
+    for (const changes of [0, 1, 1]) {
+      stand.changes = changes
+      const another = fakeSession('d')
+      greet(another, stand.book.digest())
+      stand.book.tellPeers(another)
+    }
+    expect(stand.heard).to.have.length(6)
     stand.hear(a, 4, addressOf(4))
     stand.book.tellPeers(b)
     expect(toldTo(b)).to.deep.equal(['04 /at/4/1'])
