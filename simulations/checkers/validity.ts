@@ -17,6 +17,7 @@ import {
   decodeEvidence,
   decodeMembershipBody,
   decodeSignedAttestation,
+  EMPTY_ROOT,
   equalBytes,
   type Header,
   initialMembership,
@@ -89,13 +90,20 @@ export const checker: Checker = {
 
 type Verify = typeof verifySignature
 
+/** A block with its hash, and the root of the chain up to it. */
+interface Right {
+  readonly bytes: Bytes
+  readonly hash: Bytes
+  readonly root: Bytes
+}
+
 /** Every chain of every honest node, block by block. What one node holds as another does, byte for byte, is right on both. */
 class Audit {
   readonly #world: World
   readonly #verify: Verify
   readonly #violate: (what: string) => void
   /** By member, then by height: blocks found right, each behind the one before. */
-  readonly #right = new Map<string, Bytes[]>()
+  readonly #right = new Map<string, Right[]>()
 
   constructor(world: World, verify: Verify, violate: (what: string) => void) {
     this.#world = world
@@ -137,22 +145,31 @@ class Audit {
     const right = this.#right.get(toHex(key)) ?? []
     this.#right.set(toHex(key), right)
     const end = membership.member(key)?.revoked?.endSize ?? Number.POSITIVE_INFINITY
-    const range = CompactRange.empty()
+    let range: CompactRange | undefined
+    let size = 0
+    let root: Bytes = EMPTY_ROOT
     let previous: Header | undefined
     let previousHash = ZERO_HASH
-    let isKnown = true
     for await (const block of blocksOf(node, key)) {
       const { header, headerBytes, bytes } = block
-      isKnown &&= right[header.height] !== undefined && equalBytes(right[header.height] as Bytes, bytes)
-      // What lies beyond the end of a revoked chain counts for nothing, and is kept where it came first.
-      if (!isKnown && header.height < end) this.#block(block, key, range.size, previous, previousHash, membership)
-      if (right.length === header.height && header.height < end) right.push(bytes)
+      const known = range === undefined ? right[size] : undefined
+      if (known !== undefined && equalBytes(known.bytes, bytes)) {
+        previousHash = known.hash
+        root = known.root
+      } else {
+        range ??= rangeOf(right.slice(0, size))
+        // What lies beyond the end of a revoked chain counts for nothing, and is kept where it came first.
+        if (header.height < end) this.#block(block, key, size, previous, previousHash, membership)
+        previousHash = blockHash(headerBytes)
+        range.append(previousHash)
+        root = range.root()
+        if (right.length === size && header.height < end) right.push({ bytes, hash: previousHash, root })
+      }
       previous = header
-      previousHash = blockHash(headerBytes)
-      range.append(previousHash)
+      size++
     }
-    if (range.size !== head.size) throw new Error(`${range.size} blocks, ${head.size} by its head`)
-    if (!equalBytes(range.root(), head.root)) throw new Error('its head has another root than its blocks make')
+    if (size !== head.size) throw new Error(`${size} blocks, ${head.size} by its head`)
+    if (!equalBytes(root, head.root)) throw new Error('its head has another root than its blocks make')
     if (head.checkpoint === undefined) throw new Error('nothing vouches for its head')
     if (!verifyCheckpoint(this.#verify, this.#world.genesis.networkId, head.checkpoint))
       throw new Error('a head that is not signed')
@@ -211,6 +228,12 @@ class Audit {
       }
     }
   }
+}
+
+function rangeOf(blocks: readonly Right[]): CompactRange {
+  const range = CompactRange.empty()
+  for (const { hash } of blocks) range.append(hash)
+  return range
 }
 
 async function* blocksOf({ store }: VirtualNode, key: Bytes): AsyncGenerator<Block> {
