@@ -7,7 +7,7 @@ import type { FromWorker, ToWorker } from './messages.ts'
 const SEMI_SPACE_MIB = 16
 
 /** A worker's heap grows by this until it is collected as a whole. V8 lets dead objects take as much again as live ones. */
-const HEAP_GROWTH_PERCENT = 20
+const HEAP_GROWTH_PERCENT = 35
 
 /** Heaps of the C library: as many as threads hold memory that nobody uses, LevelDB's and sodium's. */
 const MALLOC_ARENAS = 2
