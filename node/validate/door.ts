@@ -17,7 +17,7 @@ import type { Clock } from '../platform.ts'
 import type { LedgerStore, SealedFrame } from '../store/index.ts'
 import { type Adoption, type Branch, checkBranch, storeBranch } from './adoption.ts'
 import { type CheckedRun, checkRun, type RunCheck } from './checked-run.ts'
-import { type Job, type Lane, Lanes, type Outcome, type OwnSeal } from './lanes.ts'
+import { type Claim, type Job, type Lane, Lanes, type Outcome, type OwnSeal } from './lanes.ts'
 import type { VerifyPool } from './pool.ts'
 import { Tally } from './tally.ts'
 
@@ -112,13 +112,13 @@ export class Door {
   /** Never rejects: the answer says what became of the run. `bytes` must not be changed afterwards. */
   submit(bytes: Bytes, own?: OwnSeal): Promise<Outcome> {
     if (this.#stopped) return Promise.resolve(busy('the node is stopping'))
-    let memberHex: string
+    let claim: Claim
     try {
-      memberHex = toHex(peekRun(bytes).member)
+      claim = peekRun(bytes)
     } catch (error) {
       return Promise.resolve(this.tally.note(refusalOf(error), 0))
     }
-    return this.#enqueue(memberHex, { bytes, own })
+    return this.#enqueue(claim, { bytes, own })
   }
 
   /**
@@ -127,17 +127,18 @@ export class Door {
    */
   adopt(branch: Branch, told: (run: StoredRun) => void): Promise<Outcome> {
     if (this.#stopped) return Promise.resolve(busy('the node is stopping'))
-    return this.#enqueue(toHex(branch.member), { bytes: new Uint8Array(0), own: undefined, adoption: { branch, told } })
+    const { member } = branch
+    return this.#enqueue({ member, end: 0 }, { bytes: new Uint8Array(0), own: undefined, adoption: { branch, told } })
   }
 
-  #enqueue(memberHex: string, job: Omit<Job, 'resolve'>): Promise<Outcome> {
+  #enqueue(claim: Claim, job: Omit<Job, 'resolve' | 'claim'>): Promise<Outcome> {
     return new Promise((answer) => {
       const resolve = this.tally.timing(this.#init.clock, (outcome: Outcome): void => {
         this.#unanswered--
         answer(outcome)
         if (this.#unanswered === 0) for (const told of this.#whenAnswered.splice(0)) told()
       })
-      if (!this.#lanes.add(memberHex, { ...job, resolve })) {
+      if (!this.#lanes.add(toHex(claim.member), { ...job, claim, resolve })) {
         answer(busy(`${this.#lanes.bytes} bytes wait to be checked`))
         return
       }
@@ -230,7 +231,7 @@ export class Door {
   /** At once but where the store must say what it held when it was smaller. */
   #context(lane: Lane, job: Job): DoorContext | Promise<DoorContext> {
     const { store, genesis, clock, verify, membership } = this.#init
-    const { member, end } = peekRun(job.bytes)
+    const { member, end } = job.claim
     const chain = lane.ahead ?? store.head(member) ?? EMPTY_CHAIN
     const context = {
       genesis,

@@ -15,8 +15,15 @@ export type Outcome =
   | { readonly verdict: 'accept'; readonly member: Bytes; readonly from: number; readonly state: ChainState }
   | Refused
 
+/** Whose blocks a run says it has, and up to which size. */
+export interface Claim {
+  readonly member: Bytes
+  readonly end: number
+}
+
 export interface Job {
   readonly bytes: Bytes
+  readonly claim: Claim
   readonly own: OwnSeal | undefined
   /** A branch instead of a run. */
   readonly adoption?: Adoption

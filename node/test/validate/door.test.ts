@@ -284,7 +284,8 @@ describe('the door', () => {
 })
 
 describe('lanes', () => {
-  const job = (bytes: number) => ({ bytes: new Uint8Array(bytes), own: undefined, resolve: () => undefined })
+  const claim = { member: new Uint8Array(32), end: 1 }
+  const job = (bytes: number) => ({ bytes: new Uint8Array(bytes), claim, own: undefined, resolve: () => undefined })
 
   it('take turns: one busy chain does not hold up the others', () => {
     const lanes = new Lanes(1_000)
