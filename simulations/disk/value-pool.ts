@@ -4,6 +4,9 @@ import { equalBytes } from '../../protocol/index.ts'
 /** Values of one generation; two are looked through. A day of 200 meters writes ten thousand blocks. */
 export const GENERATION = 131_072
 
+/** Heads, final sizes and marks are shorter: each node has its own, and looking for another's costs more than a copy. */
+export const LEAST_SHARED_BYTES = 128
+
 /**
  * Values of all disks of one process, each content kept once. What is written often is found again; what is not is forgotten
  * here after a while and only costs its own room.
@@ -14,6 +17,7 @@ export class ValuePool {
 
   /** The same bytes, as every other disk holds them: never to be changed. */
   keep(value: Uint8Array): Uint8Array {
+    if (value.length < LEAST_SHARED_BYTES) return copyOf(value)
     const name = crc32(value) * 1_024 + (value.length & 1_023)
     const young = this.#young.get(name)
     if (young !== undefined) return equalBytes(young, value) ? young : copyOf(value)

@@ -31,6 +31,13 @@ const HANDSHAKE_TRIPS = 6
 /** Time by which a gossiped payload is overtaken, in latencies. */
 const OVERTAKEN_BY = 3
 
+/** How far a pair's latency is from the median, by the conditions' spread. */
+interface Spread {
+  readonly exponent: number
+  readonly spread: number
+  readonly factor: number
+}
+
 /** All ways between all hosts of one run, and what is wrong with them. Hosts are numbers. */
 export class VirtualNetwork implements Ground {
   readonly time: VirtualTime
@@ -41,7 +48,7 @@ export class VirtualNetwork implements Ground {
   readonly #crashed = new Set<number>()
   /** `from>to` of hosts between which nothing passes that way. */
   readonly #cuts = new Set<string>()
-  readonly #baseMs = new Map<number, number>()
+  readonly #spreads = new Map<number, Spread>()
   readonly #uplinkFreeMs = new Map<number, number>()
   readonly #ofHost = new Map<number, Partial<Conditions>>()
   readonly traffic = new Map<number, Traffic>()
@@ -237,12 +244,13 @@ export class VirtualNetwork implements Ground {
   #spread(from: number, to: number, spread: number): number {
     if (spread === 0) return 1
     const pair = Math.min(from, to) * 65_536 + Math.max(from, to)
-    let exponent = this.#baseMs.get(pair)
-    if (exponent === undefined) {
-      exponent = this.#random.stream(`pair ${pair}`).normal()
-      this.#baseMs.set(pair, exponent)
+    let known = this.#spreads.get(pair)
+    if (known?.spread !== spread) {
+      const exponent = known?.exponent ?? this.#random.stream(`pair ${pair}`).normal()
+      known = { exponent, spread, factor: Math.exp(exponent * spread) }
+      this.#spreads.set(pair, known)
     }
-    return Math.exp(exponent * spread)
+    return known.factor
   }
 
   #waitForUplink(host: number, bytes: number): number {

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { type Kv, systemPlatform } from '../../node/index.ts'
 import { kvContract } from '../../node/test/store/kv-contract.ts'
-import { ValuePool } from '../disk/value-pool.ts'
+import { LEAST_SHARED_BYTES, ValuePool } from '../disk/value-pool.ts'
 import { VirtualDisk, type WriteFate } from '../disk/virtual-disk.ts'
 
 const { timers } = systemPlatform
@@ -28,6 +28,26 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
 kvContract('virtual disk', async () => newDisk().mount(timers))
 
 describe('virtual disk', () => {
+  it('disks of one pool hold the same block once, and never what the writer may change', async () => {
+    const pool = new ValuePool()
+    const disks = [1, 2].map(() => new VirtualDisk({ pool, syncMs: 0 }))
+    const key = bytes(1)
+    const readAfter = async (length: number): Promise<(Uint8Array | undefined)[]> => {
+      for (const disk of disks) {
+        const value = new Uint8Array(length).fill(7)
+        await disk.mount(timers).batch([{ type: 'put', key, value }])
+        value.fill(0)
+      }
+      return disks.map((disk) => disk.read(key))
+    }
+    for (const length of [LEAST_SHARED_BYTES, LEAST_SHARED_BYTES - 1]) {
+      const [one, two] = await readAfter(length)
+      expect(one).to.deep.equal(new Uint8Array(length).fill(7))
+      expect(two).to.deep.equal(one)
+      expect(one === two).to.equal(length >= LEAST_SHARED_BYTES)
+    }
+  })
+
   it('a power cut takes unsynced writes back, the newest first, and no synced one', async () => {
     const disk = newDisk()
     const kv = disk.mount(timers)
