@@ -4,12 +4,12 @@ import { equalBytes } from '../../protocol/index.ts'
 /** Values of one generation; two are looked through. A day of 200 meters writes ten thousand blocks. */
 export const GENERATION = 131_072
 
-/** Heads, final sizes and marks are shorter: each node has its own, and looking for another's costs more than a copy. */
-export const LEAST_SHARED_BYTES = 128
+/** Heads, final sizes and marks are shorter, blocks are longer: to look for another disk's head costs more than a copy. */
+export const LEAST_SHARED_BYTES = 96
 
 /**
- * Values of all disks of one process, each content kept once. What is written often is found again; what is not is forgotten
- * here after a while and only costs its own room.
+ * Values of all disks of one process, each content kept once but for short ones. What is written often is found again; what
+ * is not is forgotten here after a while and only costs its own room.
  */
 export class ValuePool {
   #young = new Map<number, Uint8Array>()
