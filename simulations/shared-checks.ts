@@ -1,6 +1,6 @@
 import type { RunCheck } from '../node/index.ts'
 import { equalBytes, type VerifySignature } from '../protocol/index.ts'
-import { Generations } from './generations.ts'
+import { Generations, nameAt } from './generations.ts'
 import { SharedRuns } from './shared-runs.ts'
 import type { Counts } from './world/commons.ts'
 
@@ -41,7 +41,7 @@ export class SharedChecks {
 
   readonly verify: VerifySignature = (signature, message, key) => {
     this.asked++
-    const name = nameOf(signature)
+    const name = nameAt(signature, 0)
     const known = this.#known.get(name)
     if (
       known !== undefined &&
@@ -57,11 +57,4 @@ export class SharedChecks {
     this.#known.set(name, { signature: signature.slice(), message: message.slice(), key: key.slice(), isRight })
     return isRight
   }
-}
-
-/** 48 bits of the signature: two that share them are told apart by their bytes. */
-function nameOf(signature: Uint8Array): number {
-  let name = 0
-  for (let at = 0; at < 6; at++) name = name * 256 + (signature[at] ?? 0)
-  return name
 }

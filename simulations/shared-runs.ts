@@ -1,6 +1,6 @@
 import { type CheckedRun, checkRun, type RunCheck } from '../node/index.ts'
 import { type Bytes, type DoorContext, equalBytes, type Member, type VerifySignature } from '../protocol/index.ts'
-import { Generations } from './generations.ts'
+import { Generations, nameAt } from './generations.ts'
 
 /** Runs of one generation; two are looked through: what every node stores it stores within minutes. */
 export const RUNS_KEPT = 8_192
@@ -32,7 +32,8 @@ export class SharedRuns {
 
   readonly check: RunCheck = (bytes, context) => {
     this.asked++
-    const name = nameOf(bytes)
+    // Of the signature, where the run ends with it.
+    const name = nameAt(bytes, bytes.length - 6)
     const known = this.#known.get(name)
     if (known !== undefined && this.#holdsIn(known, bytes, context)) return known.run
     this.made++
@@ -59,11 +60,4 @@ export class SharedRuns {
 function isSamePlace(a: Member, b: Member): boolean {
   if (a.revoked !== undefined || b.revoked !== undefined || a.replaces !== undefined || b.replaces !== undefined) return false
   return a.index === b.index && a.roles === b.roles && a.admittedAt === b.admittedAt && a.meterUntil === b.meterUntil
-}
-
-/** 48 bits of the signature, where the run ends with it: two that share them are told apart by their bytes. */
-function nameOf(bytes: Bytes): number {
-  let name = 0
-  for (let at = Math.max(0, bytes.length - 6); at < bytes.length; at++) name = name * 256 + (bytes[at] as number)
-  return name
 }

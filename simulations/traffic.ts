@@ -23,41 +23,44 @@ export interface TrafficFigures extends Pick<TrafficCounts, 'bytesBy' | 'lost' |
 }
 
 export function trafficOf({ network, nodes, time }: World): TrafficCounts {
-  const bytesBy = { sync: 0, gossip: 0, requests: 0 }
-  const gossip = { heard: 0, duplicates: 0, rejected: 0, ignored: 0 }
-  let [bytes, messages] = [0, 0]
-  for (const traffic of network.traffic.values()) {
-    bytes += traffic.bytes
-    messages += traffic.messages
-    for (const kind of KINDS) bytesBy[kind] += traffic.bytesBy[kind]
-  }
-  for (const counts of [...network.gossipOf.values(), ...nodes.map(({ port }) => port?.gossip)]) {
-    for (const name of GOSSIP_COUNTS) gossip[name] += counts?.[name] ?? 0
-  }
+  const sent = [...network.traffic.values()]
+  const heard = [...network.gossipOf.values(), ...nodes.flatMap(({ port }) => port?.gossip ?? [])]
   const { lost, doubled } = network
-  return { bytes, messages, nodeMs: nodes.length * time.elapsedMs, bytesBy, lost, doubled, gossip }
+  return {
+    bytes: sumOf(sent, ({ bytes }) => bytes),
+    messages: sumOf(sent, ({ messages }) => messages),
+    nodeMs: nodes.length * time.elapsedMs,
+    bytesBy: sumOfCounts(
+      KINDS,
+      sent.map(({ bytesBy }) => bytesBy),
+    ),
+    ...{ lost, doubled },
+    gossip: sumOfCounts(GOSSIP_COUNTS, heard),
+  }
 }
 
 export function sumOfTraffic(parts: readonly TrafficCounts[]): TrafficCounts {
-  const sum = (of: (part: TrafficCounts) => number): number => parts.reduce((all, part) => all + of(part), 0)
   return {
-    bytes: sum(({ bytes }) => bytes),
-    messages: sum(({ messages }) => messages),
-    nodeMs: sum(({ nodeMs }) => nodeMs),
-    bytesBy: {
-      sync: sum(({ bytesBy }) => bytesBy.sync),
-      gossip: sum(({ bytesBy }) => bytesBy.gossip),
-      requests: sum(({ bytesBy }) => bytesBy.requests),
-    },
-    lost: sum(({ lost }) => lost),
-    doubled: sum(({ doubled }) => doubled),
-    gossip: {
-      heard: sum(({ gossip }) => gossip.heard),
-      duplicates: sum(({ gossip }) => gossip.duplicates),
-      rejected: sum(({ gossip }) => gossip.rejected),
-      ignored: sum(({ gossip }) => gossip.ignored),
-    },
+    ...sumOfCounts(['bytes', 'messages', 'nodeMs'], parts),
+    bytesBy: sumOfCounts(
+      KINDS,
+      parts.map(({ bytesBy }) => bytesBy),
+    ),
+    ...sumOfCounts(['lost', 'doubled'], parts),
+    gossip: sumOfCounts(
+      GOSSIP_COUNTS,
+      parts.map(({ gossip }) => gossip),
+    ),
   }
+}
+
+function sumOf<T>(parts: readonly T[], of: (part: T) => number): number {
+  return parts.reduce((sum, part) => sum + of(part), 0)
+}
+
+/** Count by count. */
+function sumOfCounts<K extends string>(names: readonly K[], parts: readonly CountsOf<K>[]): CountsOf<K> {
+  return Object.fromEntries(names.map((name) => [name, sumOf(parts, (part) => part[name])])) as CountsOf<K>
 }
 
 const DAY_MS = 86_400_000
