@@ -145,15 +145,14 @@ export class AttestationNames {
 
   #endRound(): void {
     this.#roundTimer = undefined
-    const all = [...this.#waiting.values()]
-    const { isGossiped, gossipMesh } = this.#init
-    // Most of whom gossip leaves out hears it from others.
-    const isNamed = isGossiped() || !this.#isCopied
-    const mesh = isGossiped() ? gossipMesh() : undefined
-    const others = all.filter((waiting) => !waiting.isGossiped)
+    const waiting = [...this.#waiting.values()]
+    const all = waiting.map(({ held }) => held)
+    const ungossiped = waiting.filter((each) => !each.isGossiped).map(({ held }) => held)
+    const mesh = this.#init.isGossiped() ? this.#init.gossipMesh() : undefined
     for (const session of this.#known.keys()) {
-      const news = (mesh?.has(session.peerHex) === true ? others : all).map(({ held }) => held)
-      if (isNamed) this.#name(session, news)
+      const news = mesh?.has(session.peerHex) === true ? ungossiped : all
+      // Most of whom gossip leaves out hear it from others of the mesh.
+      if (mesh !== undefined || !this.#isCopied) this.#name(session, news)
       else this.#copy(session, news)
     }
     this.#waiting.clear()

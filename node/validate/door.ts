@@ -127,8 +127,8 @@ export class Door {
    */
   adopt(branch: Branch, told: (run: StoredRun) => void): Promise<Outcome> {
     if (this.#stopped) return Promise.resolve(busy('the node is stopping'))
-    const { member } = branch
-    return this.#enqueue({ member, end: 0 }, { bytes: new Uint8Array(0), own: undefined, adoption: { branch, told } })
+    const claim = { member: branch.member, end: branch.final.size }
+    return this.#enqueue(claim, { bytes: new Uint8Array(0), own: undefined, adoption: { branch, told } })
   }
 
   #enqueue(claim: Claim, job: Omit<Job, 'resolve' | 'claim'>): Promise<Outcome> {

@@ -15,7 +15,7 @@ export type Outcome =
   | { readonly verdict: 'accept'; readonly member: Bytes; readonly from: number; readonly state: ChainState }
   | Refused
 
-/** Whose blocks a run says it has, and up to which size. */
+/** Whose blocks are said to have come, and up to which size. */
 export interface Claim {
   readonly member: Bytes
   readonly end: number

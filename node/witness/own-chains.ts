@@ -11,7 +11,7 @@ import {
 import type { LedgerStore } from '../store/index.ts'
 
 /** A leaf of a chain as held; its epoch is undefined where blocks say it. */
-export interface OwnLeaf {
+export interface HeldLeaf {
   readonly root: Bytes
   readonly epoch: number | undefined
 }
@@ -55,7 +55,7 @@ export class OwnChains {
   }
 
   /** A leaf of size 1 or more of the chain as held, with its epoch where no block has to be looked at for it. */
-  leafInMemory(index: number, size: number): OwnLeaf | undefined {
+  leafInMemory(index: number, size: number): HeldLeaf | undefined {
     const key = this.key(index)
     const end = key === undefined ? undefined : this.#store.endInMemory(key, size)
     return end && { root: end.root, epoch: this.#epochBy(end.head, index, size) }
