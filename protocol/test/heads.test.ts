@@ -142,6 +142,10 @@ describe('heads', () => {
     expect(toHex(tree.root())).to.equal(before)
     expect(tree.size).to.equal(21)
     expect(toHex(tree.rootWith([{ index: 21, leaf: leaf(21, 1) }], 22))).to.equal(oracle([...leaves, leaf(21, 1)]))
+    // Unlike the tree that becomes what the root is of.
+    expect(toHex(tree.become([{ index: 3, leaf: leaf(3, 777) }], 20))).to.equal(toHex(tree.root()))
+    expect(toHex(tree.root())).to.equal(oracle(leaves.slice(0, 20).with(3, leaf(3, 777))))
+    expect(tree.size).to.equal(20)
   })
 
   it('H4: a clone changes alone', () => {

@@ -90,7 +90,7 @@ describe('liveness', () => {
     return new Liveness({ connection, platform, intervalMs: 10_000, timeoutMs: TIMEOUT_MS, heardMs, onAlive })
   }
 
-  it('does not ping while something comes over the channel, and no later than without it once nothing does', async () => {
+  it('N9: does not ping while something comes over the channel, and no later than without it once nothing does', async () => {
     const peer = connectionThat(() => false)
     let heardMs = Number.NEGATIVE_INFINITY
     let alive = 0
@@ -112,7 +112,7 @@ describe('liveness', () => {
     await time.run()
   })
 
-  it('pings again and again, and cuts a connection that falls silent', async () => {
+  it('N9: pings again and again, and cuts a connection that falls silent', async () => {
     let answers = true
     const peer = connectionThat(() => answers)
     let alive = 0

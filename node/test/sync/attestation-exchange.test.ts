@@ -83,7 +83,7 @@ describe('new attestations', () => {
     expect(all.map(names)).to.deep.equal(Array.from({ length: 9 }, () => [1, 1]))
   })
 
-  it('are named in rounds to whom gossip leaves out, in short ones too, whoever signed them', async () => {
+  it('N7: are named in rounds to whom gossip leaves out, in short ones too, whoever signed them', async () => {
     for (const announceDelayMs of [10_000, 250]) {
       const stand = new AttestationStand({ announceDelayMs })
       const [a, b] = [await stand.greet('a'), await stand.greet('b')]
