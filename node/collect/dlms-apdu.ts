@@ -35,7 +35,11 @@ export interface DataNotification {
 
 /** Whether link control bytes stand there: E6 E7 00 from the meter, E6 E6 00 to it. */
 export function hasLlc(bytes: Uint8Array, at = 0): boolean {
-  return bytes[at] === LLC_FIRST && (bytes[at + 1] === 0xe7 || bytes[at + 1] === 0xe6) && bytes[at + 2] === 0
+  return beginsLlc(bytes, at) && (bytes[at + 1] === 0xe7 || bytes[at + 1] === 0xe6) && bytes[at + 2] === 0
+}
+
+export function beginsLlc(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === LLC_FIRST
 }
 
 export function withoutLlc(bytes: Uint8Array): Uint8Array {
@@ -118,7 +122,7 @@ export interface RawApdu {
 
 /** A message without any frame: its own structure says where it ends. `limit`: where the bytes at hand end. */
 export function lookForRaw(bytes: Uint8Array, from: number, limit: number): Looked<RawApdu> {
-  const isLlc = bytes[from] === LLC_FIRST
+  const isLlc = beginsLlc(bytes, from)
   if (isLlc && limit - from <= LLC_BYTES) return 'more'
   if (isLlc && !hasLlc(bytes, from)) return 'none'
   const at = isLlc ? from + LLC_BYTES : from

@@ -1,4 +1,4 @@
-import { beginsApdu, hasLlc, lookForRaw, MAX_APDU_BYTES, type RawApdu } from './dlms-apdu.ts'
+import { beginsApdu, beginsLlc, lookForRaw, MAX_APDU_BYTES, type RawApdu } from './dlms-apdu.ts'
 import { FLAG, type HdlcFault, type HdlcFrame, type Looked, lookForHdlc, MAX_HDLC_BYTES } from './hdlc-frame.ts'
 import { lookForMbus, type MbusFault, type MbusFrame } from './mbus-frame.ts'
 import { type FaultItem, fault } from './source.ts'
@@ -9,8 +9,9 @@ import { type FaultItem, fault } from './source.ts'
  * - A frame whose check is wrong is refused, and what it seemed to cover is looked through again for frames, since bytes may be
  *   lost.
  * - A message without a frame has no check: it is only looked for as long as no frame was seen, and behind noise only where
- *   another follows or the input ends. So what is left of a frame without its head, or of a refused one, is never taken for a
- *   message.
+ *   another follows or the input ends. So what is left of a frame without its head, or of a refused one, is not taken for a
+ *   message, unless the stream begins at the very byte where the frame's message does: that is what a message without a frame
+ *   looks like, and to wait for what follows would hold each of these back until the next.
  */
 
 const CR = 0x0d
@@ -108,15 +109,9 @@ export class DlmsScanner {
     const found = lookForRaw(this.#buffer, this.#at, this.#length)
     if (found === 'none' || found === 'more') return found
     const behind = this.#at + found.size
-    // The rest of a frame whose head is missing: check and flag are behind it.
-    if (behind + 2 < this.#length && this.#buffer[behind + 2] === FLAG && !this.#beginsRaw(behind)) return 'none'
     if (this.#noise === 0 || (isEnd && behind === this.#length)) return found
     if (behind === this.#length) return 'more'
-    return this.#beginsRaw(behind) ? found : 'none'
-  }
-
-  #beginsRaw(at: number): boolean {
-    return this.#buffer[at] === 0xe6 || beginsApdu(this.#buffer, at) || hasLlc(this.#buffer, at)
+    return beginsLlc(this.#buffer, behind) || beginsApdu(this.#buffer, behind) ? found : 'none'
   }
 
   /** A byte that begins nothing. */
