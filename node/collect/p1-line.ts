@@ -127,7 +127,7 @@ export class P1Lines {
         if (decimals >= 0) decimals++
       }
     }
-    if (at - digits > DIGITS || text.charCodeAt(digits) === POINT) return undefined
+    if (at === digits || at - digits > DIGITS || text.charCodeAt(digits) === POINT) return undefined
     for (const shape of code.known) {
       // To the end of the line: there is one value, and it is whole.
       if (shape.decimals === decimals && shape.unit.length === to - at && text.startsWith(shape.unit, at)) {

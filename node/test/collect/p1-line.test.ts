@@ -44,7 +44,14 @@ describe('P1 lines, remembered', () => {
           expect(read(old, [...each, 'junk']).rows).to.deep.equal(found.rows)
         }
       }),
+      { numRuns: 1_000 },
     )
+  })
+
+  it('a number without digits is none, also behind one that was whole', () => {
+    const reader = new P1Reader(zone)
+    expect(read(reader, ['1-0:1.8.1(1*kWh)']).rows).to.have.length(1)
+    expect(read(reader, ['1-0:1.8.1(*kWh)'])).to.deep.equal({ rows: [], faults: [] })
   })
 
   it('P1_OBJECT_REPEATED: also where the code is written otherwise, and where the register stood at another time between', () => {
