@@ -1,19 +1,24 @@
 /** Keys are bytes, a character each: they sort as bytes do. */
 export type KeyText = string
 
+/** Entries whose keys begin with the same three bytes: of a store's, those of one kind and one chain, nearly all. */
 interface Page {
+  readonly prefix: number
   /** Pages of an earlier edition may be seen by a snapshot: they are copied before they are changed. */
-  edition: number
-  keys: KeyText[]
-  values: Uint8Array[]
+  readonly edition: number
+  readonly keys: KeyText[]
+  readonly values: Uint8Array[]
 }
 
-/** A page is split above this; inserting moves half a page at most. */
-const MAX_PAGE = 256
-
-/** An ordered map whose snapshots cost nothing until the map is written to. */
+/**
+ * An ordered map whose snapshots cost nothing until the map is written to. A page is found by a number, not by comparing keys:
+ * of hundreds of maps in one process next to nothing is in a processor's cache, and each key that is compared is fetched.
+ */
 export class SortedMap {
+  /** By prefix, ascending. */
   #pages: Page[] = []
+  /** The same, by prefix; made when it is first needed. */
+  #byPrefix: Map<number, Page> | undefined
   #edition = 0
   #isShown = false
   #size = 0
@@ -22,43 +27,60 @@ export class SortedMap {
     return this.#size
   }
 
+  /** Of all keys and values. */
+  bytes(): number {
+    let bytes = 0
+    for (const { keys, values } of this.#pages) {
+      for (const [at, key] of keys.entries()) bytes += key.length + (values[at] as Uint8Array).length
+    }
+    return bytes
+  }
+
   get(key: KeyText): Uint8Array | undefined {
-    const page = this.#pages[this.#pageOf(key)]
+    const page = this.#find(prefixOf(key))
     if (page === undefined) return undefined
-    const at = lowerBound(page.keys, key)
+    const at = placeOf(page.keys, key)
     return page.keys[at] === key ? page.values[at] : undefined
   }
 
   /** Gives the value that stood there before. */
   set(key: KeyText, value: Uint8Array): Uint8Array | undefined {
-    if (this.#pages.length === 0) this.#pages = [{ edition: this.#edition, keys: [], values: [] }]
-    const number = Math.max(0, this.#pageOf(key))
-    const page = this.#writable(number)
-    const at = lowerBound(page.keys, key)
-    if (page.keys[at] === key) {
-      const before = page.values[at]
-      page.values[at] = value
+    const prefix = prefixOf(key)
+    const found = this.#find(prefix)
+    if (found === undefined) {
+      this.#add({ prefix, edition: this.#edition, keys: [key], values: [value] })
+      this.#size++
+      return undefined
+    }
+    const { keys, values } = this.#writable(found)
+    const at = placeOf(keys, key)
+    if (keys[at] === key) {
+      const before = values[at]
+      values[at] = value
       return before
     }
-    page.keys.splice(at, 0, key)
-    page.values.splice(at, 0, value)
+    if (at === keys.length) {
+      keys.push(key)
+      values.push(value)
+    } else {
+      keys.splice(at, 0, key)
+      values.splice(at, 0, value)
+    }
     this.#size++
-    if (page.keys.length > MAX_PAGE) this.#split(number, page, at === page.keys.length - 1)
     return undefined
   }
 
   delete(key: KeyText): Uint8Array | undefined {
-    const number = this.#pageOf(key)
-    const found = this.#pages[number]
+    const found = this.#find(prefixOf(key))
     if (found === undefined) return undefined
-    const at = lowerBound(found.keys, key)
+    const at = placeOf(found.keys, key)
     if (found.keys[at] !== key) return undefined
-    const page = this.#writable(number)
+    const page = this.#writable(found)
     const before = page.values[at]
     page.keys.splice(at, 1)
     page.values.splice(at, 1)
     this.#size--
-    if (page.keys.length === 0) this.#pages.splice(number, 1)
+    if (page.keys.length === 0) this.#remove(page)
     return before
   }
 
@@ -81,9 +103,9 @@ export class SortedMap {
 
   #up(gte: KeyText, lt: KeyText, limit: number): [KeyText, Uint8Array][] {
     const found: [KeyText, Uint8Array][] = []
-    for (let number = Math.max(0, this.#pageOf(gte)); number < this.#pages.length; number++) {
+    for (let number = this.#placeOfPage(prefixOf(gte)); number < this.#pages.length; number++) {
       const { keys, values } = this.#pages[number] as Page
-      for (let at = lowerBound(keys, gte); at < keys.length; at++) {
+      for (let at = placeOf(keys, gte); at < keys.length; at++) {
         const key = keys[at] as KeyText
         if (key >= lt || found.length >= limit) return found
         found.push([key, values[at] as Uint8Array])
@@ -94,9 +116,9 @@ export class SortedMap {
 
   #down(gte: KeyText, lt: KeyText, limit: number): [KeyText, Uint8Array][] {
     const found: [KeyText, Uint8Array][] = []
-    for (let number = this.#pageOf(lt); number >= 0; number--) {
+    for (let number = Math.min(this.#placeOfPage(prefixOf(lt)), this.#pages.length - 1); number >= 0; number--) {
       const { keys, values } = this.#pages[number] as Page
-      for (let at = lowerBound(keys, lt) - 1; at >= 0; at--) {
+      for (let at = placeOf(keys, lt) - 1; at >= 0; at--) {
         const key = keys[at] as KeyText
         if (key < gte || found.length >= limit) return found
         found.push([key, values[at] as Uint8Array])
@@ -105,42 +127,63 @@ export class SortedMap {
     return found
   }
 
-  /** The last page that begins at the key or below; -1 where all begin above. */
-  #pageOf(key: KeyText): number {
+  #find(prefix: number): Page | undefined {
+    this.#byPrefix ??= new Map(this.#pages.map((page) => [page.prefix, page]))
+    return this.#byPrefix.get(prefix)
+  }
+
+  /** Of the first page whose prefix is not below this one. */
+  #placeOfPage(prefix: number): number {
     let low = 0
     let high = this.#pages.length
     while (low < high) {
       const middle = (low + high) >> 1
-      if (((this.#pages[middle] as Page).keys[0] as KeyText) <= key) low = middle + 1
+      if ((this.#pages[middle] as Page).prefix < prefix) low = middle + 1
       else high = middle
     }
-    return low - 1
+    return low
   }
 
-  #writable(number: number): Page {
+  #writable(page: Page): Page {
+    if (page.edition === this.#edition) return page
+    const own = { ...page, edition: this.#edition, keys: [...page.keys], values: [...page.values] }
+    this.#ownPages()[this.#placeOfPage(page.prefix)] = own
+    this.#byPrefix?.set(page.prefix, own)
+    return own
+  }
+
+  #add(page: Page): void {
+    this.#ownPages().splice(this.#placeOfPage(page.prefix), 0, page)
+    this.#byPrefix?.set(page.prefix, page)
+  }
+
+  #remove({ prefix }: Page): void {
+    this.#ownPages().splice(this.#placeOfPage(prefix), 1)
+    this.#byPrefix?.delete(prefix)
+  }
+
+  #ownPages(): Page[] {
     if (this.#isShown) {
       this.#pages = [...this.#pages]
       this.#isShown = false
     }
-    const page = this.#pages[number] as Page
-    if (page.edition === this.#edition) return page
-    const own = { edition: this.#edition, keys: [...page.keys], values: [...page.values] }
-    this.#pages[number] = own
-    return own
-  }
-
-  /** Keys often come in order: then the full page stays full. */
-  #split(number: number, page: Page, isAppended: boolean): void {
-    const from = isAppended ? MAX_PAGE : MAX_PAGE >> 1
-    const next = { edition: this.#edition, keys: page.keys.splice(from), values: page.values.splice(from) }
-    this.#pages.splice(number + 1, 0, next)
+    return this.#pages
   }
 }
 
-/** The first place whose key is not below `key`. */
-function lowerBound(keys: readonly KeyText[], key: KeyText): number {
+/** Of three characters, as a number that ascends as keys do; what a shorter key lacks counts as its lowest. */
+function prefixOf(key: KeyText): number {
+  return codeAt(key, 0) * 0x1_0000 + codeAt(key, 1) * 0x100 + codeAt(key, 2)
+}
+
+const codeAt = (key: KeyText, at: number): number => (at < key.length ? key.charCodeAt(at) : 0)
+
+/** The first place whose key is not below `key`. Most keys come in order, or again: the end is looked at first. */
+function placeOf(keys: readonly KeyText[], key: KeyText): number {
+  let high = keys.length - 1
+  const last = keys[high]
+  if (last === undefined || last < key) return high + 1
   let low = 0
-  let high = keys.length
   while (low < high) {
     const middle = (low + high) >> 1
     if ((keys[middle] as KeyText) < key) low = middle + 1

@@ -35,9 +35,10 @@ export class VirtualDisk {
   readonly #pool: ValuePool
   readonly #syncMs: number
   #unsynced: Unsynced[] = []
+  /** Kept up to date only where there is a bound to compare it with. */
   #usedBytes = 0
+  #capacityBytes = Number.POSITIVE_INFINITY
   #mounted: MountedDisk | undefined
-  capacityBytes: number
   /** Decides on each write by its number, from 1. */
   fate: (write: number) => WriteFate = () => 'ok'
   /** Called where a write's fate is a crash; the write never comes back. */
@@ -54,11 +55,24 @@ export class VirtualDisk {
   constructor({ pool, syncMs, capacityBytes }: DiskInit) {
     this.#pool = pool
     this.#syncMs = syncMs
-    this.capacityBytes = capacityBytes ?? Number.POSITIVE_INFINITY
+    if (capacityBytes !== undefined) this.capacityBytes = capacityBytes
   }
 
   get usedBytes(): number {
-    return this.#usedBytes
+    return this.isBounded ? this.#usedBytes : this.#map.bytes()
+  }
+
+  get isBounded(): boolean {
+    return this.#capacityBytes < Number.POSITIVE_INFINITY
+  }
+
+  get capacityBytes(): number {
+    return this.#capacityBytes
+  }
+
+  set capacityBytes(bytes: number) {
+    if (!this.isBounded) this.#usedBytes = this.#map.bytes()
+    this.#capacityBytes = bytes
   }
 
   get entries(): number {
@@ -126,6 +140,8 @@ export class VirtualDisk {
 
   #put(key: KeyText, value: Uint8Array | undefined): Uint8Array | undefined {
     const before = value === undefined ? this.#map.delete(key) : this.#map.set(key, value)
+    // What stands there is in no cache: its length costs as much as the rest of the write.
+    if (!this.isBounded) return before
     if (before !== undefined) this.#usedBytes -= key.length + before.length
     if (value !== undefined) this.#usedBytes += key.length + value.length
     return before
@@ -196,7 +212,7 @@ class MountedDisk implements Kv {
     const disk = this.#disk
     const fate = disk.fate(++disk.writes)
     if (fate === 'crash-before') return this.#crash()
-    const isFull = disk.usedBytes + bytesOf(operations) > disk.capacityBytes
+    const isFull = disk.isBounded && disk.usedBytes + bytesOf(operations) > disk.capacityBytes
     if (isFull) disk.refusals++
     if (fate === 'lost' || fate === 'stored') disk.failures++
     if (fate === 'lost' || isFull) return this.#fail()

@@ -118,6 +118,14 @@ describe('virtual disk', () => {
     await kv.recover()
     await kv.batch([put(2, 2)])
     expect(disk.usedBytes).to.equal(4)
+    // Without a bound nothing is counted as it is written, and counted all the same.
+    disk.capacityBytes = Number.POSITIVE_INFINITY
+    await kv.batch([put(3, 3), del(1)])
+    await kv.batch([put(4, 4)])
+    expect(disk.usedBytes).to.equal(6)
+    disk.capacityBytes = 7
+    expect(await codeOf(kv.batch([put(5, 5)]))).to.equal('DISK_FULL')
+    expect(disk.usedBytes).to.equal(6)
   })
 
   it('an earlier start gets no answer any more', async () => {
