@@ -25,6 +25,9 @@ export interface AnnouncerInit {
 export class Announcer {
   readonly #init: AnnouncerInit
   readonly #changed = new Set<number>()
+  /** Counts growths; and by neighbour, of which of them it has been told what there was to tell. */
+  #growths = 0
+  readonly #toldGrowths = new WeakMap<Session, number>()
   /** The same, ascending; until another chain grows. */
   #inOrder: readonly number[] | undefined
   #asking = new Set<number>()
@@ -39,6 +42,7 @@ export class Announcer {
   noteGrowth(index: number): void {
     if (this.#stopped) return
     this.#changed.add(index)
+    this.#growths++
     this.#inOrder = undefined
     this.#beginRound()
   }
@@ -57,12 +61,18 @@ export class Announcer {
     this.#ask()
     if (this.#changed.size === 0) return
     // A neighbour that has not greeted yet is told as well: what it lacks came after this node's own hello.
-    for (const session of this.#init.sessions()) this.tell(session)
+    for (const session of this.#init.sessions()) this.#tell(session)
     this.#clear()
   }
 
-  /** Tells one neighbour before the round ends: something is on its way to it anyway. */
+  /** Tells one neighbour before the round ends, since something is on its way to it anyway: of many answers the first. */
   tell(session: Session): void {
+    if (this.#toldGrowths.get(session) === this.#growths) return
+    this.#toldGrowths.set(session, this.#growths)
+    this.#tell(session)
+  }
+
+  #tell(session: Session): void {
     const sizes: ChainSize[] = []
     this.#inOrder ??= [...this.#changed].sort((a, b) => a - b)
     for (const index of this.#inOrder) {

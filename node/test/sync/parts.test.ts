@@ -198,6 +198,20 @@ describe('the announcer', () => {
     expect(sessions[0]?.sent.at(-1)).to.deep.equal({ type: 'announce', sizes: [{ index: 1, size: 7 }] })
   })
 
+  it('tells one neighbour ahead of the round what has grown since, and at its end what it has lost meanwhile', async () => {
+    const { time, sessions, announcer } = stand('a')
+    const a = sessions[0] as NonNullable<(typeof sessions)[0]>
+    a.learn(1, 7)
+    announcer.noteGrowth(1)
+    announcer.tell(a)
+    announcer.noteGrowth(2)
+    for (let answers = 0; answers < 3; answers++) announcer.tell(a)
+    expect(a.sent).to.deep.equal([{ type: 'announce', sizes: [{ index: 2, size: 9 }] }])
+    a.setFrontier([0, 3, 9])
+    await time.advance(250)
+    expect(a.sent.slice(1)).to.deep.equal([{ type: 'announce', sizes: [{ index: 1, size: 7 }] }])
+  })
+
   it('tells one neighbour ahead of the round, and nothing again at its end', async () => {
     const { time, sessions, announcer } = stand('a', 'b')
     const [a, b] = sessions
